@@ -1,1 +1,1 @@
-
+"""Tieline: a self-hosted hub that joins what a business already uses to its CRM."""

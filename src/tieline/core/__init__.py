@@ -1,1 +1,1 @@
-
+"""Decides. Values and pure functions: no I/O, no clock, no randomness, no framework."""

@@ -1,0 +1,190 @@
+"""What the engine needs kept: one short synchronous transaction per call, none across an await.
+
+The store implements this on Postgres; tests implement it in memory, and crash between any two calls. Ids are the store's
+own integers. `target` is the connection that is written to; everything here is about one target, whose drain is one
+process at a time (`hold`). Times are ISO 8601 UTC text; JSON values are plain Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A kept event that is not folded yet. `source` is the connection it came by."""
+
+    id: int
+    source: int
+    method: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: str
+
+
+SubjectState = Literal["waiting", "due", "applying", "asked", "done", "parked"]
+"""waiting: for its end or a settle time (due_at = when to give up) · due: to be decided at due_at · applying: its run has
+unfinished operations · asked: a question is in the inbox · done · parked: stopped, a person must look."""
+
+
+@dataclass(slots=True)
+class SubjectRow:
+    """A subject (a call …) of a flow. `key` is unique within (source, flow). `id` 0: not stored yet.
+
+    `own`: slot → {"ref": [role, id], "values": {...}} of what was written for it. `revision` grows with each change that
+    asks for a new decision; `attempts` counts failed tries since the last success.
+    """
+
+    id: int
+    flow: str
+    source: int
+    key: str
+    subject: dict[str, Any]
+    state: SubjectState
+    due_at: str | None
+    lanes: tuple[str, ...] = ()
+    revision: int = 0
+    attempts: int = 0
+    own: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    live: bool = True
+    """False: watch mode when it arrived; decides, writes nothing."""
+    arrived_at: str = ""
+    """When its first event arrived; the order within a lane is (arrived_at, id)."""
+    why: dict[str, Any] | None = None
+    """Why it waits or is parked: a Reason as JSON."""
+
+
+OperationState = Literal["planned", "sent", "done", "rejected", "unknown", "blocked"]
+
+
+@dataclass(slots=True)
+class OperationRow:
+    """One journalled write. `key` is the origin key, unique per target. `values` hold links as {"$ref": [role, id]}, whose
+    id may be "~" + the origin key of another operation."""
+
+    key: str
+    run: int
+    subject: int
+    slot: str
+    verb: str
+    role: str
+    values: dict[str, Any]
+    target_ref: list[str] | None
+    before: dict[str, Any]
+    state: OperationState
+    reason: dict[str, Any]
+    match_keys: list[list[str]] = field(default_factory=list)
+    """[by, value] pairs; value may be a "~key" id."""
+    external_id: str | None = None
+    sent_at: str | None = None
+    attempts: int = 0
+    error: dict[str, Any] | None = None
+    position: int = 0
+    requests: float = 0.0
+    """Its share of the requests made."""
+
+
+@dataclass(slots=True)
+class RunRow:
+    """One decision on one subject with everything that led to it: the story. `id` 0: not stored yet.
+
+    state: "applying" | "done" | "asked" | "watched" | "nothing" | "failed" | "superseded".
+    """
+
+    id: int
+    subject: int
+    revision: int
+    state: str
+    settings_version: int
+    known: dict[str, Any]
+    """Look-up answers, minimal fields: {"found": [[role, by, value, [[id, fields], …]], …]}."""
+    considered: list[Any]
+    questions: list[Any]
+    notices: list[Any]
+    started_at: str
+    requests: float = 0.0
+    operations: list[OperationRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one operation. `record_version` as the vendor gave it."""
+
+    key: str
+    state: OperationState
+    external_id: str | None = None
+    record_version: str | None = None
+    error: Mapping[str, Any] | None = None
+    requests: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A record of ours that a look-up would find by (role, by, value) once the vendor's index has caught up.
+
+    id is the vendor's id, or "~" + origin key while it is not written; values as they were written.
+    """
+
+    role: str
+    by: str
+    value: str
+    id: str
+    values: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """Everything the drain of one target needs. Every method is one transaction and safe to call again after a crash."""
+
+    def hold(self) -> bool:
+        """Takes or keeps the right to drain this target (freed by Postgres when this process dies). False: another has it."""
+
+    def open_events(self, limit: int) -> list[EventRow]:
+        """Events of all sources of this target not folded yet, oldest first."""
+
+    def subjects(self, flow: str, keys: Sequence[tuple[int, str]]) -> list[SubjectRow]:
+        """The stored subjects among these (source, key)."""
+
+    def save_folded(self, subjects: Sequence[SubjectRow], events: Sequence[int], links: Sequence[tuple[int, int, str]]) -> None:
+        """Inserts or updates the subjects and marks the events folded, at once. links: (event id, source, subject key).
+        Never touches `own` or a state of "applying" (there it raises the revision only, and finish() makes it due again)."""
+
+    def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
+        """Subjects in state "due" or "waiting" with due_at <= now, in lane order (arrived_at, id), none sharing a lane with
+        `held`. A due subject behind an earlier due subject of the same lane may be in the same answer, never before it."""
+
+    def own_keys(self, finds: Sequence[tuple[str, str, str]], since: str) -> list[OwnKey]:
+        """Own keys among these (role, by, value) made since that time, planned ones too."""
+
+    def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
+        """Stores the runs with their operations, own keys, inbox items (questions, notices) and the subjects' new states, at
+        once; operations whose key is in `send` are stored as "sent" (intent before the call), the others as "planned". An
+        operation key that is already there is taken over by the new run unless it is done or its outcome is unknown; a
+        done one keeps its state and id."""
+
+    def open_operations(self) -> list[OperationRow]:
+        """Operations of unfinished runs: all "planned", "sent" and "unknown" ones of this target with, for resolving, the
+        "done" ones that they refer to, in (run, position) order."""
+
+    def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
+        """Outcomes, links, own keys, and the next operations marked "sent", at once."""
+
+    def finish(self, runs: Mapping[int, str], subjects: Sequence[SubjectRow]) -> None:
+        """Ends runs with their final state and moves their subjects on (done, due again at due_at, parked, asked). A subject
+        whose revision grew meanwhile becomes due at once instead of done."""
+
+    def next_due(self) -> str | None:
+        """When the next waiting or due subject falls due; None when nothing waits; used to sleep."""
+
+
+class Budget(Protocol):
+    """The vendor's rate, shared by every process that speaks to this connection."""
+
+    def take(self, cost: float, priority: int) -> float:
+        """Seconds to wait before a request of this cost may be made; 0 takes it now. Priority 0 is live, 1 back-fill."""
+
+    def pause(self, seconds: float) -> None:
+        """Nobody asks this connection for so long."""
