@@ -113,7 +113,7 @@ class Several(_Model):
 class Settings(_Model):
     """All of it. The defaults work unedited once `default_user` is filled in at connect (CALL-4)."""
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     default_country: str = "FR"
     default_user: Pick | None = None
     zone: str = "Europe/Paris"
