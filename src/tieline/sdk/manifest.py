@@ -1,0 +1,360 @@
+"""connector.toml: what a connector is, asks for and can do, as data. Found by scanning; there is no list to edit.
+
+A connector is a package with a connector.toml beside its connector.py: every folder of `tieline.connectors`, and every
+package named by an entry point of the group "tieline.connectors" (outside packages). Reading manifests imports no
+connector; `load` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tieline.core.errors import ConfigError
+from tieline.core.flow import Need, Place, Target
+from tieline.core.mapping import RoleMap
+from tieline.sdk.contract import FieldSchema, ObjectSchema, VendorUser
+
+GROUP = "tieline.connectors"
+"""The package whose folders are connectors, and the entry point group of those outside."""
+ALWAYS = "*"
+"""In [needs]: scopes that any connection asks for; in what `Manifest.scopes` gives: the rule that stands for them."""
+
+Facet = Literal["records", "events", "history", "files"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AuthField(_Model):
+    """One thing that a person types to connect. `label` and `help` are msgids."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str
+    secret: bool = False
+    required: bool = True
+    help: str = ""
+    placeholder: str = ""
+    kind: Literal["text", "url", "email", "password", "choice"] = "text"
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+class Auth(_Model):
+    """How to prove who we are.
+
+    kind          "oauth2": consent in the browser, `fields` hold the client; "fields": what is typed is all there is
+    authorize, token, revoke
+                  URL templates; {names} come from the data centre and the typed fields
+    header        the Authorization header, with {token} (oauth2) or any field's {name}; {basic:user:password} gives HTTP
+                  basic of these two fields. "" where the connector makes its own
+    params        further query parameters of the authorize URL
+    pkce          the vendor takes a code challenge (S256)
+    data_centres  name → values for the templates; the first is the default. `location` names of the vendor are the keys
+    accounts_param, domain_field
+                  query parameter of the redirect that names the accounts server, and field of the token's answer that
+                  names the API's host, where the vendor has them
+    """
+
+    kind: Literal["oauth2", "fields"] = "fields"
+    fields: tuple[AuthField, ...] = ()
+    authorize: str = ""
+    token: str = ""
+    revoke: str = ""
+    header: str = ""
+    params: dict[str, str] = Field(default_factory=dict)
+    scope_separator: str = " "
+    pkce: bool = False
+    data_centres: dict[str, dict[str, str]] = Field(default_factory=dict)
+    accounts_param: str = ""
+    domain_field: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Auth:
+        if self.kind == "oauth2" and not (self.authorize and self.token):
+            raise ValueError("oauth2 needs authorize and token")
+        names = [field.name for field in self.fields]
+        if len(names) != len(set(names)):
+            raise ValueError("two auth fields have one name")
+        return self
+
+
+class Role(_Model):
+    """A role's object and fields, as in `core.mapping.RoleMap`."""
+
+    object: str
+    fields: dict[str, tuple[str, ...]]
+    origin: str = ""
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class Capabilities(_Model):
+    """What the vendor allows, as data: the engine branches on these, never on names.
+
+    write_batch, read_batch  most operations of one push, most values of one find
+    push_dependent           most operations that may refer to each other in one push; 0: none
+    origin                   "unique": the vendor refuses a second record with our origin key; "search": it can be found by
+                             it; "none": there is no room for it
+    search_lag_s             how long a fresh record may be missing from find()
+    request_timeout_s        after which a write is unknown; before it has passed again nothing about it is settled
+    rate_per_s, credits_per_day   0: no limit known
+    credits                  what requests cost where not 1, named by the connector
+    limits                   what flows see in `core.flow.Target.limits`
+    """
+
+    write_batch: int = Field(default=1, ge=1)
+    read_batch: int = Field(default=100, ge=1)
+    push_dependent: int = Field(default=0, ge=0)
+    origin: Literal["unique", "search", "none"] = "none"
+    search_lag_s: float = Field(default=0, ge=0)
+    concurrency: int = Field(default=4, ge=1)
+    request_timeout_s: float = Field(default=30, gt=0)
+    rate_per_s: float = Field(default=0, ge=0)
+    credits_per_day: int = Field(default=0, ge=0)
+    credits: dict[str, float] = Field(default_factory=dict)
+    call_needs_parent: bool = False
+    conditional_write: bool = False
+    deletes_reported: bool = False
+    undo_create: bool = False
+    owners: bool = True
+    pipelines: bool = False
+    attachments: bool = False
+    webhooks: bool = False
+    poll_s: float = Field(default=0, ge=0)
+    limits: dict[str, Any] = Field(default_factory=dict)
+
+
+class EventSide(_Model):
+    """How deliveries come in. `secret` names the auth field that holds the signing secret; "" where none is ever signed."""
+
+    secret: str = ""
+    contracts: tuple[str, ...] = ()
+    settle_s: float = Field(default=0, ge=0)
+
+
+class Manifest(_Model):
+    """A connector.toml, checked. `package` is where its code is, `folder` where its files are."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    categories: tuple[str, ...]
+    facets: tuple[Facet, ...]
+    letters: str = Field(min_length=1, max_length=2)
+    checked: str
+    docs: str = ""
+    environments: tuple[str, ...] = ("production",)
+    auth: Auth = Auth()
+    hosts: dict[str, str] = Field(default_factory=dict)
+    allowed_hosts: tuple[str, ...] = ()
+    """Further host names that redirects of the vendor, its `domain_field` and its files may name: "www.example.com", or
+    ".example.com" for every name below it."""
+    needs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    roles: dict[str, Role] = Field(default_factory=dict)
+    capabilities: Capabilities = Capabilities()
+    events: EventSide = EventSide()
+    package: str = ""
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Manifest:
+        for key in self.needs:
+            if key != ALWAYS and key.count(".") != 1:
+                raise ValueError(f"needs: {key!r} is not <role>.<verb>")
+        for role, mapped in self.roles.items():
+            for link, to in mapped.links.items():
+                if to not in self.roles:
+                    raise ValueError(f"roles.{role}.links.{link}: there is no role {to!r}")
+                if link not in mapped.fields:
+                    raise ValueError(f"roles.{role}.links.{link}: the field is not mapped")
+        if self.events.secret and self.events.secret not in {field.name for field in self.auth.fields}:
+            raise ValueError("events.secret names no auth field")
+        return self
+
+    def role_maps(self) -> dict[str, RoleMap]:
+        """Role → how this vendor plays it."""
+        return {
+            role: RoleMap(role, mapped.object, dict(mapped.fields), mapped.origin, dict(mapped.links))
+            for role, mapped in self.roles.items()
+        }
+
+    def scopes(self, needs: Iterable[Need]) -> dict[str, list[str]]:
+        """Scope → the rules that ask for it (`ALWAYS` for what any connection needs). A need that the vendor has no scope
+        for asks for nothing."""
+        out: dict[str, list[str]] = {scope: [ALWAYS] for scope in self.needs.get(ALWAYS, ())}
+        for need in needs:
+            for scope in self.needs.get(f"{need.role}.{need.verb}", ()):
+                rules = out.setdefault(scope, [])
+                if need.rule not in rules:
+                    rules.append(need.rule)
+        return out
+
+    def place(self, data_centre: str = "", values: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The values that URL templates are filled with: the data centre's (the first where none is named), then the
+        given ones (typed fields, what the grant says). An unknown data centre is a ConfigError."""
+        out: dict[str, str] = {}
+        centres = self.auth.data_centres
+        if centres:
+            name = data_centre or next(iter(centres))
+            if name not in centres:
+                raise ConfigError(f"{self.name} has no data centre {name!r}", setting="data_centre", value=name)
+            out.update(centres[name])
+        out.update({key: value for key, value in (values or {}).items() if value})
+        return out
+
+    def base_urls(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Logical host → base URL without a trailing slash. `values` as from `place`; "base_url" among them stands for every
+        host (a sandbox, a proxy). A missing value is a ConfigError that names it."""
+        override = values.get("base_url")
+        if override:
+            return dict.fromkeys(self.hosts, override.rstrip("/"))
+        return {name: fill(template, values).rstrip("/") for name, template in self.hosts.items()}
+
+    def is_allowed(self, host: str) -> bool:
+        """Whether `allowed_hosts` or a data centre names this host."""
+        host = host.lower().rstrip(".")
+        for name in self.allowed_hosts:
+            if host == name or (name.startswith(".") and host.endswith(name)):
+                return True
+        centres = self.auth.data_centres.values()
+        return any(
+            host == urlsplit(value).hostname for centre in centres for value in centre.values() if "://" in value
+        )
+
+    def text(self, name: str) -> str:
+        """A text file of the connector's folder ("doc.md"), "" where there is none."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+_NAME = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with its {names} replaced; a ConfigError names a missing one."""
+
+    def value(match: re.Match[str]) -> str:
+        found = values.get(match[1])
+        if not found:
+            raise ConfigError(f"{match[1]} is not known yet", setting=match[1])
+        return found
+
+    return _NAME.sub(value, template)
+
+
+def read(folder: Path, package: str) -> Manifest:
+    """The manifest of one folder; a ConfigError says what is wrong with it and where."""
+    path = folder / "connector.toml"
+    try:
+        with path.open("rb") as file:
+            raw = tomllib.load(file)
+        return Manifest.model_validate({**raw, "package": package, "folder": folder})
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigError(f"{package}: connector.toml: {error}", setting="connector.toml", connector=package) from error
+
+
+@cache
+def connectors() -> dict[str, Manifest]:
+    """Every connector by name, sorted. Read once per process; an outside package cannot take an inside name."""
+    found: dict[str, Manifest] = {}
+    for root in _roots(GROUP):
+        for path in sorted(root.glob("*/connector.toml")):
+            manifest = read(path.parent, f"{GROUP}.{path.parent.name}")
+            if manifest.name != path.parent.name:
+                raise ConfigError(
+                    f"{path.parent.name}: the name in connector.toml is {manifest.name!r}", setting="name"
+                )
+            found[manifest.name] = manifest
+    for entry in entry_points(group=GROUP):
+        for root in _roots(entry.value):
+            manifest = read(root, entry.value)
+            found.setdefault(manifest.name, manifest)
+    return dict(sorted(found.items()))
+
+
+def _roots(package: str) -> list[Path]:
+    """The folders of a package, without importing it."""
+    spec = importlib.util.find_spec(package)
+    return [Path(root) for root in (spec.submodule_search_locations if spec else None) or ()]
+
+
+def connector(name: str) -> Manifest:
+    """One manifest by name; a ConfigError where there is no such connector."""
+    try:
+        return connectors()[name]
+    except KeyError:
+        raise ConfigError(f"there is no connector {name!r}", setting="connector", value=name) from None
+
+
+def load(name: str) -> type[Any]:
+    """The connector's class; imports its code. It takes a `tieline.sdk.http.Client` and has the manifest's facets."""
+    module = importlib.import_module(f"{connector(name).package}.connector")
+    return cast(type[Any], module.Connector)
+
+
+# -- what flows must know of a target --------------------------------------------------------------------------------
+
+
+def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[VendorUser] = ()) -> Target:
+    """What this CRM can hold: the manifest's roles as far as `schemas` (its describe()) really has their object and fields.
+
+    roles: canonical fields that can be written. required: role → layout id ("" without layouts) → canonical name where the
+    field is mapped, else the vendor's. choices: owners, layouts, and every closed list, as (id, label).
+    """
+    by_object = {schema.name: schema for schema in schemas}
+    roles: dict[str, frozenset[str]] = {}
+    required: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    choices: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    places: list[Place] = []
+    people = tuple((user.id, user.name) for user in users if user.active)
+    for role, mapped in manifest.roles.items():
+        schema = by_object.get(mapped.object)
+        if schema is None:
+            continue
+        fields = {field.name: field for field in schema.fields}
+        writable = {name: field for name, field in _first(mapped, fields) if not field.read_only}
+        roles[role] = frozenset(writable)
+        required[role] = _required(mapped, schema)
+        for name, field in writable.items():
+            if field.choices:
+                choices[role, name] = field.choices
+            elif field.type == "user" and people:
+                choices[role, name] = people
+        if schema.layouts:
+            choices[role, "layout"] = tuple((layout.id, layout.label) for layout in schema.layouts)
+        if role == "deal":
+            places.extend(
+                Place(layout.id, pipeline, stage[0])
+                for layout in schema.layouts
+                for pipeline, _, stages in layout.pipelines
+                for stage in stages
+            )
+    limits = {"call_needs_parent": manifest.capabilities.call_needs_parent, **manifest.capabilities.limits}
+    return Target(roles=roles, required=required, places=tuple(places), choices=choices, limits=limits)
+
+
+def _first(mapped: Role, fields: Mapping[str, FieldSchema]) -> Iterable[tuple[str, FieldSchema]]:
+    """Canonical names with the vendor field that is written for them, where the vendor has it."""
+    for name, vendors in mapped.fields.items():
+        if vendors and vendors[0] in fields:
+            yield name, fields[vendors[0]]
+
+
+def _required(mapped: Role, schema: ObjectSchema) -> Mapping[str, tuple[str, ...]]:
+    canonical = {vendors[0]: name for name, vendors in mapped.fields.items() if vendors}
+    always = [field.name for field in schema.fields if field.required and not field.read_only]
+    layouts = {layout.id: layout.required for layout in schema.layouts} or {"": ()}
+    return {
+        layout: tuple(dict.fromkeys(canonical.get(name, name) for name in (*always, *names)))
+        for layout, names in layouts.items()
+    }
