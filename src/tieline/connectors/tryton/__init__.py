@@ -1,0 +1,1 @@
+"""Tryton, a real ERP: parties, opportunities and notes over its REST routes."""
