@@ -3,6 +3,10 @@
 The store implements this on Postgres; tests implement it in memory, and crash between any two calls. Ids are the store's
 own integers. `target` is the connection that is written to; everything here is about one target, whose drain is one
 process at a time (`hold`). Times are ISO 8601 UTC text; JSON values are plain Python.
+
+Who writes which column of a subject (pages write too: an answer or a retry sets `answers`, raises `revision`, state "due"):
+save_folded: subject, lanes, and unless the row is "applying" state, due_at, attempts, why. save_decided and finish: state,
+due_at, attempts, why; finish also `own`. Neither of these two touches subject, lanes, answers or revision.
 """
 
 from __future__ import annotations
@@ -55,7 +59,7 @@ class SubjectRow:
     arrived_at: str = ""
     """When its first event arrived; the order within a lane is (arrived_at, id)."""
     why: dict[str, Any] | None = None
-    """Why it waits or is parked: a Reason as JSON."""
+    """Why it waits or is parked: a Reason as JSON. A parked subject is shown in the inbox by its state, without an item."""
 
 
 OperationState = Literal["planned", "sent", "done", "rejected", "unknown", "blocked"]
@@ -101,12 +105,17 @@ class RunRow:
     state: str
     settings_version: int
     known: dict[str, Any]
-    """Look-up answers, minimal fields: {"found": [[role, by, value, [[id, fields], …]], …]}."""
+    """Look-up answers, minimal fields: {"found": [[role, by, value, [[id, fields], …]], …]}; an id "~key" is planned."""
     considered: list[Any]
+    """[[rule, applied, reason], …]"""
     questions: list[Any]
+    """[{"kind", "topic", "reason", "options": [[role, id, fields], …]}, …]; each is an inbox item, and its answer comes
+    back as subject.answers[kind]. A subject's open items are replaced by those of its newest run."""
     notices: list[Any]
+    """[{"kind", "topic", "reason"}, …]; one open inbox item per kind and topic."""
     started_at: str
     requests: float = 0.0
+    """Its share of the look-up requests; the operations have their own."""
     operations: list[OperationRow] = field(default_factory=list)
 
 
@@ -120,13 +129,16 @@ class Result:
     record_version: str | None = None
     error: Mapping[str, Any] | None = None
     requests: float = 0.0
+    """Added to what the operation has already."""
+    own: Sequence[OwnKey] = ()
+    """Done: the own keys to keep, made now."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:
     """A record of ours that a look-up would find by (role, by, value) once the vendor's index has caught up.
 
-    id is the vendor's id, or "~" + origin key while it is not written; values as they were written.
+    id and link values are the vendor's ids, never planned ones; values as they were written (JSON).
     """
 
     role: str
@@ -148,33 +160,50 @@ class Store(Protocol):
     def subjects(self, flow: str, keys: Sequence[tuple[int, str]]) -> list[SubjectRow]:
         """The stored subjects among these (source, key)."""
 
-    def save_folded(self, subjects: Sequence[SubjectRow], events: Sequence[int], links: Sequence[tuple[int, int, str]]) -> None:
-        """Inserts or updates the subjects and marks the events folded, at once. links: (event id, source, subject key).
-        Never touches `own` or a state of "applying" (there it raises the revision only, and finish() makes it due again)."""
+    def save_folded(
+        self,
+        subjects: Sequence[SubjectRow],
+        events: Sequence[int],
+        links: Sequence[tuple[int, int, str]],
+        refused: Mapping[int, Mapping[str, Any]],
+    ) -> None:
+        """Inserts or updates the subjects (by flow, source, key) and marks the events folded, at once. links: (event id,
+        source, subject key). refused: events among them that nothing could be made of, with the Reason as JSON; they are
+        kept and shown with their connection. A row has its new revision. Never touches `own` or a state of "applying"
+        (there subject, lanes and revision change only, and finish() makes it due again)."""
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
         """Subjects in state "due" or "waiting" with due_at <= now, in lane order (arrived_at, id), none sharing a lane with
         `held`. A due subject behind an earlier due subject of the same lane may be in the same answer, never before it."""
 
     def own_keys(self, finds: Sequence[tuple[str, str, str]], since: str) -> list[OwnKey]:
-        """Own keys among these (role, by, value) made since that time, planned ones too."""
+        """Own keys among these (role, by, value) made since that time."""
 
     def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
-        """Stores the runs with their operations, own keys, inbox items (questions, notices) and the subjects' new states, at
-        once; operations whose key is in `send` are stored as "sent" (intent before the call), the others as "planned". An
-        operation key that is already there is taken over by the new run unless it is done or its outcome is unknown; a
-        done one keeps its state and id."""
+        """Stores the runs with their operations, inbox items (questions, notices) and the subjects' new states, at once;
+        operations whose key is in `send` are stored as "sent" (sent_at now, attempts + 1: intent before the call), the
+        others as "planned"; those of a run that is not "applying" are kept for the story and never sent. An operation key
+        that is already there is taken over by the new run unless it is done or its outcome is unknown; such a one keeps its
+        run, state and id. Puts into the given rows, in place: run ids, and state and external_id of operations kept so."""
 
-    def open_operations(self) -> list[OperationRow]:
-        """Operations of unfinished runs: all "planned", "sent" and "unknown" ones of this target with, for resolving, the
-        "done" ones that they refer to, in (run, position) order."""
+    def unfinished(self) -> list[tuple[SubjectRow, RunRow]]:
+        """Every run in state "applying" with its subject and all its operations in position order, runs by id. Asked once
+        when a drain begins or has lost its thread. `considered` and `notices` may be left empty."""
 
     def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
-        """Outcomes, links, own keys, and the next operations marked "sent", at once."""
+        """Outcomes, links (of "done" ones, with the version), own keys, and the next operations marked "sent" (sent_at now,
+        attempts + 1), at once. A result may put an operation back to "planned" with the error that caused it."""
 
-    def finish(self, runs: Mapping[int, str], subjects: Sequence[SubjectRow]) -> None:
-        """Ends runs with their final state and moves their subjects on (done, due again at due_at, parked, asked). A subject
-        whose revision grew meanwhile becomes due at once instead of done."""
+    def finish(
+        self,
+        runs: Mapping[int, str],
+        subjects: Sequence[SubjectRow],
+        questions: Sequence[tuple[int, Mapping[str, Any]]],
+    ) -> None:
+        """Ends runs with their final state and moves their subjects on (done, due again at due_at, parked, asked), with
+        `own` as given. A subject whose stored revision is greater than the given row's becomes due at once instead.
+        questions: (run id, question as in RunRow) that only applying brought up. Subjects without a run in `runs` are
+        those whose look-ups failed."""
 
     def next_due(self) -> str | None:
         """When the next waiting or due subject falls due; None when nothing waits; used to sleep."""
