@@ -190,6 +190,10 @@ class Store(Protocol):
         """Every run in state "applying" with its subject and all its operations in position order, runs by id. Asked once
         when a drain begins or has lost its thread. `considered` and `notices` may be left empty."""
 
+    def written(self, keys: Sequence[str]) -> dict[str, str]:
+        """Origin key → external id of the operations among these that are done. Asked after `unfinished`, for what open
+        operations refer to and another, finished run wrote."""
+
     def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
         """Outcomes, links (of "done" ones, with the version), own keys, and the next operations marked "sent" (sent_at now,
         attempts + 1), at once. A result may put an operation back to "planned" with the error that caused it."""
