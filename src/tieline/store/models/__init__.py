@@ -1,0 +1,55 @@
+"""Rows of work, by subject. Pages read them through `workspace_tx`; bulk paths use SQL of their own."""
+
+from tieline.store.models.connections import (
+    Budget,
+    Connection,
+    ConnectionState,
+    Consent,
+    CrmUser,
+    Cursor,
+    Grant,
+    OAuthClient,
+    RefusedDelivery,
+    SchemaSnapshot,
+    Secret,
+)
+from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedEvent
+from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
+from tieline.store.models.machinery import Chore, Hold, Worker
+from tieline.store.models.people import Audit, Happening, InboxItem, InboxState
+from tieline.store.models.runs import Link, Operation, OwnKey, Run
+from tieline.store.models.subjects import Subject
+
+__all__ = [
+    "Audit",
+    "Budget",
+    "Chore",
+    "Connection",
+    "ConnectionState",
+    "Consent",
+    "CrmUser",
+    "Cursor",
+    "Event",
+    "EventSubject",
+    "FlowSetting",
+    "FlowSource",
+    "FlowState",
+    "FlowVersion",
+    "Grant",
+    "Happening",
+    "Hold",
+    "InboxItem",
+    "InboxState",
+    "Link",
+    "OAuthClient",
+    "OpenEvent",
+    "Operation",
+    "OwnKey",
+    "RefusedDelivery",
+    "RefusedEvent",
+    "Run",
+    "SchemaSnapshot",
+    "Secret",
+    "Subject",
+    "Worker",
+]
