@@ -139,6 +139,7 @@ class Client:
     credentials  what `tieline.sdk.auth` makes
     budget       None: unlimited
     fields       what was typed to connect, secrets too; for connectors that log in by themselves
+    scopes       what was granted, for `check`; empty where the vendor has none
     is_allowed   host name → whether files and redirects may lead there (`Manifest.is_allowed`)
     priority     0 live, 1 back-fill
 
@@ -153,6 +154,7 @@ class Client:
         credentials: Credentials | None = None,
         budget: Budget | None = None,
         fields: Mapping[str, str] | None = None,
+        scopes: frozenset[str] = frozenset(),
         is_allowed: Callable[[str], bool] = lambda _host: False,
         timeout_s: float = 30.0,
         concurrency: int = 10,
@@ -164,6 +166,7 @@ class Client:
         self.credentials: Credentials = credentials or Anonymous()
         self.budget = budget
         self.fields: Mapping[str, str] = fields or {}
+        self.scopes = scopes
         self.timeout_s = timeout_s
         self.priority = priority
         self.requests = 0

@@ -72,6 +72,7 @@ class Auth(_Model):
     authorize: str = ""
     token: str = ""
     revoke: str = ""
+    revoke_by: Literal["form", "query"] = "form"
     header: str = ""
     params: dict[str, str] = Field(default_factory=dict)
     scope_separator: str = " "
@@ -201,7 +202,8 @@ class Manifest(_Model):
 
     def place(self, data_centre: str = "", values: Mapping[str, str] | None = None) -> dict[str, str]:
         """The values that URL templates are filled with: the data centre's (the first where none is named), then the
-        given ones (typed fields, what the grant says). An unknown data centre is a ConfigError."""
+        given ones (typed fields, what the grant says). "base_url" stands for all of a data centre's. An unknown data
+        centre is a ConfigError."""
         out: dict[str, str] = {}
         centres = self.auth.data_centres
         if centres:
@@ -210,6 +212,8 @@ class Manifest(_Model):
                 raise ConfigError(f"{self.name} has no data centre {name!r}", setting="data_centre", value=name)
             out.update(centres[name])
         out.update({key: value for key, value in (values or {}).items() if value})
+        if "base_url" in out and centres:
+            out.update({key: out["base_url"].rstrip("/") for centre in centres.values() for key in centre})
         return out
 
     def base_urls(self, values: Mapping[str, str]) -> dict[str, str]:
