@@ -1,0 +1,104 @@
+"""Times, numbers and phone numbers as the reader's language writes them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import phonenumbers
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_name
+from babel.numbers import format_decimal, format_percent
+from django.utils import timezone, translation
+
+_BABEL = {"en": "en_GB", "fr": "fr_FR", "da": "da_DK", "it": "it_IT"}
+
+
+def locale() -> Locale:
+    """The reader's language with the customs of its country; English as the British write it, with 24 hours."""
+    return Locale.parse(_BABEL.get((translation.get_language() or "en")[:2], "en_GB"))
+
+
+def number(value: float | Decimal) -> str:
+    """1204 as "1,204", "1 204" or "1.204"."""
+    return format_decimal(value, locale=locale())
+
+
+def percent(value: float) -> str:
+    """0.24 as "24%" or "24 %"."""
+    return format_percent(value, locale=locale())
+
+
+def _local(moment: datetime) -> datetime:
+    return timezone.localtime(moment)
+
+
+def clock(moment: datetime, *, seconds: bool = False) -> str:
+    """The time of day, 24 hours: "14:22" or "14:22:07"."""
+    return _local(moment).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def day(moment: date) -> str:
+    """The day with its name and year: "Friday 20 November 2026"."""
+    patterns = {"en": "EEEE d MMMM y", "fr": "EEEE d MMMM y", "da": "EEEE 'd'. d. MMMM y", "it": "EEEE d MMMM y"}
+    return format_date(moment, patterns[locale().language], locale=locale())
+
+
+def zone_name(moment: datetime) -> str:
+    """The zone as people write it beside a time: "CET", or "GMT+1" where the language has no short name."""
+    return get_timezone_name(_local(moment), width="short", locale=locale())
+
+
+def full(moment: datetime) -> str:
+    """Day, time and zone: "Friday 20 November 2026, 14:22 CET"."""
+    here = _local(moment)
+    return f"{day(here.date())}, {clock(here)} {zone_name(here)}"
+
+
+def short(moment: datetime, now: datetime | None = None) -> str:
+    """As little as says it: "14:22" today, "20 Nov 14:22" this year, "20 Nov 2026" before."""
+    here, today = _local(moment), _local(now or timezone.now())
+    if here.date() == today.date():
+        return clock(here)
+    if here.year == today.year:
+        return f"{format_datetime(here, 'd MMM', locale=locale())} {clock(here)}"
+    return format_date(here.date(), "d MMM y", locale=locale())
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, up to an hour in words ("12 seconds ago"), then as `short`."""
+    passed = (now or timezone.now()) - moment
+    if timedelta(0) <= passed < timedelta(hours=1):
+        return format_timedelta(-passed, add_direction=True, threshold=1.2, format="long", locale=locale())
+    return short(moment, now)
+
+
+def lasted(seconds: float) -> str:
+    """A duration: "0.6 s", "45 s", "3 min", "2 h 5 min"."""
+    if seconds < 10:
+        return f"{format_decimal(round(seconds, 1), locale=locale())} s"
+    if seconds < 60:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def hour_span(hour: int) -> str:
+    """The hour that begins at `hour`: "09–10"."""
+    return f"{hour:02d}–{(hour + 1) % 24:02d}"
+
+
+def phone(value: str) -> str:
+    """An E.164 number with its country's spaces: "+33 1 86 76 54 32". What is none is shown as it came."""
+    if not value.startswith("+"):
+        return value
+    try:
+        parsed = phonenumbers.parse(value, None)
+    except phonenumbers.NumberParseException:
+        return value
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL).replace(" ", "\u00a0")
+
+

@@ -1,0 +1,23 @@
+"""Addresses of the pages. The workspace's prefix /w/<key>/ is taken off before (`middleware/workspace.py`)."""
+
+from django.conf import settings
+from django.urls import include, path
+
+from tieline.web import home, preferences, samples
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("more/", home.more, name="more"),
+    path("favicon.ico", home.favicon, name="favicon"),
+    path("me/", preferences.me, name="me"),
+    path("me/language/", preferences.language, name="me-language"),
+    path("me/theme/", preferences.theme, name="me-theme"),
+    path("", include("tieline.web.accounts.urls")),
+]
+
+if settings.DEBUG or getattr(settings, "TIELINE_SAMPLES", False):
+    urlpatterns += [
+        path("parts/", samples.parts, name="parts"),
+        path("parts/live/", samples.live, name="parts-live"),
+        path("parts/fail/", samples.fail, name="parts-fail"),
+    ]
