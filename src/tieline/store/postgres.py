@@ -71,7 +71,7 @@ class EmbeddedPostgres:
 
     def start(self) -> int:
         """See that the server runs and has its roles and its database; returns its pid. Does nothing twice."""
-        with place.alone_in(self._place.asked):
+        with place.alone_in(self._place.root):
             pid = self.pid
             if pid is not None:
                 pid = process.wait_ready(self._place, pid, _RECOVERY_S)
@@ -85,7 +85,7 @@ class EmbeddedPostgres:
 
     def stop(self, wait_s: float = 60.0) -> None:
         """Shut the server down properly and wait until it is gone, whoever started it."""
-        with place.alone_in(self._place.asked):
+        with place.alone_in(self._place.root):
             process.end(self._place, wait_s)
 
     def create_database(self, dbname: str) -> None:

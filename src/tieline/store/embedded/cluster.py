@@ -53,7 +53,6 @@ _FIXED = {
     "lc_messages": "C",
     "logging_collector": "off",
     "log_destination": "stderr",
-    "external_pid_file": "",
 }
 _HBA = "# Written by Tieline. A password over the socket; nothing else.\nlocal all all scram-sha-256\n"
 

@@ -62,10 +62,11 @@ class Place:
     def socket_folder(self) -> Path:
         """The folder of the socket, which only the server's user (and root) can enter; made on first use.
 
-        Below the place itself, or, where that path is too long for a socket, a short folder with a random name.
+        Below the place itself, or a short folder with a random name where that path is too long for a socket, or has a
+        comma, at which clients would cut it in two.
         """
         inside = self.root / "socket"
-        if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER and "," not in str(inside):
             _private_folder(inside, self.account)
             return inside
         note = self.root / _SOCKET_NOTE
@@ -83,8 +84,10 @@ class Place:
         note = self.root / _SOCKET_NOTE
         if note.exists():
             shutil.rmtree(Path(note.read_text()), ignore_errors=True)
+        still_here = _mark_of(self.asked) == self.root
         shutil.rmtree(self.root, ignore_errors=True)
-        shutil.rmtree(self.asked, ignore_errors=True)
+        if still_here:  # and not another place that was made since at the same path
+            shutil.rmtree(self.asked, ignore_errors=True)
 
 
 def find(asked: Path, wheel: Path | None = None) -> Place:
@@ -168,15 +171,20 @@ def _take(folder: Path, account: Account) -> bool:
 
 
 def _noted(asked: Path) -> Path | None:
-    mark = asked / _MARK
-    try:
-        root = Path(json.loads(mark.read_text())["root"])
-    except FileNotFoundError:
-        return None
-    root = asked if root == Path() else root
-    if not root.is_dir():  # the files lay elsewhere and are gone: say so rather than begin empty in silence
+    root = _mark_of(asked)
+    if (
+        root is not None and not root.is_dir()
+    ):  # the files lay elsewhere and are gone: say so, do not begin empty in silence
         raise DatabaseError(code="database.no_place", path=str(root))
     return root
+
+
+def _mark_of(asked: Path) -> Path | None:
+    try:
+        root = Path(json.loads((asked / _MARK).read_text())["root"])
+    except FileNotFoundError:
+        return None
+    return asked if root == Path() else root
 
 
 def _note(asked: Path, root: Path) -> None:

@@ -37,14 +37,13 @@ def find(place: Place) -> int | None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs: zombies are dead, and our own are collected here."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
-        return False
     try:
-        return bool(psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+        alive = psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     except psutil.NoSuchProcess:
-        return False
+        alive = False
+    if not alive and pid in _children:
+        _children.pop(pid).wait()
+    return alive
 
 
 def is_ready(place: Place) -> bool:
@@ -85,11 +84,13 @@ def wait_ready(place: Place, pid: int, wait_s: float) -> int | None:
 
 
 def clear_remains(place: Place) -> None:
-    """Remove what a killed server left: its pid file, and processes of its that have not noticed yet.
+    """Remove what a killed server left: its pid file, its lock on the socket, and its processes that go on working.
 
-    Only to be called when `find` says None. Postgres refuses to start while one of them still holds the shared memory.
+    Only to be called when `find` says None. Postgres refuses to start while a process of its holds the shared memory, and
+    takes a zombie's lock for a living one's.
     """
     (place.pgdata / "postmaster.pid").unlink(missing_ok=True)
+    (place.socket_folder() / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
     left = [pid for pid in psutil.pids() if " ".join(_command(pid)).startswith(f"postgres: {place.name}: ")]
     for final_signal, wait_s in ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
         for pid in left:
