@@ -4,6 +4,7 @@ TIELINE_HOME          folder of keys, static files and the private database (`ti
 TIELINE_PUBLIC_URL    the address people and vendors reach it by (default http://127.0.0.1:8000)
 TIELINE_ALLOWED_HOSTS further host names, separated by commas
 TIELINE_TRUST_PROXY   1 when a proxy in front sets X-Forwarded-Proto and removes what clients send under that name
+TIELINE_SAMPLES       1 adds the page /parts/ with every part of the pages
 TIELINE_DEBUG         1 shows details of errors to anybody: never on a server that others reach
 """
 
@@ -33,6 +34,7 @@ class Environment:
     hosts: tuple[str, ...]
     trust_proxy: bool
     debug: bool
+    samples: bool
 
     @property
     def https(self) -> bool:
@@ -54,4 +56,4 @@ def read() -> Environment:
         raise SystemExit(f"TIELINE_PUBLIC_URL must be http://… or https://…, not {public!r}")
     more = [host.strip() for host in os.environ.get("TIELINE_ALLOWED_HOSTS", "").split(",")]
     hosts = dict.fromkeys([parts.hostname, *LOCAL_HOSTS, *filter(None, more)])
-    return Environment(home(), public, tuple(hosts), _flag("TIELINE_TRUST_PROXY"), _flag("TIELINE_DEBUG"))
+    return Environment(home(), public, tuple(hosts), _flag("TIELINE_TRUST_PROXY"), _flag("TIELINE_DEBUG"), _flag("TIELINE_SAMPLES"))

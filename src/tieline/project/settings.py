@@ -15,6 +15,7 @@ DATA_DIR = ENVIRONMENT.data
 PACKAGE = Path(__file__).resolve().parent.parent
 
 DEBUG = ENVIRONMENT.debug
+TIELINE_SAMPLES = ENVIRONMENT.samples  # the page /parts/, for people who build pages
 SECRET_KEY = keys.signing_key(DATA_DIR)
 TIELINE_SECRET_KEYS = keys.secret_keys(DATA_DIR)
 TIELINE_PUBLIC_URL = ENVIRONMENT.public_url
@@ -26,7 +27,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
     "tieline.store",
     "tieline.store.team",
     "tieline.store",
