@@ -188,16 +188,17 @@ class RefusedDelivery(models.Model):
 
 
 class Budget(models.Model):
-    """The vendor's rate of one connection, shared by every process: a bucket that fills with time, and the day's sum.
+    """The vendor's rate of one connection, shared by every process: `engine.effects.budget.Bucket`, and requests made.
 
-    `level` is what may be spent at `at`; negative: spent in advance, the next must wait.
+    Seconds since the epoch and days since the epoch, as the arithmetic has them.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="budget")
     workspace = owned()
-    level = models.FloatField(default=0)
-    at = models.DateTimeField(default=timezone.now)
-    paused_until = models.DateTimeField(null=True, blank=True)
-    day = models.DateField(default=timezone.localdate)
-    spent = models.FloatField(default=0)
-    requests = models.BigIntegerField(default=0)
+    tokens = models.FloatField(default=0)
+    at_s = models.FloatField(default=0)
+    paused_until_s = models.FloatField(default=0)
+    used = models.FloatField(default=0)
+    day = models.IntegerField(default=0)
+    requests = models.BigIntegerField(default=0)  # on that day
+    limited = models.IntegerField(default=0)  # on that day: how often the vendor asked for silence
