@@ -27,7 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "tieline.store",
+    "django.contrib.staticfiles",
     "tieline.store.team",
     "tieline.store",
     "tieline.web",
