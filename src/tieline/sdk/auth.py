@@ -334,15 +334,20 @@ class OAuth2Credentials:
 
 
 class FieldCredentials:
-    """A header made of what was typed: an API key, a bearer token, HTTP basic."""
+    """A header made of what was typed: an API key, a bearer token, HTTP basic. What was left out is a ConfigError once it
+    is needed, not before: some connections only receive."""
 
     def __init__(self, header: str, fields: Mapping[str, str]) -> None:
-        self._headers = header_of(header, fields) if header else {}
+        self._header = header
+        self._fields = fields
+        self._headers: Mapping[str, str] | None = None if header else {}
 
     def __repr__(self) -> str:
         return "<FieldCredentials>"
 
     async def headers(self) -> Mapping[str, str]:
+        if self._headers is None:
+            self._headers = header_of(self._header, self._fields)
         return self._headers
 
     async def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002  (the protocol's)

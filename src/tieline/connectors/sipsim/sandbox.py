@@ -3,8 +3,8 @@
 Paths: ``/sipsim/oauth/token``, ``/sipsim/api/v2/…``, ``/sipsim/api/v1/phones``, ``/sipsim/recordings/{name}.mp3``. The list of calls is documented with
 ``id``, ``direction``, ``caller_number``, ``receiver_number``; the other names of its items, and the body of errors, are inferred.
 
-Own control routes: POST webhooks {"contract", "url" or "urls", "secret"?, "method"?, "body"?}; POST calls (one SimulatedCall as JSON or a list; started is
-the clock's now by default); POST late sends what was held back; POST test; POST secret makes a new signing secret; POST token {"scope"}.
+Own control routes: POST webhooks {"contract", "url" or "urls", "secret"?, "method"?, "body"?}; POST calls (one SimulatedCall as JSON or a list; by default
+the call ends now); POST late sends what was held back; POST test; POST secret makes a new signing secret; POST token {"scope"}.
 """
 
 from __future__ import annotations
@@ -29,7 +29,17 @@ TOKEN = "sandbox-token"
 """A pasted token: all scopes, for v1 and v2, never expires."""
 TOKEN_LIFE = 7200
 SCOPES = frozenset(
-    ("account.read", "calls.read", "calls.write", "phones.read", "phones.write", "tags.read", "tags.write", "webhooks.read", "webhooks.write")
+    (
+        "account.read",
+        "calls.read",
+        "calls.write",
+        "phones.read",
+        "phones.write",
+        "tags.read",
+        "tags.write",
+        "webhooks.read",
+        "webhooks.write",
+    )
 )
 SMALLEST_PAGE, LARGEST_PAGE = 20, 1000
 _SCOPE_OF = {"account": "account", "calls": "calls", "phones": "phones", "webhooks": "webhooks"}
@@ -92,7 +102,8 @@ class SipSim(Sandbox):
         """``{"phones": [{"number", "name", "type"?}], "calls": [SimulatedCall]}``; phones replace the seed's."""
         if "phones" in value:
             self.phones = [
-                _phone(number, one["number"], one.get("name", ""), one.get("type", "regular")) for number, one in enumerate(value["phones"], 1)
+                _phone(number, one["number"], one.get("name", ""), one.get("type", "regular"))
+                for number, one in enumerate(value["phones"], 1)
             ]
         made = [call_from(one) for one in value.get("calls", ())]
         self.calls.extend(made)
@@ -140,7 +151,9 @@ class SipSim(Sandbox):
         contract = value.get("contract", "new")
         if contract not in ("new", "old"):
             raise ValueError(f"no such contract: {contract!r}")
-        hook = Hook(dict(value.get("urls", {})), value.get("url", ""), value.get("method", "GET"), value.get("body", "form"))
+        hook = Hook(
+            dict(value.get("urls", {})), value.get("url", ""), value.get("method", "GET"), value.get("body", "form")
+        )
         if contract == "old" and hook.url and not hook.urls:
             mark = "&" if "?" in hook.url else "?"
             hook.urls = {event: f"{hook.url}{mark}event={event}" for event in EVENTS[:8]}
@@ -157,7 +170,7 @@ class SipSim(Sandbox):
             hook = self.hooks.get(value.get("contract", "new"), Hook())
             known = {
                 "pbx_id": f"call_{self.counter:06d}{self._random.getrandbits(32):08x}",
-                "started": self.now(),
+                "started": self.now() - value.get("ring_s", 12) - value.get("talk_s", 60),
                 "audio_base": f"{origin}/sipsim/recordings",
                 "old_method": hook.method,
                 "old_body": hook.body,
@@ -182,7 +195,11 @@ class SipSim(Sandbox):
                     status = 0
                     try:
                         async with session.request(
-                            delivery.method, delivery.url(url), data=delivery.body or None, headers=delivery.headers, allow_redirects=False
+                            delivery.method,
+                            delivery.url(url),
+                            data=delivery.body or None,
+                            headers=delivery.headers,
+                            allow_redirects=False,
                         ) as answer:
                             status = answer.status
                     except (aiohttp.ClientError, TimeoutError):
@@ -226,12 +243,16 @@ class SipSim(Sandbox):
                 return self._list(request)
             case "GET", "calls", [one]:
                 call = next((call for call in self.calls if call.pbx_id == one), None)
-                return self._tell(self._shown(call)) if call is not None else self._refuse(404, "not_found", "no such call")
+                return (
+                    self._tell(self._shown(call))
+                    if call is not None
+                    else self._refuse(404, "not_found", "no such call")
+                )
             case "GET", "webhooks", ["available"]:
                 return self._tell([{"event": event} for event in EVENTS])
             case "GET", "webhooks", []:
                 return self._tell([{"event": event} for event in EVENTS if event in self.enabled])
-            case ("POST" | "DELETE"), "webhooks", [event] if event in EVENTS:
+            case (("POST" | "DELETE"), "webhooks", [event]) if event in EVENTS:
                 (self.enabled.add if request.method == "POST" else self.enabled.discard)(event)
                 return self._tell({"events": [one for one in EVENTS if one in self.enabled]})
         return self._refuse(404, "not_found", "no such endpoint")
@@ -270,8 +291,18 @@ class SipSim(Sandbox):
 
     def _shown(self, call: SimulatedCall) -> dict[str, Any]:
         inbound = call.direction == "inbound"
-        line = call.lines[-1 if call.answered_by is None else call.answered_by] if call.outcome == "answered" else call.lines[0]
-        statuses = {"answered": "ANSWER", "missed": "MISSED", "voicemail": "MISSED", "busy": "BUSY", "no_answer": "NOANSWER"}
+        line = (
+            call.lines[-1 if call.answered_by is None else call.answered_by]
+            if call.outcome == "answered"
+            else call.lines[0]
+        )
+        statuses = {
+            "answered": "ANSWER",
+            "missed": "MISSED",
+            "voicemail": "MISSED",
+            "busy": "BUSY",
+            "no_answer": "NOANSWER",
+        }
         return {
             "id": call.pbx_id,
             "direction": "inbound" if inbound else "outgoing",
@@ -296,7 +327,12 @@ class SipSim(Sandbox):
         asked = frozenset(form.get("scope", "").split())
         if not asked or not asked <= SCOPES:
             return json_reply(400, {"error": "invalid_scope"})
-        answer = {"access_token": self._token(asked), "token_type": "Bearer", "expires_in": TOKEN_LIFE, "scope": " ".join(sorted(asked))}
+        answer = {
+            "access_token": self._token(asked),
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFE,
+            "scope": " ".join(sorted(asked)),
+        }
         return json_reply(200, {**answer, "created_at": int(self.now())})
 
     def _token(self, scopes: frozenset[str]) -> str:
@@ -312,7 +348,12 @@ class SipSim(Sandbox):
 
     def _envelope(self, status: int, **more: Any) -> dict[str, Any]:
         stamp = datetime.fromtimestamp(int(self.now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {"status": status, "request_id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)), "timestamp": stamp, **more}
+        return {
+            "status": status,
+            "request_id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            "timestamp": stamp,
+            **more,
+        }
 
     def _tell(self, value: Any) -> Reply:
         return json_reply(200, self._envelope(200, data=value))

@@ -89,7 +89,12 @@ def call_from(value: dict[str, Any]) -> SimulatedCall:
     """A call from its JSON; raises ValueError or TypeError for what cannot be."""
     made: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     call = SimulatedCall(**made)
-    if call.outcome not in OUTCOMES or not call.lines or call.direction not in ("inbound", "outbound") or call.contract not in ("new", "old"):
+    if (
+        call.outcome not in OUTCOMES
+        or not call.lines
+        or call.direction not in ("inbound", "outbound")
+        or call.contract not in ("new", "old")
+    ):
         raise ValueError(f"not a call: {value!r}")
     return call
 
@@ -105,7 +110,9 @@ def events_of(call: SimulatedCall, secret: str = "", sent_at: float | None = Non
         happened.reverse()
     if call.shuffled is not None:
         random.Random(call.shuffled).shuffle(happened)
-    made = [_delivery(call, payload, at if sent_at is None else sent_at, secret, late) for payload, at, late in happened]
+    made = [
+        _delivery(call, payload, at if sent_at is None else sent_at, secret, late) for payload, at, late in happened
+    ]
     return [one for one in made if not one.late] + [one for one in made if one.late]
 
 
@@ -134,7 +141,14 @@ def _happened(call: SimulatedCall) -> list[tuple[dict[str, Any], float, bool]]:
 
     def happens(event: str, at: float, line: str, late: bool = False, **more: Any) -> None:
         caller, receiver = (call.number, line) if inbound else (line, call.number)
-        payload = {"event": event, "caller": caller, "receiver": receiver, "time": _time(at), "pbx_id": call.pbx_id, **more}
+        payload = {
+            "event": event,
+            "caller": caller,
+            "receiver": receiver,
+            "time": _time(at),
+            "pbx_id": call.pbx_id,
+            **more,
+        }
         found.append((payload, at, late or event in call.late))
 
     at = call.started
@@ -155,7 +169,11 @@ def _happened(call: SimulatedCall) -> list[tuple[dict[str, Any], float, bool]]:
     if not inbound and status == "MISSED":
         status = "NOANSWER"
     last = agent if answered else call.lines[-1]
-    end: dict[str, Any] = {"duration": call.duration, "audio_path": call.audio_path if call.recording == "end" else None, "status": status}
+    end: dict[str, Any] = {
+        "duration": call.duration,
+        "audio_path": call.audio_path if call.recording == "end" else None,
+        "status": status,
+    }
     happens(f"{stem}_call_end", at, last, **end)
     if inbound and call.outcome == "voicemail":
         happens("voicemail", at + 30, call.lines[0], duration=15, audio_path=f"{call.audio_base}/vm_{call.pbx_id}.mp3")
@@ -181,12 +199,18 @@ def _delivery(call: SimulatedCall, payload: dict[str, Any], at: float, secret: s
         return Delivery(event, "GET", urlencode(fields), late=late)
     if call.old_body == "json":
         return Delivery(event, "POST", "", {"Content-Type": "application/json"}, orjson.dumps(fields), late)
-    return Delivery(event, "POST", "", {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(fields).encode(), late)
+    return Delivery(
+        event, "POST", "", {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(fields).encode(), late
+    )
 
 
 def _signed(event: str, body: bytes, at: float, secret: str, late: bool) -> Delivery:
     stamp = str(int(at))
-    headers = {"Content-Type": "application/json", "X-Webhook-Timestamp": stamp, "X-Webhook-Signature": signature(secret, stamp, body)}
+    headers = {
+        "Content-Type": "application/json",
+        "X-Webhook-Timestamp": stamp,
+        "X-Webhook-Signature": signature(secret, stamp, body),
+    }
     return Delivery(event, "POST", "", headers, body, late)
 
 
