@@ -13,8 +13,14 @@ from typing import Any
 
 import orjson
 
-from tieline.connectors.zoho_crm import sandbox_composite, sandbox_metadata, sandbox_query, sandbox_reads, sandbox_related
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, refused, nothing
+from tieline.connectors.zoho_crm import (
+    sandbox_composite,
+    sandbox_metadata,
+    sandbox_query,
+    sandbox_reads,
+    sandbox_related,
+)
+from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused
 from tieline.connectors.zoho_crm.sandbox_control import controlled
 from tieline.connectors.zoho_crm.sandbox_coql import CoqlError, parse
 from tieline.connectors.zoho_crm.sandbox_limits import Behaviour, Meter, allowed, coql_credits, reads, write_credits
@@ -24,7 +30,13 @@ from tieline.connectors.zoho_crm.sandbox_schema import Schema
 from tieline.connectors.zoho_crm.sandbox_writes import BATCH, Writer, seed_row
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
 
-_STATUS_CODES = {429: "TOO_MANY_REQUESTS", 503: "SERVICE_UNAVAILABLE", 401: "INVALID_TOKEN", 403: "NO_PERMISSION", 400: "INVALID_DATA"}
+_STATUS_CODES = {
+    429: "TOO_MANY_REQUESTS",
+    503: "SERVICE_UNAVAILABLE",
+    401: "INVALID_TOKEN",
+    403: "NO_PERMISSION",
+    400: "INVALID_DATA",
+}
 
 
 class ZohoCrm(Sandbox):
@@ -131,8 +143,8 @@ class ZohoCrm(Sandbox):
         if grant is None:
             return refused(401, self.behaviour.invalid_token_code)
         self.writer.index_lag = self.index_lag
-        reply, credits = self._api(request, path[7:], grant)
-        if credits and not self.meter.spend(credits):
+        reply, cost = self._api(request, path[7:], grant)
+        if cost and not self.meter.spend(cost):
             return refused(429, "TOO_MANY_REQUESTS")
         reply.headers = [*reply.headers, *self.meter.headers()]
         return reply
@@ -149,7 +161,9 @@ class ZohoCrm(Sandbox):
                 case ["coql"] if request.method == "POST":
                     return self._coql(request, grant)
                 case ["__composite_requests"] if request.method == "POST":
-                    return sandbox_composite.run(request, self.writer, lambda inner, below: self._api(inner, below, grant)[0])
+                    return sandbox_composite.run(
+                        request, self.writer, lambda inner, below: self._api(inner, below, grant)[0]
+                    )
                 case ["settings", *rest]:
                     return self._settings(request, rest), 1
                 case ["users", *rest] if request.method == "GET":
@@ -160,7 +174,9 @@ class ZohoCrm(Sandbox):
                     return self._records(request, module, rest, grant.user)
         except ValueError:
             return refused(400, "INVALID_DATA", expected_data_type="jsonobject"), 1
-        return refused(400 if len(parts) == 1 else 404, "INVALID_MODULE" if len(parts) == 1 else "INVALID_URL_PATTERN"), 1
+        return refused(
+            400 if len(parts) == 1 else 404, "INVALID_MODULE" if len(parts) == 1 else "INVALID_URL_PATTERN"
+        ), 1
 
     def _settings(self, request: Request, parts: list[str]) -> Reply:
         wanted = parts[1] if len(parts) > 1 else None
@@ -197,71 +213,95 @@ class ZohoCrm(Sandbox):
             rows, more = sandbox_query.run(self.tables, query, self.now())
         except CoqlError as wrong:
             return refused(400, wrong.code, wrong.message, **wrong.details), 1
-        credits = coql_credits(query.limit)
+        cost = coql_credits(query.limit)
         if not rows:
-            return Reply(204), credits
-        return json_reply(200, {"data": rows, "info": {"count": len(rows), "more_records": more}}), credits
+            return nothing(), cost
+        return json_reply(200, {"data": rows, "info": {"count": len(rows), "more_records": more}}), cost
 
     def _records(self, request: Request, module: str, parts: list[str], user: str) -> tuple[Reply, int]:
-        method = request.method
-        match parts:
-            case []:
-                if method == "GET":
-                    return sandbox_reads.page(self.tables, module, request, self.now(), user), 1
-                if method == "DELETE":
-                    ids = [one for one in request.query.get("ids", "").split(",") if one]
-                    if not 1 <= len(ids) <= BATCH:
-                        return refused(400, "REQUIRED_PARAM_MISSING" if not ids else "LIMIT_EXCEEDED", param_name="ids"), 1
-                    return batch([self.writer.delete(module, one, user) for one in ids], 200), 1
-                return self._write(request, module, "insert" if method == "POST" else "update", user)
-            case ["upsert"] if method == "POST":
+        match request.method, parts:
+            case "GET", []:
+                return sandbox_reads.page(self.tables, module, request, self.now(), user), 1
+            case "DELETE", []:
+                return self._delete(request, module, user), 1
+            case _, []:
+                return self._write(request, module, "insert" if request.method == "POST" else "update", user)
+            case "POST", ["upsert"]:
                 return self._write(request, module, "upsert", user)
-            case ["search"] if method == "GET":
+            case "GET", ["search"]:
                 return sandbox_reads.search(self.tables, module, request, self.now()), 1
-            case ["deleted"] if method == "GET":
+            case "GET", ["deleted"]:
                 return sandbox_reads.deleted(self.tables, module, request), 1
-            case ["actions", "change_owner"] if method == "POST":
+            case "POST", ["actions", "change_owner"]:
                 return sandbox_related.change_owner(self.tables, self.writer, module, None, request, user), 1
-            case [row_id] if row_id.isdigit():
-                if method == "GET":
-                    missing = nothing() if self.behaviour.unknown_id == 204 else refused(400, "INVALID_DATA", resource_path_index=1)
-                    return sandbox_reads.record(self.tables, module, row_id, request, missing), 1
-                if method == "DELETE":
-                    return batch([self.writer.delete(module, row_id, user)], 200), 1
-                return self._write(request, module, "update", user, row_id)
-            case [row_id, "actions", "change_owner"] if method == "POST":
-                return sandbox_related.change_owner(self.tables, self.writer, module, row_id, request, user), 1
-            case [row_id, "actions", "convert"] if module == "Leads" and method == "POST":
-                return sandbox_related.convert(self.tables, self.writer, row_id, request, user), 5
-            case [row_id, "Notes"] if method in ("GET", "POST"):
-                return sandbox_related.notes_of(self.tables, self.writer, module, row_id, request, user), 1
-            case [row_id, "Attachments", *rest] if len(rest) <= 1:
-                return self.attachments.answer(module, row_id, rest, request, user, int(self.now())), 1
+            case _, [row_id, *rest] if row_id.isdigit():
+                return self._record(request, module, row_id, rest, user)
         return refused(404, "INVALID_URL_PATTERN"), 1
 
-    def _write(self, request: Request, module: str, verb: str, user: str, row_id: str | None = None) -> tuple[Reply, int]:
+    def _record(self, request: Request, module: str, row_id: str, rest: list[str], user: str) -> tuple[Reply, int]:
+        match request.method, rest:
+            case "GET", []:
+                missing = (
+                    nothing()
+                    if self.behaviour.unknown_id == 204
+                    else refused(400, "INVALID_DATA", resource_path_index=1)
+                )
+                return sandbox_reads.record(self.tables, module, row_id, request, missing), 1
+            case "DELETE", []:
+                return batch([self.writer.delete(module, row_id, user)], 200), 1
+            case _, []:
+                return self._write(request, module, "update", user, row_id)
+            case "POST", ["actions", "change_owner"]:
+                return sandbox_related.change_owner(self.tables, self.writer, module, row_id, request, user), 1
+            case "POST", ["actions", "convert"] if module == "Leads":
+                return sandbox_related.convert(self.tables, self.writer, row_id, request, user), 5
+            case (("GET" | "POST"), ["Notes"]):
+                return sandbox_related.notes_of(self.tables, self.writer, module, row_id, request, user), 1
+            case _, ["Attachments", *one] if len(one) <= 1:
+                return self.attachments.answer(module, row_id, one, request, user, int(self.now())), 1
+        return refused(404, "INVALID_URL_PATTERN"), 1
+
+    def _delete(self, request: Request, module: str, user: str) -> Reply:
+        ids = [one for one in request.query.get("ids", "").split(",") if one]
+        if not 1 <= len(ids) <= BATCH:
+            return refused(400, "REQUIRED_PARAM_MISSING" if not ids else "LIMIT_EXCEEDED", param_name="ids")
+        return batch([self.writer.delete(module, one, user) for one in ids], 200)
+
+    def _write(
+        self, request: Request, module: str, verb: str, user: str, row_id: str | None = None
+    ) -> tuple[Reply, int]:
         if (verb == "insert" and request.method != "POST") or (verb == "update" and request.method != "PUT"):
             return refused(400, "INVALID_REQUEST_METHOD"), 1
         body = request.json()
         items = body.get("data") if isinstance(body, dict) else None
         if not isinstance(items, list) or not items:
-            return refused(400, "MANDATORY_NOT_FOUND" if items is None else "INVALID_DATA", api_name="data", json_path="$.data"), 1
+            return refused(
+                400, "MANDATORY_NOT_FOUND" if items is None else "INVALID_DATA", api_name="data", json_path="$.data"
+            ), 1
         if len(items) > (1 if row_id else BATCH):
-            return refused(400, "INVALID_DATA", api_name="data", json_path="$.data", maximum_length=1 if row_id else BATCH), 1
+            return refused(
+                400, "INVALID_DATA", api_name="data", json_path="$.data", maximum_length=1 if row_id else BATCH
+            ), 1
         since: float | None = None
         if self.behaviour.honour_if_unmodified_since and "if-unmodified-since" in request.headers:
             since = read(request.headers["if-unmodified-since"])
-        credits = write_credits(len(items))
+        cost = write_credits(len(items))
         writer = self.writer
         if verb == "insert":
-            return batch([writer.insert(module, item, index, user) for index, item in enumerate(items)], 201), credits
+            return batch([writer.insert(module, item, index, user) for index, item in enumerate(items)], 201), cost
         if verb == "update":
-            return batch([writer.update(module, item, index, user, row_id, since) for index, item in enumerate(items)], 200), credits
+            return batch(
+                [writer.update(module, item, index, user, row_id, since) for index, item in enumerate(items)], 200
+            ), cost
         checks = body.get("duplicate_check_fields") or []
         fields = self.schema.modules[module].fields
         if not isinstance(checks, list) or len(checks) > 10 or any(name not in fields for name in checks):
-            return refused(400, "INVALID_DATA", api_name="duplicate_check_fields", json_path="$.duplicate_check_fields"), 1
-        return batch([writer.upsert(module, item, index, user, checks, since) for index, item in enumerate(items)], 200), credits
+            return refused(
+                400, "INVALID_DATA", api_name="duplicate_check_fields", json_path="$.duplicate_check_fields"
+            ), 1
+        return batch(
+            [writer.upsert(module, item, index, user, checks, since) for index, item in enumerate(items)], 200
+        ), cost
 
 
 SANDBOX = ZohoCrm

@@ -10,7 +10,7 @@ from typing import Any
 
 from tieline.connectors.zoho_crm.sandbox_answers import error, field_error
 from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, read, told
-from tieline.connectors.zoho_crm.sandbox_schema import FieldDef, Layout
+from tieline.connectors.zoho_crm.sandbox_schema import FieldDef, Layout, Module
 
 EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>()]{2,}")
 DURATION = re.compile(r"\d{1,4}:[0-5]\d")
@@ -44,34 +44,42 @@ def check(tables: Tables, module: str, item: dict[str, Any], index: int, row: Ro
         made.se_module = str(item["$se_module"])
     for name, value in item.items():
         known = definition.fields.get(name)
-        if known is None:
-            if name not in BODY_WORDS:
+        if known is None or known.read_only:
+            if known is not None or name not in BODY_WORDS:
                 made.ignored.append(name)
-            continue
-        if known.read_only:
-            made.ignored.append(name)
             continue
         if value is None or value == "":
             if known.mandatory:
-                made.errors.append(field_error("MANDATORY_NOT_FOUND", name, index) if row is None else _wrong(known, index))
+                made.errors.append(
+                    field_error("MANDATORY_NOT_FOUND", name, index) if row is None else _wrong(known, index)
+                )
             made.values[name] = None
             continue
         _CHECKS[known.kind](tables, known, value, index, made)
-    if "Owner" in item and "Owner" not in made.values and not any(e["details"].get("api_name") == "Owner" for e in made.errors):
-        made.errors.append(field_error("INVALID_DATA", "Owner", index, expected_data_type="ownerlookup"))
     if row is None:
-        for name, known in definition.fields.items():
-            wanted = known.mandatory or (made.layout is not None and name in made.layout.required)
-            if wanted and item.get(name) in (None, "") and not any(e["details"].get("api_name") == name for e in made.errors):
-                made.errors.append(field_error("MANDATORY_NOT_FOUND", name, index))
+        _mandatory(definition, item, index, made)
     if module in ("Calls", "Tasks", "Events"):
-        _activity(tables, module, item, index, row, made, now)
+        _activity(tables, module, index, row, made, now)
     if module == "Deals" and not made.errors:
         _stage(item, index, row, made)
     return made
 
 
-def _layout(tables: Tables, module: str, item: dict[str, Any], index: int, row: Row | None, errors: list[dict[str, Any]]) -> Layout | None:
+def _mandatory(definition: Module, item: dict[str, Any], index: int, made: Checked) -> None:
+    """What the system or the layout wants of a new record."""
+    for name, known in definition.fields.items():
+        wanted = known.mandatory or (made.layout is not None and name in made.layout.required)
+        if (
+            wanted
+            and item.get(name) in (None, "")
+            and not any(e["details"].get("api_name") == name for e in made.errors)
+        ):
+            made.errors.append(field_error("MANDATORY_NOT_FOUND", name, index))
+
+
+def _layout(
+    tables: Tables, module: str, item: dict[str, Any], index: int, row: Row | None, errors: list[dict[str, Any]]
+) -> Layout | None:
     layouts = tables.schema.modules[module].layouts
     given = item.get("Layout")
     wanted = given.get("id") if isinstance(given, dict) else given
@@ -87,7 +95,7 @@ def _wrong(known: FieldDef, index: int, **details: Any) -> dict[str, Any]:
     return field_error("INVALID_DATA", known.name, index, **(details or {"expected_data_type": known.kind}))
 
 
-def _text(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _text(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     if not isinstance(value, str):
         made.errors.append(_wrong(known, index))
     elif len(value) > known.length:
@@ -100,7 +108,7 @@ def _text(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked
         made.values[known.name] = value
 
 
-def _choice(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _choice(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     if not isinstance(value, str):
         made.errors.append(_wrong(known, index))
     elif value not in known.values and value != "-None-":
@@ -109,7 +117,7 @@ def _choice(tables: Tables, known: FieldDef, value: Any, index: int, made: Check
         made.values[known.name] = None if value == "-None-" else value
 
 
-def _choices(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _choices(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
         made.errors.append(_wrong(known, index, expected_data_type="jsonarray"))
     elif any(part not in known.values for part in value):
@@ -118,7 +126,7 @@ def _choices(tables: Tables, known: FieldDef, value: Any, index: int, made: Chec
         made.values[known.name] = value
 
 
-def _number(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _number(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     whole = known.kind in ("integer", "bigint")
     if known.kind == "bigint" and isinstance(value, str) and value.lstrip("-").isdigit():
         made.values[known.name] = value
@@ -130,23 +138,21 @@ def _number(tables: Tables, known: FieldDef, value: Any, index: int, made: Check
         made.values[known.name] = value
 
 
-def _boolean(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _boolean(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     if isinstance(value, bool):
         made.values[known.name] = value
     else:
         made.errors.append(_wrong(known, index))
 
 
-def _date(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _date(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     try:
-        if len(value) != 10:
-            raise ValueError(value)
-        made.values[known.name] = date.fromisoformat(value).isoformat()
+        made.values[known.name] = date.fromisoformat(value if len(value) == 10 else "").isoformat()
     except (TypeError, ValueError):
         made.errors.append(_wrong(known, index))
 
 
-def _datetime(tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
+def _datetime(_tables: Tables, known: FieldDef, value: Any, index: int, made: Checked) -> None:
     try:
         made.values[known.name] = told(int(read(value)))
     except (TypeError, ValueError):
@@ -160,9 +166,15 @@ def _lookup(tables: Tables, known: FieldDef, value: Any, index: int, made: Check
         return
     given = str(given)
     if known.name == "Parent_Id":
-        target = value.get("module", {}).get("api_name") if isinstance(value, dict) and isinstance(value.get("module"), dict) else None
+        target = (
+            value.get("module", {}).get("api_name")
+            if isinstance(value, dict) and isinstance(value.get("module"), dict)
+            else None
+        )
         if target not in tables.by_module or target == "Notes":
-            made.errors.append(error("INVALID_DATA", api_name="api_name", json_path=f"$.data[{index}].Parent_Id.module.api_name"))
+            made.errors.append(
+                error("INVALID_DATA", api_name="api_name", json_path=f"$.data[{index}].Parent_Id.module.api_name")
+            )
             return
         made.se_module = target
     targets = [made.se_module] if known.target == "*" else [known.target]
@@ -170,7 +182,14 @@ def _lookup(tables: Tables, known: FieldDef, value: Any, index: int, made: Check
         made.values[known.name] = given  # judged with $se_module, below
         return
     if tables.find(given, targets) is None:
-        made.errors.append(error("INVALID_DATA", "the id given seems to be invalid", api_name="id", json_path=f"$.data[{index}].{known.name}.id"))
+        made.errors.append(
+            error(
+                "INVALID_DATA",
+                "the id given seems to be invalid",
+                api_name="id",
+                json_path=f"$.data[{index}].{known.name}.id",
+            )
+        )
     else:
         made.values[known.name] = given
 
@@ -179,7 +198,14 @@ def _owner(tables: Tables, known: FieldDef, value: Any, index: int, made: Checke
     given = value.get("id") if isinstance(value, dict) else value
     user = tables.schema.users.get(str(given))
     if user is None or user.status != "active":
-        made.errors.append(error("INVALID_DATA", "the id given seems to be invalid", api_name="id", json_path=f"$.data[{index}].{known.name}.id"))
+        made.errors.append(
+            error(
+                "INVALID_DATA",
+                "the id given seems to be invalid",
+                api_name="id",
+                json_path=f"$.data[{index}].{known.name}.id",
+            )
+        )
     else:
         made.values[known.name] = user.id
 
@@ -191,23 +217,33 @@ _CHECKS: dict[str, Callable[[Tables, FieldDef, Any, int, Checked], None]] = {
 }  # fmt: skip
 
 
-def _activity(tables: Tables, module: str, item: dict[str, Any], index: int, row: Row | None, made: Checked, now: float) -> None:
+def _activity(tables: Tables, module: str, index: int, row: Row | None, made: Checked, now: float) -> None:
     """Who_Id is a contact, What_Id anything else and says which by $se_module; a lead goes into What_Id, and then there is no Who_Id."""
     merged = {**(row.values if row else {}), **made.values}
     if made.values.get("What_Id") is not None:
         if not made.se_module:
             dependee = {"api_name": "What_Id", "json_path": f"$.data[{index}].What_Id"}
             made.errors.append(field_error("DEPENDENT_FIELD_MISSING", "$se_module", index, dependee=dependee))
-        elif made.se_module not in tables.by_module or made.se_module in ("Contacts", "Notes", "Calls", "Tasks", "Events"):
+        elif made.se_module not in tables.by_module or made.se_module in (
+            "Contacts",
+            "Notes",
+            "Calls",
+            "Tasks",
+            "Events",
+        ):
             made.errors.append(field_error("INVALID_DATA", "$se_module", index))
     if merged.get("Who_Id") and merged.get("What_Id") and made.se_module == "Leads":
-        made.errors.append(field_error("INVALID_DATA", "Who_Id", index, "a call or task of a lead cannot have a contact"))
+        made.errors.append(
+            field_error("INVALID_DATA", "Who_Id", index, "a call or task of a lead cannot have a contact")
+        )
     if module != "Calls":
         return
     if row is not None:
         for name in ("Call_Type", "Owner"):
             if name in made.values and made.values[name] != row.values.get(name) and completed(row.values, now):
-                made.errors.append(field_error("INVALID_DATA", name, index, "a completed call's type and owner cannot be changed"))
+                made.errors.append(
+                    field_error("INVALID_DATA", name, index, "a completed call's type and owner cannot be changed")
+                )
     elif completed(merged, now) and merged.get("Call_Duration") is None:
         made.errors.append(field_error("MANDATORY_NOT_FOUND", "Call_Duration", index))
 
@@ -239,7 +275,9 @@ def _stage(item: dict[str, Any], index: int, row: Row | None, made: Checked) -> 
         return
     chosen = next((pipeline for pipeline in pipelines if pipeline.name == named), None)
     if chosen is None:
-        made.errors.append(field_error("INVALID_DATA", "Pipeline", index, supported_values=[pipeline.name for pipeline in pipelines]))
+        made.errors.append(
+            field_error("INVALID_DATA", "Pipeline", index, supported_values=[pipeline.name for pipeline in pipelines])
+        )
     elif not any(known == stage for _, known, _ in chosen.stages):
         dependee = {"api_name": "Pipeline", "json_path": f"$.data[{index}].Pipeline"}
         made.errors.append(field_error("DEPENDENT_MISMATCH", "Stage", index, dependee=dependee))

@@ -27,9 +27,9 @@ def run(request: Request, writer: Writer, answer: SubAnswer) -> tuple[Reply, int
     try:
         asked = request.json()
         subs = asked[_NAMES]
-        if not isinstance(subs, list) or not subs or not all(isinstance(sub, dict) for sub in subs):
-            raise TypeError
     except (ValueError, KeyError, TypeError):
+        subs = None
+    if not isinstance(subs, list) or not subs or not all(isinstance(sub, dict) for sub in subs):
         return refused(400, "INVALID_DATA", api_name=_NAMES, json_path=f"$.{_NAMES}", expected_data_type="jsonarray"), 1
     if len(subs) > LARGEST:
         return refused(400, "INVALID_DATA", api_name=_NAMES, json_path=f"$.{_NAMES}", maximum_length=LARGEST), 1
@@ -39,7 +39,9 @@ def run(request: Request, writer: Writer, answer: SubAnswer) -> tuple[Reply, int
         indexes = [number for number, name in enumerate(names) if name == repeated]
         path = f"$.{_NAMES}[{indexes[1]}].sub_request_id"
         return refused(400, "DUPLICATE_DATA", api_name="sub_request_id", json_path=path, sub_request_indexes=indexes), 1
-    wrong = next((found for found in (_wrong(sub, number) for number, sub in enumerate(subs)) if found is not None), None)
+    wrong = next(
+        (found for found in (_wrong(sub, number) for number, sub in enumerate(subs)) if found is not None), None
+    )
     if wrong is not None:
         return wrong, 1
     whole = bool(asked.get("rollback_on_fail", False))
@@ -50,18 +52,24 @@ def run(request: Request, writer: Writer, answer: SubAnswer) -> tuple[Reply, int
     try:
         for number, sub in enumerate(subs):
             if failed is not None and whole:
-                items.append(error("PROCESSING_STOPPED", "processing stopped by an earlier failure", **_where(number, "uri")))
+                items.append(
+                    error("PROCESSING_STOPPED", "processing stopped by an earlier failure", **_where(number, "uri"))
+                )
                 continue
             item = _one(request, sub, number, bodies, names[number], answer)
             items.append(item)
             if item["status"] != "success" and failed is None:
                 failed = number
         if failed is not None and whole:
-            rolled = any(item["status"] == "success" and subs[number]["method"] != "GET" for number, item in enumerate(items))
+            rolled = any(
+                item["status"] == "success" and subs[number]["method"] != "GET" for number, item in enumerate(items)
+            )
             writer.roll_back()
             for number, item in enumerate(items):
                 if item["status"] == "success":
-                    items[number] = error("ROLLBACK_PERFORMED", "the sub-request was rolled back", rollbacked_by_sub_request_index=failed)
+                    items[number] = error(
+                        "ROLLBACK_PERFORMED", "the sub-request was rolled back", rollbacked_by_sub_request_index=failed
+                    )
             return json_reply(400, {_NAMES: items}), 2 if rolled else 1
     finally:
         writer.undo = None
@@ -85,7 +93,9 @@ def _wrong(sub: dict[str, Any], number: int) -> Reply | None:
     if found is None:
         return refused(400, "INVALID_DATA", regex=_URI.pattern, **_where(number, "uri"))
     if found.group(1) != "v8":
-        return refused(400, "NOT_SUPPORTED", sub_request_version=int(float(found.group(1)[1:])), composite_request_version=8)
+        return refused(
+            400, "NOT_SUPPORTED", sub_request_version=int(float(found.group(1)[1:])), composite_request_version=8
+        )
     if found.group(2).split("/")[0] in ("coql", "settings", "users", "org", _NAMES):
         return refused(400, "NOT_SUPPORTED", allowed_services=["Records", "Notes", "Search"])
     data = body.get("data") if isinstance(body, dict) else None
@@ -95,30 +105,41 @@ def _wrong(sub: dict[str, Any], number: int) -> Reply | None:
     return None
 
 
-def _one(request: Request, sub: dict[str, Any], number: int, bodies: dict[str, Any], name: str, answer: SubAnswer) -> dict[str, Any]:
+def _one(
+    request: Request, sub: dict[str, Any], number: int, bodies: dict[str, Any], name: str, answer: SubAnswer
+) -> dict[str, Any]:
     try:
         filled = _filled({"uri": sub["uri"], "body": sub.get("body"), "params": sub.get("params")}, bodies)
     except LookupError as missing:
-        return error("INVALID_REFERENCE", "the reference does not lead to a value", reference=str(missing.args[0]), **_where(number, "body"))
-    found = _URI.fullmatch(filled["uri"])
-    assert found is not None
-    query = "&".join(part for part in (found.group(3), urlencode(filled["params"] or {})) if part)
+        return error(
+            "INVALID_REFERENCE",
+            "the reference does not lead to a value",
+            reference=str(missing.args[0]),
+            **_where(number, "body"),
+        )
+    path, _, written = filled["uri"].removeprefix("/crm/v8/").partition("?")
+    query = "&".join(part for part in (written, urlencode(filled["params"] or {})) if part)
     headers = {**request.headers, **{key.lower(): str(value) for key, value in (sub.get("headers") or {}).items()}}
-    inner = Request(sub["method"], f"/crm/v8/{found.group(2)}", query, headers, b"", request.origin)
+    inner = Request(sub["method"], f"/crm/v8/{path}", query, headers, b"", request.origin)
     if filled["body"] is not None:
         inner.body = orjson.dumps(filled["body"])
     if sub["method"] == "GET" and int(inner.query.get("per_page", 0)) > READ_ROWS:
         return error("INVALID_DATA", expected_data_type=f"at most {READ_ROWS}", **_where(number, "params"))
     if sub["method"] == "GET" and "per_page" not in inner.query and inner.query.get("fields"):
         inner = Request("GET", inner.path, f"{query}&per_page={READ_ROWS}", headers, b"", request.origin)
-    reply = answer(inner, found.group(2))
+    reply = answer(inner, path)
     body = orjson.loads(reply.body) if reply.body else {}
     bodies[name] = body
     details = {"response": {"headers": {}, "body": body, "status_code": reply.status}}
     if 200 <= reply.status < 300 and reply.status != 207:
         return {"code": "SUCCESS", "details": details, "message": "composite sub request executed", "status": "success"}
     first = body.get("data", [body])[0] if isinstance(body, dict) else {}
-    return {"code": first.get("code", "INVALID_DATA"), "details": details, "message": first.get("message", "error"), "status": "error"}
+    return {
+        "code": first.get("code", "INVALID_DATA"),
+        "details": details,
+        "message": first.get("message", "error"),
+        "status": "error",
+    }
 
 
 def _filled(value: Any, bodies: dict[str, Any]) -> Any:

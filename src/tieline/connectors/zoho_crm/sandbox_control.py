@@ -26,11 +26,21 @@ def controlled(sandbox: ZohoCrm, action: str, request: Request) -> Reply | None:
             scopes = frozenset(str(value.get("scope") or ALL_SCOPES).split(","))
             grant, token = sandbox.accounts.give(value.get("client_id", CLIENT_ID), user, scopes)
             domain = f"{request.origin}/zoho_crm/api"
-            return json_reply(200, {"access_token": token, "refresh_token": grant.refresh, "api_domain": domain, "expires_in": sandbox.accounts.token_life})
+            return json_reply(
+                200,
+                {
+                    "access_token": token,
+                    "refresh_token": grant.refresh,
+                    "api_domain": domain,
+                    "expires_in": sandbox.accounts.token_life,
+                },
+            )
         case "POST", "clients":
-            sandbox.accounts.clients[value["client_id"]] = Client(value["client_secret"], tuple(value.get("redirect_uris", ())))
+            sandbox.accounts.clients[value["client_id"]] = Client(
+                value["client_secret"], tuple(value.get("redirect_uris", ()))
+            )
             return json_reply(200, {})
-        case ("POST" | "GET"), "behaviour":
+        case (("POST" | "GET"), "behaviour"):
             return json_reply(200, sandbox.apply_behaviour(value))
         case "POST", "layouts":
             return json_reply(200, _layout(sandbox, value))
@@ -54,7 +64,12 @@ def _layout(sandbox: ZohoCrm, value: dict[str, Any]) -> dict[str, Any]:
         layout = next(one for one in module.layouts if one.id == wanted)
         layout.required = set(required) if "required" in value else layout.required
     made = [
-        schema.add_pipeline(module.name, layout, one["name"], [(stage["name"], stage.get("forecast_type", "Open")) for stage in one["stages"]])
+        schema.add_pipeline(
+            module.name,
+            layout,
+            one["name"],
+            [(stage["name"], stage.get("forecast_type", "Open")) for stage in one["stages"]],
+        )
         for one in value.get("pipelines", ())
     ]
     return {"id": layout.id, "pipelines": [one.id for one in made]}

@@ -19,7 +19,9 @@ REACH = 100_000
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<op><=|>=|!=|=|<|>)|(?P<punct>[(),])|(?P<word>[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)*))"
 )
-_WORDS = frozenset("select from where and or not in like between is null order by asc desc limit offset true false group as".split())
+_WORDS = frozenset(
+    ("select", "from", "where", "and", "or", "not", "in", "like", "between", "is", "null", "order", "by", "asc", "desc", "limit", "offset", "true", "false", "group", "as")
+)  # fmt: skip
 
 
 class CoqlError(Exception):
@@ -141,23 +143,27 @@ class _Parser:
         if not self.taken("where"):
             raise CoqlError("SYNTAX_ERROR", "missing clause", clause="where")
         where = self.pair()
-        order: list[tuple[str, bool]] = []
-        if self.taken("order"):
-            self.expect("by")
-            while True:
-                field = self.name()
-                down = self.taken("desc")
-                if not down:
-                    self.taken("asc")
-                order.append((field, down))
-                if not self.taken(","):
-                    break
-            if len(order) > ORDERED:
-                raise CoqlError("LIMIT_EXCEEDED", f"more than {ORDERED} columns in order by")
+        order = self.ordered()
         offset, limit = self.window()
         if self.at < len(self.tokens):
             raise self.wrong()
         return Query(fields, module, where, order, offset, limit)
+
+    def ordered(self) -> list[tuple[str, bool]]:
+        """``order by A asc, B desc``, or nothing."""
+        order: list[tuple[str, bool]] = []
+        if not self.taken("order"):
+            return order
+        self.expect("by")
+        while not order or self.taken(","):
+            field = self.name()
+            down = self.taken("desc")
+            if not down:
+                self.taken("asc")
+            order.append((field, down))
+        if len(order) > ORDERED:
+            raise CoqlError("LIMIT_EXCEEDED", f"more than {ORDERED} columns in order by")
+        return order
 
     def window(self) -> tuple[int, int]:
         """``limit count``, ``limit offset, count``, ``limit count offset offset``, ``offset o limit count``."""

@@ -59,20 +59,20 @@ class Meter:
         self.heavy = 0
         self.refused = 0
 
-    def spend(self, credits: int) -> bool:
+    def spend(self, cost: int) -> bool:
         """Take credits; False when the day's are used up."""
         now = self._now()
         while self._spent and self._spent[0][0] <= now - DAY:
             self.used -= int(self._spent.popleft()[1])
-        if self.used + credits > self.behaviour.credits:
+        if self.used + cost > self.behaviour.credits:
             self.refused += 1
             return False
-        self.used += credits
-        self.total += credits
+        self.used += cost
+        self.total += cost
         if self._spent and now - self._spent[-1][0] < 60:
-            self._spent[-1][1] += credits
+            self._spent[-1][1] += cost
         else:
-            self._spent.append([now, credits])
+            self._spent.append([now, cost])
         return True
 
     def headers(self) -> list[tuple[str, str]]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, refused, success, nothing
+from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused, success
 from tieline.connectors.zoho_crm.sandbox_rows import read, told
 from tieline.connectors.zoho_crm.sandbox_schema import (
-    JSON_TYPES, LENGTHS, ORG_ID, PLURAL, SINGULAR, FieldDef, Layout, Module, Schema, User,
+    JSON_TYPES,
+    LENGTHS,
+    ORG_ID,
+    PLURAL,
+    SINGULAR,
+    FieldDef,
+    Layout,
+    Module,
+    Schema,
+    User,
 )  # fmt: skip
 from tieline.sdk.sandbox import Reply, Request, json_reply
 
@@ -25,7 +34,9 @@ _FORECAST = {"Open": "Pipeline", "Closed Won": "Closed", "Closed Lost": "Omitted
 def modules(schema: Schema, wanted: str | None) -> Reply:
     """``GET /settings/modules[/{api_name or id}]``."""
     if wanted is None:
-        return json_reply(200, {"modules": [_module(schema, one, number) for number, one in enumerate(schema.modules.values())]})
+        return json_reply(
+            200, {"modules": [_module(schema, one, number) for number, one in enumerate(schema.modules.values())]}
+        )
     for number, one in enumerate(schema.modules.values()):
         if wanted in (one.name, one.id):
             return json_reply(200, {"modules": [_module(schema, one, number)]})
@@ -63,9 +74,9 @@ def make_fields(schema: Schema, request: Request) -> Reply:
         return _no_module(request)
     try:
         asked = request.json()["fields"]
-        if not isinstance(asked, list) or not asked:
-            raise TypeError
     except (ValueError, KeyError, TypeError):
+        asked = None
+    if not isinstance(asked, list) or not asked:
         return refused(400, "INVALID_DATA", expected_data_type="jsonarray", api_name="fields", json_path="$.fields")
     return batch([_make(schema, module, one, index) for index, one in enumerate(asked)], 201, "fields")
 
@@ -81,7 +92,9 @@ def _make(schema: Schema, module: Module, asked: Any, index: int) -> dict[str, A
     if not isinstance(label, str) or len(label) > 25:
         return error("INVALID_DATA", api_name="field_label", json_path=f"{path}.field_label", maximum_length=25)
     if kind not in _KINDS:
-        return error("INVALID_DATA", api_name="data_type", json_path=f"{path}.data_type", supported_values=sorted(_KINDS))
+        return error(
+            "INVALID_DATA", api_name="data_type", json_path=f"{path}.data_type", supported_values=sorted(_KINDS)
+        )
     if any(one.label.casefold() == label.casefold() for one in module.fields.values()):
         return error("DUPLICATE_DATA", api_name="field_label", json_path=f"{path}.field_label")
     length = asked.get("length", LENGTHS[kind])
@@ -113,7 +126,9 @@ def remove_field(schema: Schema, request: Request, wanted: str) -> Reply:
         return _no_module(request)
     one = next((one for one in module.fields.values() if one.id == wanted), None)
     if one is None or not one.custom:
-        return json_reply(400, {"fields": [error("INVALID_DATA", "the id given seems to be invalid", resource_path_index=0)]})
+        return json_reply(
+            400, {"fields": [error("INVALID_DATA", "the id given seems to be invalid", resource_path_index=0)]}
+        )
     del module.fields[one.name]
     return json_reply(200, {"fields": [success("field deleted", {"id": wanted})]})
 
@@ -148,7 +163,10 @@ def pipelines(schema: Schema, request: Request, wanted: str | None) -> Reply:
                 {
                     "display_value": stage,
                     "sequence_number": number,
-                    "forecast_category": {"name": _FORECAST[kind], "id": str(int(schema.modules["Deals"].id) + 1 + list(_FORECAST).index(kind))},
+                    "forecast_category": {
+                        "name": _FORECAST[kind],
+                        "id": str(int(schema.modules["Deals"].id) + 1 + list(_FORECAST).index(kind)),
+                    },
                     "actual_value": stage,
                     "id": stage_id,
                     "forecast_type": kind,
@@ -173,10 +191,10 @@ def users(schema: Schema, request: Request, wanted: str | None, me: str) -> Repl
     """``GET /users[/{id}]?type=&page=&per_page=``, honouring If-Modified-Since; 204 when none."""
     if wanted is not None:
         one = schema.users.get(wanted)
-        return nothing() if one is None else json_reply(200, {"users": [_user(schema, one)]})
+        return nothing() if one is None else json_reply(200, {"users": [_user(one)]})
     kind = request.query.get("type", "AllUsers")
     if kind == "CurrentUser":
-        return json_reply(200, {"users": [_user(schema, schema.users[me])]})
+        return json_reply(200, {"users": [_user(schema.users[me])]})
     found = list(schema.users.values())
     if kind in ("AdminUsers", "ActiveConfirmedAdmins"):
         found = [one for one in found if one.profile[1] == "Administrator" and one.status == "active"]
@@ -196,7 +214,7 @@ def users(schema: Schema, request: Request, wanted: str | None, me: str) -> Repl
     if not shown:
         return nothing()
     info = {"per_page": size, "count": len(shown), "page": page, "more_records": len(found) > page * size}
-    return json_reply(200, {"users": [_user(schema, one) for one in shown], "info": info})
+    return json_reply(200, {"users": [_user(one) for one in shown], "info": info})
 
 
 def org(schema: Schema) -> Reply:
@@ -262,7 +280,13 @@ def _field(schema: Schema, one: FieldDef) -> dict[str, Any]:
     target: dict[str, Any] | None = None
     if one.kind == "lookup" and one.target in schema.modules:
         shown = {"api_name": one.target, "crypt": False, "id": schema.modules[one.target].id}
-        target = {"display_label": one.label, "revalidate_filter_during_edit": False, "api_name": one.name, "module": shown, "id": one.id}
+        target = {
+            "display_label": one.label,
+            "revalidate_filter_during_edit": False,
+            "api_name": one.name,
+            "module": shown,
+            "id": one.id,
+        }
     profiles = {user.profile for user in schema.users.values()}
     return {
         "associated_module": None, "webhook": True, "colour_code_enabled_by_system": False, "field_label": one.label, "tooltip": None,
@@ -292,7 +316,8 @@ def _layout(schema: Schema, module: Module, one: Layout) -> dict[str, Any]:
         for number, known in enumerate(module.fields.values(), 1)
     ]
     allowed = dict.fromkeys(
-        ("add_field", "rename", "change_tab_traversal", "reorder", "delete", "remove_field", "change_column_count"), True
+        ("add_field", "rename", "change_tab_traversal", "reorder", "delete", "remove_field", "change_column_count"),
+        True,
     )
     section = {
         "isSubformSection": False, "parent_section": None, "type": "used", "display_label": f"{SINGULAR[module.name]} Information", "mode": "all",
@@ -315,7 +340,7 @@ def _layout(schema: Schema, module: Module, one: Layout) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _user(schema: Schema, one: User) -> dict[str, Any]:
+def _user(one: User) -> dict[str, Any]:
     return {
         "country": None, "role": {"name": one.role[1], "id": one.role[0]}, "city": None, "language": "en_US", "locale": "fr_FR", "microsoft": False,
         "Modified_Time": told(int(one.modified)), "street": None, "alias": None, "id": one.id, "state": None, "fax": None, "country_locale": "fr_FR",

@@ -150,9 +150,9 @@ class Accounts:
         fault = ""
         if client is None:
             fault = "Invalid Client"
-        elif client.redirect_uris and query.get("redirect_uri") not in client.redirect_uris:
-            fault = "Invalid Redirect Uri"
-        elif not query.get("redirect_uri"):
+        elif not query.get("redirect_uri") or (
+            client.redirect_uris and query["redirect_uri"] not in client.redirect_uris
+        ):
             fault = "Invalid Redirect Uri"
         elif query.get("response_type") != "code":
             fault = "Invalid Response Type"
@@ -165,7 +165,9 @@ class Accounts:
             for name in ("client_id", "redirect_uri", "scope", "access_type", "prompt", "state")
         )
         people = "".join(
-            f'<option value="{user.id}">{escape(user.full_name)}</option>' for user in self._schema().users.values() if user.status == "active"
+            f'<option value="{user.id}">{escape(user.full_name)}</option>'
+            for user in self._schema().users.values()
+            if user.status == "active"
         )
         listed = "".join(f"<li><code>{escape(scope)}</code></li>" for scope in scopes)
         body = (
@@ -195,7 +197,9 @@ class Accounts:
             form["client_id"], user, scopes, target, form.get("access_type") == "offline", form.get("prompt") == "consent",
             self._now() + self.code_life,
         )  # fmt: skip
-        return _back(target, {**state, "code": code, "location": HOME, "accounts-server": f"{request.origin}/zoho_crm/accounts"})
+        return _back(
+            target, {**state, "code": code, "location": HOME, "accounts-server": f"{request.origin}/zoho_crm/accounts"}
+        )
 
     def _token(self, form: dict[str, str], origin: str, centre: str) -> Reply:
         client = self.clients.get(form.get("client_id", ""))
@@ -221,7 +225,9 @@ class Accounts:
         del self.codes[form["code"]]
         if code.expires <= self._now():
             return json_reply(200, {"error": "invalid_code"})
-        held = [grant for grant in self.grants.values() if grant.user == code.user and grant.client_id == code.client_id]
+        held = [
+            grant for grant in self.grants.values() if grant.user == code.user and grant.client_id == code.client_id
+        ]
         grant, token = self.give(code.client_id, code.user, code.scopes)
         # A user who has granted before gets a refresh token again only when asked for consent anew.
         first = code.offline and (code.consented or not held)
@@ -231,7 +237,13 @@ class Accounts:
 
     def _answer(self, token: str, refresh: str | None, origin: str) -> dict[str, object]:
         more = {"refresh_token": refresh} if refresh else {}
-        return {"access_token": token, **more, "api_domain": f"{origin}/zoho_crm/api", "token_type": "Bearer", "expires_in": self.token_life}
+        return {
+            "access_token": token,
+            **more,
+            "api_domain": f"{origin}/zoho_crm/api",
+            "token_type": "Bearer",
+            "expires_in": self.token_life,
+        }
 
     def _revoke(self, token: str, centre: str) -> Reply:
         grant = self.grants.get(token)

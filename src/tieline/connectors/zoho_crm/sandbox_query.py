@@ -118,13 +118,25 @@ def _wanted(known: FieldDef, condition: Condition, value: Any) -> Any:
         return str(value)
     if known.kind == "boolean":
         if not isinstance(value, bool):
-            raise CoqlError("INVALID_QUERY", "value given seems to be invalid", column_name=condition.field, reason="boolean", operator="=")
+            raise CoqlError(
+                "INVALID_QUERY",
+                "value given seems to be invalid",
+                column_name=condition.field,
+                reason="boolean",
+                operator="=",
+            )
         return value
     if known.kind in ("integer", "currency", "double", "percent"):
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise CoqlError("INVALID_QUERY", "value given seems to be invalid", column_name=condition.field, reason="number", operator="=") from None
+            raise CoqlError(
+                "INVALID_QUERY",
+                "value given seems to be invalid",
+                column_name=condition.field,
+                reason="number",
+                operator="=",
+            ) from None
     return str(value)
 
 
@@ -148,24 +160,42 @@ def _test(tables: Tables, module: str, where: Where) -> Test:
             return lambda row: key_of(read_row(row)) not in values
         case "=" | "!=":
             one = key_of(_wanted(known, where, where.value))
-            return (lambda row: key_of(read_row(row)) == one) if where.op == "=" else (lambda row: key_of(read_row(row)) != one)
+            return (
+                (lambda row: key_of(read_row(row)) == one)
+                if where.op == "="
+                else (lambda row: key_of(read_row(row)) != one)
+            )
         case "like" | "not like":
             return _like(known, where, read_row)
     if known.kind not in _ORDERED and known.name != "id":
-        raise CoqlError("INVALID_QUERY", "operator not supported for the column", column_name=where.field, reason="operator", operator=_op(where.op))
+        raise CoqlError(
+            "INVALID_QUERY",
+            "operator not supported for the column",
+            column_name=where.field,
+            reason="operator",
+            operator=_op(where.op),
+        )
     if where.op in ("between", "not between"):
         low, high = (_wanted(known, where, value) for value in where.value)
         inside = where.op == "between"
         return lambda row: ((value := read_row(row)) is not None) and (low <= value <= high) is inside
     bound = _wanted(known, where, where.value)
-    compare: Callable[[Any, Any], bool] = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}[where.op]
+    compare: Callable[[Any, Any], bool] = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}[
+        where.op
+    ]
     return lambda row: ((value := read_row(row)) is not None) and compare(value, bound)
 
 
 def _like(known: FieldDef, where: Condition, read_row: Callable[[Row], Any]) -> Test:
     """``%`` at either end or both; the rest is literal."""
     if known.kind not in ("text", "email", "phone", "website", "picklist"):
-        raise CoqlError("INVALID_QUERY", "operator not supported for the column", column_name=where.field, reason="operator", operator="=")
+        raise CoqlError(
+            "INVALID_QUERY",
+            "operator not supported for the column",
+            column_name=where.field,
+            reason="operator",
+            operator="=",
+        )
     body = str(where.value)
     pattern = re.compile(".*".join(re.escape(part) for part in body.split("%")), re.IGNORECASE | re.DOTALL)
     wanted = where.op == "like"

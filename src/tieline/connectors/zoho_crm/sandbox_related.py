@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, refused, success, nothing
+from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused, success
 from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, told
 from tieline.connectors.zoho_crm.sandbox_schema import Ids
 from tieline.connectors.zoho_crm.sandbox_writes import Writer
@@ -79,7 +79,13 @@ class Attachments:
         )  # fmt: skip
         self.kept[one.id] = one
         by = self.tables.schema.user_ref(user)
-        details = {"Modified_Time": told(now), "Modified_By": by, "Created_Time": told(now), "id": one.id, "Created_By": by}
+        details = {
+            "Modified_Time": told(now),
+            "Modified_By": by,
+            "Created_Time": told(now),
+            "id": one.id,
+            "Created_By": by,
+        }
         return json_reply(200, {"data": [success("attachment uploaded successfully", details)]})
 
     def _list(self, row: Row, request: Request) -> Reply:
@@ -120,7 +126,9 @@ def notes_of(tables: Tables, writer: Writer, module: str, row_id: str, request: 
         found = [tables.whole("Notes", row) for row in reversed(rows)]
         wanted = {"id", *request.query["fields"].split(",")}
         data = [{name: value for name, value in one.items() if name in wanted} for one in found]
-        return json_reply(200, {"data": data, "info": {"per_page": 200, "count": len(found), "page": 1, "more_records": False}})
+        return json_reply(
+            200, {"data": data, "info": {"per_page": 200, "count": len(found), "page": 1, "more_records": False}}
+        )
     try:
         items = request.json()["data"]
         parent = {"module": {"api_name": module}, "id": row_id}
@@ -150,7 +158,9 @@ def change_owner(tables: Tables, writer: Writer, module: str, row_id: str | None
     for index, one in enumerate(ids):
         row = tables[module].rows.get(one)
         if row is None:
-            results.append(error("INVALID_DATA", "the id given seems to be invalid", api_name="ids", json_path=f"$.ids[{index}]"))
+            results.append(
+                error("INVALID_DATA", "the id given seems to be invalid", api_name="ids", json_path=f"$.ids[{index}]")
+            )
             continue
         writer.change(module, row, {"Owner": owner.id}, user)
         for name in related:
@@ -178,7 +188,9 @@ def convert(tables: Tables, writer: Writer, row_id: str, request: Request, user:
     except (ValueError, LookupError, TypeError, AttributeError):
         return refused(400, "INVALID_DATA", resource_path_index=1)
     if deal_asked is not None:
-        missing = next((name for name in ("Deal_Name", "Pipeline", "Stage", "Closing_Date") if not deal_asked.get(name)), None)
+        missing = next(
+            (name for name in ("Deal_Name", "Pipeline", "Stage", "Closing_Date") if not deal_asked.get(name)), None
+        )
         if missing is not None:
             wrong = error("MANDATORY_NOT_FOUND", api_name=missing, json_path=f"$.data[0].Deals.{missing}")
             return json_reply(400, {"data": [wrong]})
@@ -189,7 +201,12 @@ def convert(tables: Tables, writer: Writer, row_id: str, request: Request, user:
         found = next(iter(tables["Accounts"].having("Account_Name", values["Company"])), None)
         account = tables["Accounts"].rows[found] if found is not None else None
         if account is None:
-            made = {"Account_Name": values["Company"], "Phone": values.get("Phone"), "Website": values.get("Website"), "Owner": owner}
+            made = {
+                "Account_Name": values["Company"],
+                "Phone": values.get("Phone"),
+                "Website": values.get("Website"),
+                "Owner": owner,
+            }
             account = writer.put_new("Accounts", made, user, layouts["Accounts"])
     person = {name: values.get(name) for name in ("First_Name", "Last_Name", "Email", "Phone", "Mobile", "Lead_Source")}
     person |= {"Owner": owner, "Account_Name": account.id if account else None}
@@ -215,7 +232,14 @@ def convert(tables: Tables, writer: Writer, row_id: str, request: Request, user:
     }, user)  # fmt: skip
     for name in ("Calls", "Tasks", "Events"):
         for one in list(tables[name].having("What_Id", lead.id)):
-            writer.change(name, tables[name].rows[one], {"Who_Id": contact.id, "What_Id": account.id if account else None}, user, None, "Accounts")
+            writer.change(
+                name,
+                tables[name].rows[one],
+                {"Who_Id": contact.id, "What_Id": account.id if account else None},
+                user,
+                None,
+                "Accounts",
+            )
     details = {
         kind: {"name": tables.name_of(kind, row) or "", "id": row.id} if row else None
         for kind, row in (("Contacts", contact), ("Deals", deal), ("Accounts", account))

@@ -139,7 +139,9 @@ class Tables:
         """A lookup as record answers show it: name and id."""
         if row_id is None:
             return None
-        found = self.find(row_id, [row.se_module] if target == "*" and row.se_module else None if target == "*" else [target])
+        found = self.find(
+            row_id, [row.se_module] if target == "*" and row.se_module else None if target == "*" else [target]
+        )
         return {"name": self.name_of(*found) if found else None, "id": row_id}
 
     def value(self, module: str, row: Row, name: str) -> Any:

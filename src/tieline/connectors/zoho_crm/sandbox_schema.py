@@ -205,13 +205,18 @@ class Schema:
         self.ids = Ids(2000)
         self.modules: dict[str, Module] = {}
         for name, specs in _FIELDS.items():
-            fields = {made.name: made for made in map(_field, (*specs, *_SYSTEM) if name != "Notes" else (*specs, *_SYSTEM[:5]))}
+            fields = {
+                made.name: made
+                for made in map(_field, (*specs, *_SYSTEM) if name != "Notes" else (*specs, *_SYSTEM[:5]))
+            }
             for made in fields.values():
                 made.id = self.ids.next()
                 if made.name == "Owner":
                     made.label = f"{SINGULAR[name]} Owner"
             self.modules[name] = Module(self.ids.next(), name, fields, [Layout(self.ids.next(), "Standard")])
-        self.add_pipeline("Deals", self.modules["Deals"].layouts[0], "Standard", [(stage, kind) for stage, kind, _ in STAGES], True)
+        self.add_pipeline(
+            "Deals", self.modules["Deals"].layouts[0], "Standard", [(stage, kind) for stage, kind, _ in STAGES], True
+        )
         role_ceo, role_sales = (self.ids.next(), "CEO"), (self.ids.next(), "Sales Manager")
         admin, standard = (self.ids.next(), "Administrator"), (self.ids.next(), "Standard")
         people = (
@@ -221,11 +226,21 @@ class Schema:
         self.users: dict[str, User] = {}
         for number, (first, last, status) in enumerate(people):
             email = f"{first.lower().replace('é', 'e')}@sandbox.example.com"
-            user = User(self.ids.next(), first, last, email, status, role_sales if number else role_ceo, standard if number else admin)
+            user = User(
+                self.ids.next(),
+                first,
+                last,
+                email,
+                status,
+                role_sales if number else role_ceo,
+                standard if number else admin,
+            )
             self.users[user.id] = user
         self.settings_ids = Ids(80000)
 
-    def add_pipeline(self, module: str, layout: Layout, name: str, stages: list[tuple[str, str]], default: bool = False) -> Pipeline:
+    def add_pipeline(
+        self, module: str, layout: Layout, name: str, stages: list[tuple[str, str]], default: bool = False
+    ) -> Pipeline:
         """Put a pipeline on a layout; its name and stages join the pick lists."""
         made = Pipeline(self.ids.next(), name, [(self.ids.next(), stage, kind) for stage, kind in stages], default)
         layout.pipelines.append(made)
@@ -251,4 +266,8 @@ class Schema:
     def user_ref(self, user_id: str, with_email: bool = False) -> dict[str, Any]:
         """A user as records show one."""
         user = self.users[user_id]
-        return {"name": user.full_name, "id": user.id, "email": user.email} if with_email else {"name": user.full_name, "id": user.id}
+        return (
+            {"name": user.full_name, "id": user.id, "email": user.email}
+            if with_email
+            else {"name": user.full_name, "id": user.id}
+        )

@@ -30,7 +30,8 @@ class Writer:
     def learn_uniques(self) -> None:
         """Called when fields were made or removed."""
         self.uniques = {
-            name: [known.name for known in module.fields.values() if known.unique] for name, module in self.tables.schema.modules.items()
+            name: [known.name for known in module.fields.values() if known.unique]
+            for name, module in self.tables.schema.modules.items()
         }
 
     def insert(self, module: str, item: Any, index: int, user: str) -> dict[str, Any]:
@@ -66,7 +67,9 @@ class Writer:
         self._touch(module, row, now)
         return row
 
-    def update(self, module: str, item: Any, index: int, user: str, row_id: str | None = None, since: float | None = None) -> dict[str, Any]:
+    def update(
+        self, module: str, item: Any, index: int, user: str, row_id: str | None = None, since: float | None = None
+    ) -> dict[str, Any]:
         """Update one item; its result. ``since``: refuse when the record was modified after it."""
         if not isinstance(item, dict):
             return error("INVALID_DATA", expected_data_type="jsonobject", api_name="data", json_path=f"$.data[{index}]")
@@ -78,7 +81,13 @@ class Writer:
             return field_error("INVALID_DATA", "id", index, "the id given seems to be invalid")
         if since is not None and row.modified > since:
             by = self.tables.schema.user_ref(row.modified_by)
-            return error("ALREADY_MODIFIED", id=row.id, Created_Time=told(row.created), Modified_Time=told(row.modified), Modified_By=by)
+            return error(
+                "ALREADY_MODIFIED",
+                id=row.id,
+                Created_Time=told(row.created),
+                Modified_Time=told(row.modified),
+                Modified_By=by,
+            )
         checked = check(self.tables, module, item, index, row, self.now())
         self._note(module, checked)
         if checked.errors:
@@ -90,7 +99,13 @@ class Writer:
         return success("record updated", self._details(row))
 
     def change(
-        self, module: str, row: Row, values: dict[str, Any], user: str, layout: str | None = None, se_module: str | None = None
+        self,
+        module: str,
+        row: Row,
+        values: dict[str, Any],
+        user: str,
+        layout: str | None = None,
+        se_module: str | None = None,
     ) -> None:
         """Change a row by values that were checked."""
         before = dict(row.values)
@@ -116,7 +131,9 @@ class Writer:
 
             self.undo.append(back)
 
-    def upsert(self, module: str, item: Any, index: int, user: str, checks: list[str], since: float | None = None) -> dict[str, Any]:
+    def upsert(
+        self, module: str, item: Any, index: int, user: str, checks: list[str], since: float | None = None
+    ) -> dict[str, Any]:
         """Update the oldest record that agrees in the first duplicate check field that finds one, else insert."""
         if not isinstance(item, dict):
             return error("INVALID_DATA", expected_data_type="jsonobject", api_name="data", json_path=f"$.data[{index}]")
@@ -142,7 +159,6 @@ class Writer:
         table.take(row)
         table.deleted.append(gone)
         if self.undo is not None:
-
 
             def back() -> None:
                 table.put(row)
@@ -181,7 +197,11 @@ class Writer:
                 if table.module.fields[name].unique == "case" and table.rows[other].values.get(name) != value:
                     continue
                 owner = self.tables.schema.user_ref(table.rows[other].values["Owner"])
-                record = {"id": other, "Owner": {**owner, "zuid": owner["id"][-9:]}, "module": {"api_name": module, "id": table.module.id}}
+                record = {
+                    "id": other,
+                    "Owner": {**owner, "zuid": owner["id"][-9:]},
+                    "module": {"api_name": module, "id": table.module.id},
+                }
                 return field_error("DUPLICATE_DATA", name, index, id=other, duplicate_record=record, more_records=False)
         return None
 

@@ -20,4 +20,18 @@ from tieline.sdk.sandbox.faults import Fault
 from tieline.sdk.sandbox.http import Part, Reply, Request, html_reply, json_reply, redirect
 from tieline.sdk.sandbox.server import Running, main, scan, serve
 
-__all__ = ["Fault", "Part", "Reply", "Request", "Running", "Sandbox", "html_reply", "json_reply", "main", "redirect", "refuse", "scan", "serve"]
+__all__ = [
+    "Fault",
+    "Part",
+    "Reply",
+    "Request",
+    "Running",
+    "Sandbox",
+    "html_reply",
+    "json_reply",
+    "main",
+    "redirect",
+    "refuse",
+    "scan",
+    "serve",
+]

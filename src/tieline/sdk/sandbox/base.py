@@ -31,7 +31,7 @@ class Sandbox:
         """The vendor's answer."""
         raise NotImplementedError
 
-    def enter(self, request: Request) -> Reply | None:
+    def enter(self, request: Request) -> Reply | None:  # noqa: ARG002  what subclasses are given
         """Called when a request arrives, before any latency: a refusal here (too many at once) is the answer."""
         return None
 
@@ -42,7 +42,7 @@ class Sandbox:
         """More numbers for the control route ``counts`` (credits, for instance)."""
         return {}
 
-    def error_body(self, status: int) -> bytes:
+    def error_body(self, status: int) -> bytes:  # noqa: ARG002  what subclasses are given
         """The vendor's JSON body for an injected error status."""
         return b'{"error":"injected"}'
 
@@ -53,11 +53,11 @@ class Sandbox:
     def reset(self, everything: bool) -> None:
         """Back to the seed; ``everything`` forgets grants and tokens too."""
 
-    def stored(self, module: str | None) -> Any:
+    def stored(self, module: str | None) -> Any:  # noqa: ARG002  what subclasses are given
         """All that is stored, or one module of it, as JSON."""
         return {}
 
-    def store(self, value: Any) -> Any:
+    def store(self, value: Any) -> Any:  # noqa: ARG002  what subclasses are given
         """Put records in without the API's checks; returns their ids."""
         raise ValueError("this sandbox takes no records")
 
@@ -65,7 +65,7 @@ class Sandbox:
         """All access tokens are refused from now on; returns how many."""
         return 0
 
-    def control(self, action: str, request: Request) -> Reply | Awaitable[Reply] | None:
+    def control(self, action: str, request: Request) -> Reply | Awaitable[Reply] | None:  # noqa: ARG002  what subclasses are given
         """The sandbox's own control routes, ``/_control/<connector>/<action>``; None when there is no such route."""
         return None
 

@@ -97,7 +97,9 @@ def spoilt(reply: Reply, fault: Fault, error_in_200: bytes, error: bytes) -> Rep
         page = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>We are down for maintenance</h1></body></html>"
         return Reply(200 if fault.status == 500 else fault.status, page, HTML)
     if fault.kind == "truncated":
-        return Reply(reply.status, reply.body[: max(1, len(reply.body) // 2)] or b'{"da', reply.content_type, reply.headers)
+        return Reply(
+            reply.status, reply.body[: max(1, len(reply.body) // 2)] or b'{"da', reply.content_type, reply.headers
+        )
     if fault.kind == "error_in_200":
         return Reply(200, error_in_200)
     if fault.kind in ("drop", "hang"):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -30,7 +30,13 @@ class Request:
     __slots__ = ("_form", "_json", "_query", "body", "headers", "method", "origin", "path", "query_string")
 
     def __init__(
-        self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b"", origin: str = ""
+        self,
+        method: str,
+        path: str,
+        query_string: str = "",
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        origin: str = "",
     ) -> None:
         self.method = method
         self.path = path
@@ -140,11 +146,10 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio gives it
         self._connections.discard(self)
         self._transport = None
 
@@ -224,7 +229,11 @@ class Connection(asyncio.Protocol):
             if body is not None:
                 self._buffer = self._buffer[stop:]
         if body is None:
-            if headers.get("expect", "").lower() == "100-continue" and len(self._buffer) == end + 4 and self._transport is not None:
+            if (
+                headers.get("expect", "").lower() == "100-continue"
+                and len(self._buffer) == end + 4
+                and self._transport is not None
+            ):
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return None
         path, _, query = words[1].partition("?")
@@ -270,7 +279,12 @@ def _multipart(content_type: str, body: bytes) -> list[Part]:
         fields = _parameters(headers.get("content-disposition", "").partition(";")[2])
         filename = fields.get("filename*", "").rpartition("'")[2] or fields.get("filename")
         parts.append(
-            Part(fields.get("name", ""), unquote(filename) if filename else None, headers.get("content-type", "text/plain"), content)
+            Part(
+                fields.get("name", ""),
+                unquote(filename) if filename else None,
+                headers.get("content-type", "text/plain"),
+                content,
+            )
         )
     return parts
 

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import pkgutil
 import signal
+import sys
 from collections.abc import Sequence
 
 from tieline.sdk.sandbox.base import Sandbox
@@ -52,7 +53,9 @@ def scan(package: str = "tieline.connectors") -> dict[str, type[Sandbox]]:
     return found
 
 
-async def serve(port: int = 0, connectors: Sequence[str] | None = None, seed: int = 0, host: str = "127.0.0.1") -> Running:
+async def serve(
+    port: int = 0, connectors: Sequence[str] | None = None, seed: int = 0, host: str = "127.0.0.1"
+) -> Running:
     """Serve the sandboxes of ``connectors`` (None: all) under ``http://host:port/<connector>/…``; port 0 takes a free one."""
     found = scan()
     unknown = sorted(set(connectors or ()) - set(found))
@@ -66,7 +69,9 @@ async def serve(port: int = 0, connectors: Sequence[str] | None = None, seed: in
             sandboxes.append(sandbox)
     stage = Stage(sandboxes, seed)
     connections: set[Connection] = set()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stage, connections), host, port, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(stage, connections), host, port, backlog=1024
+    )
     return Running(server, stage, connections)
 
 
@@ -84,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _until_stopped(port: int, only: Sequence[str] | None, seed: int, host: str) -> int:
     running = await serve(port, only, seed, host)
     for name in sorted(running.stage.sides):
-        print(f"{running.url}/{name}", flush=True)
+        sys.stdout.write(f"{running.url}/{name}\n")
+    sys.stdout.flush()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

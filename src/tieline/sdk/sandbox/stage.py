@@ -52,7 +52,9 @@ class Side:
     def answer(self, request: Request) -> Reply | Awaitable[Reply]:
         """The answer to a request whose path is the vendor's own."""
         self.templates[template(request.method, request.path)] += 1
-        fault = next((rule for rule in self.faults if rule.strikes(request, self.chance)), None) if self.faults else None
+        fault = (
+            next((rule for rule in self.faults if rule.strikes(request, self.chance)), None) if self.faults else None
+        )
         if fault is None and self.latency <= 0:
             self._arrives()
             refusal = self.sandbox.enter(request)
@@ -84,8 +86,7 @@ class Side:
 
     def _arrives(self) -> None:
         self.in_flight += 1
-        if self.in_flight > self.in_flight_peak:
-            self.in_flight_peak = self.in_flight
+        self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
 
     def _kept(self, request: Request, reply: Reply) -> Reply:
         self.in_flight -= 1
@@ -125,14 +126,17 @@ class Stage:
         if side is None:
             return refuse(f"no sandbox {name!r}", 404)
         try:
-            return _controlled(side, action, request) or side.sandbox.control(action, request) or refuse(f"no control route {action!r}", 404)
+            return (
+                _watched(side, action, request)
+                or _changed(side, action, request)
+                or side.sandbox.control(action, request)
+                or refuse(f"no control route {action!r}", 404)
+            )
         except (ValueError, KeyError, TypeError) as error:
             return refuse(f"{type(error).__name__}: {error}")
 
 
-def _controlled(side: Side, action: str, request: Request) -> Reply | None:
-    sandbox = side.sandbox
-    value: Any = request.json() if request.body else {}
+def _watched(side: Side, action: str, request: Request) -> Reply | None:
     match request.method, action:
         case "GET", "counts":
             return json_reply(200, side.counts())
@@ -140,6 +144,15 @@ def _controlled(side: Side, action: str, request: Request) -> Reply | None:
             return json_reply(200, side.logged(int(request.query.get("n", 50))))
         case "GET", "faults":
             return json_reply(200, [fault.told() for fault in side.faults])
+        case "GET", "records":
+            return json_reply(200, side.sandbox.stored(request.query.get("module")))
+    return None
+
+
+def _changed(side: Side, action: str, request: Request) -> Reply | None:
+    sandbox = side.sandbox
+    value: Any = request.json() if request.body else {}
+    match request.method, action:
         case "POST", "faults":
             side.faults.extend([fault_from(rule) for rule in (value if isinstance(value, list) else [value])])
             return json_reply(200, [fault.told() for fault in side.faults])
@@ -163,8 +176,6 @@ def _controlled(side: Side, action: str, request: Request) -> Reply | None:
             sandbox.reset(bool(value.get("everything", False)))
             side.forget_counts()
             return json_reply(200, {})
-        case "GET", "records":
-            return json_reply(200, sandbox.stored(request.query.get("module")))
         case "POST", "records":
             return json_reply(200, sandbox.store(value))
     return None
