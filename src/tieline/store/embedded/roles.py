@@ -55,7 +55,7 @@ def let_app_in(connection: psycopg.Connection, role: str = APP) -> None:
         "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}",
     ):
-        connection.execute(sql.SQL(statement).format(app))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(app))
 
 
 def ensure_app_role(owner_url: str, app_url: str) -> None:
