@@ -8,7 +8,6 @@ NAME ?=
 TEST_ARGS ?=
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
-WORDS_READY := .venv/.words
 
 .PHONY: help demo demo-check test test-long lint format bench docs requirements pins messages setup setup-tryton clean
 
@@ -57,17 +56,13 @@ pins: setup ## pin requirements*.in with hashes into requirements*.txt (needs uv
 messages: setup ## collect the words to translate into locale/, and compile what is translated (needs gettext)
 	$(BIN)/python tools/messages.py
 
-setup: $(READY) $(WORDS_READY) ## install what is pinned into .venv; does nothing when nothing changed
+setup: $(READY) ## install what is pinned into .venv; does nothing when nothing changed
 
 setup-tryton: $(TRYTON_READY) ## install a Tryton server into .venv-tryton (GPL: a process of its own, for demo and tests)
 
 $(READY): requirements-dev.txt pyproject.toml tools/setup.sh
 	@tools/setup.sh .venv requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
-
-$(WORDS_READY): $(READY) tools/messages.py $(wildcard src/tieline/locale/*/LC_MESSAGES/*.po)
-	$(BIN)/python tools/messages.py --compile
 	touch $@
 
 $(TRYTON_READY): requirements-tryton.txt tools/setup.sh
