@@ -81,6 +81,7 @@ class Target:
     places: tuple[Place, ...] = ()
     choices: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
 
 class Flow(Protocol):
