@@ -1,0 +1,71 @@
+"""The arithmetic of a shared rate: a token bucket with a reserve for live work. Pure; the store keeps the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+LIVE, BACKFILL = 0, 1
+"""Priorities."""
+
+SHARE = 0.94
+"""How much of the vendor's rate is used."""
+BURST = 0.05
+"""How much of a second's rate may be used at once. With SHARE it stays under the rate in every window of a second, wherever
+the vendor's second begins."""
+RESERVE = 0.1
+"""The part of a bucket, and of a day's credits, that back-fill leaves for live work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What is kept of one connection's rate.
+
+    tokens         how much may be used at `at_s`; less than 0: promised to callers that wait
+    at_s           seconds since the epoch
+    paused_until_s nobody asks before
+    used, day      credits used on that day (days since the epoch, UTC)
+    """
+
+    tokens: float
+    at_s: float
+    paused_until_s: float = 0.0
+    used: float = 0.0
+    day: int = 0
+
+
+def full(rate_per_s: float, now_s: float) -> Bucket:
+    """A bucket nobody has taken from."""
+    return Bucket(max(rate_per_s * BURST, 1.0), now_s, day=int(now_s // 86400))
+
+
+def take(
+    bucket: Bucket, cost: float, priority: int, now_s: float, rate_per_s: float, credits_per_day: float = 0
+) -> tuple[Bucket, float]:
+    """(the bucket after, seconds to wait). 0: taken. Otherwise nothing was taken; ask again after that time.
+
+    rate_per_s, credits_per_day: 0 for no limit. A cost above what the bucket can hold is let through when it is full, and
+    the bucket then owes the rest.
+    """
+    if now_s < bucket.paused_until_s:
+        return bucket, bucket.paused_until_s - now_s
+    day = int(now_s // 86400)
+    if day != bucket.day:
+        bucket = replace(bucket, used=0.0, day=day)
+    if credits_per_day and bucket.used + cost > credits_per_day * (1 - RESERVE if priority else 1):
+        return bucket, (day + 1) * 86400 - now_s
+    if not rate_per_s:
+        return replace(bucket, used=bucket.used + cost, at_s=now_s), 0.0
+    rate = rate_per_s * SHARE
+    size = max(rate_per_s * BURST, 1.0)
+    tokens = min(size, bucket.tokens + max(now_s - bucket.at_s, 0.0) * rate)
+    reserve = size * RESERVE if priority else 0.0
+    wanted = min(cost, size - reserve) + reserve
+    if tokens + 1e-9 < wanted:
+        return replace(bucket, tokens=tokens, at_s=now_s), (wanted - tokens) / rate
+    return replace(bucket, tokens=tokens - cost, at_s=now_s, used=bucket.used + cost), 0.0
+
+
+def pause(bucket: Bucket, seconds: float, now_s: float) -> Bucket:
+    """The bucket after the vendor asked for silence: emptied, so that the end of it brings no burst."""
+    until = max(bucket.paused_until_s, now_s + seconds)
+    return replace(bucket, paused_until_s=until, tokens=min(bucket.tokens, 0.0), at_s=max(until, bucket.at_s))

@@ -1,0 +1,173 @@
+"""From a plan to rows of the journal: local references become origin keys, values become JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tieline.core.plan import Operation, Plan
+from tieline.core.record import PLANNED, Local, Ref
+from tieline.engine.effects.keys import origin_key
+from tieline.engine.ports import OperationRow, OwnKey, SubjectRow
+
+REF = "$ref"
+
+
+def rows(plan: Plan, subject: SubjectRow, workspace: int) -> list[OperationRow]:
+    """The plan's operations as rows, in order, less what the subject has already: a create of a slot that is there, and an
+    update of a record of ours to the values it was last given."""
+    own = subject.own
+    slots: dict[str, list[str]] = {slot: entry["ref"] for slot, entry in own.items() if entry.get("ref")}
+    out: list[OperationRow] = []
+    for operation in plan.operations:
+        slot, verb = operation.slot, operation.verb
+        if verb == "create":
+            if slot in slots:
+                continue
+            generation = str(own[slot].get("generation", 0)) if slot in own else "0"
+        else:
+            generation = f"r{subject.revision}"
+        key = origin_key(workspace, subject.flow, subject.source, subject.key, slot, generation)
+        values = {name: plain(value, slots) for name, value in operation.values.items()}
+        target = ref_of(operation.target, slots) if operation.target is not None else None
+        if verb == "update" and target is not None and _has(own, target, values):
+            continue
+        if verb == "create":
+            slots[slot] = [operation.role, PLANNED + key]
+        out.append(_row(operation, subject, key, values, target, slots, len(out)))
+    return out
+
+
+def _row(
+    operation: Operation,
+    subject: SubjectRow,
+    key: str,
+    values: dict[str, Any],
+    target: list[str] | None,
+    slots: Mapping[str, list[str]],
+    position: int,
+) -> OperationRow:
+    return OperationRow(
+        key=key,
+        run=0,
+        subject=subject.id,
+        slot=operation.slot,
+        verb=operation.verb,
+        role=operation.role,
+        values=values,
+        target_ref=target,
+        before={name: plain(value, slots) for name, value in operation.before.items()},
+        state="planned",
+        reason=operation.reason.to_json(),
+        match_keys=[
+            [name, value if isinstance(value, str) else ref_of(value, slots)[1]] for name, value in operation.match_keys
+        ],
+        position=position,
+    )
+
+
+def plain(value: Any, slots: Mapping[str, list[str]]) -> Any:
+    """A value of a plan as JSON; a Local becomes the Ref of its slot."""
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool or kind is float:
+        return value
+    if kind is Ref or kind is Local:
+        return {REF: ref_of(value, slots)}
+    if isinstance(value, Mapping):
+        return {name: plain(item, slots) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, slots) for item in value]
+    return value
+
+
+def ref_of(value: Ref | Local, slots: Mapping[str, list[str]]) -> list[str]:
+    """[role, id] of a reference; a Local that no slot answers to is a mistake of the flow and raises."""
+    if isinstance(value, Ref):
+        return [value.role, value.id]
+    found = slots.get(value.slot)
+    if found is None:
+        raise ValueError(
+            f"the plan refers to slot {value.slot!r}, which it does not make and the subject does not have"
+        )
+    return found
+
+
+def _has(own: Mapping[str, Any], target: list[str], values: Mapping[str, Any]) -> bool:
+    for entry in own.values():
+        if entry.get("ref") == target:
+            have = entry.get("values") or {}
+            return all(name in have and have[name] == value for name, value in values.items())
+    return False
+
+
+def planned_in(value: Any) -> Iterator[str]:
+    """The origin keys that a JSON value refers to."""
+    if isinstance(value, dict):
+        ref = value.get(REF)
+        if ref is not None:
+            if ref[1].startswith(PLANNED):
+                yield ref[1][1:]
+            return
+        for item in value.values():
+            yield from planned_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from planned_in(item)
+
+
+def depends_on(row: OperationRow) -> tuple[str, ...]:
+    """The origin keys of the operations that must be done before this one."""
+    keys: list[str] = []
+    if row.target_ref is not None and row.target_ref[1].startswith(PLANNED):
+        keys.append(row.target_ref[1][1:])
+    for value in row.values.values():
+        if type(value) is dict or type(value) is list:
+            keys.extend(planned_in(value))
+    if len(keys) > 1:
+        return tuple(dict.fromkeys(keys))
+    return tuple(keys)
+
+
+def resolved(value: Any, ids: Mapping[str, str]) -> Any:
+    """A JSON value with planned ids replaced by the vendor's, as far as they are known."""
+    if type(value) is dict:
+        ref = value.get(REF)
+        if ref is not None:
+            return {REF: [ref[0], real(ref[1], ids)]}
+        return {name: resolved(item, ids) for name, item in value.items()}
+    if type(value) is list:
+        return [resolved(item, ids) for item in value]
+    return value
+
+
+def real(id: str, ids: Mapping[str, str]) -> str:
+    """The vendor's id for a planned one, where it is known."""
+    return ids.get(id[1:], id) if id.startswith(PLANNED) else id
+
+
+def own_keys(row: OperationRow, external_id: str, ids: Mapping[str, str]) -> list[OwnKey]:
+    """What look-ups would find this done create by. `external_id` is its own; links among the values are resolved."""
+    if not row.match_keys or row.verb != "create":
+        return []
+    values = {name: resolved(value, ids) for name, value in row.values.items()}
+    return [OwnKey(row.role, by, real(value, ids), external_id, values) for by, value in row.match_keys]
+
+
+def own_after(subject: SubjectRow, done: list[OperationRow], ids: Mapping[str, str]) -> dict[str, Any]:
+    """The subject's `own` once these operations of its run are done: a slot per operation, and the newest values of each
+    record in every slot that stands for it."""
+    own: dict[str, Any] = dict(subject.own)
+    for row in done:
+        values = {name: resolved(value, ids) for name, value in row.values.items()}
+        if row.verb == "create":
+            own[row.slot] = {**own.get(row.slot, {}), "ref": [row.role, row.external_id], "values": values}
+            continue
+        if row.target_ref is None:
+            continue
+        ref = [row.target_ref[0], real(row.target_ref[1], ids)]
+        if row.verb == "update":
+            for slot, entry in own.items():
+                if entry.get("ref") == ref:
+                    own[slot] = {**entry, "values": {**(entry.get("values") or {}), **values}}
+        own[row.slot] = {"ref": ref, "values": values}
+    return own

@@ -1,0 +1,19 @@
+"""Origin keys: the name under which a write is known on both sides, the same however often it is decided."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import blake2b
+
+LENGTH = 24
+"""Characters of an origin key: lower-case base32 of 15 bytes."""
+
+
+def origin_key(workspace: int, flow: str, source: int, subject: str, slot: str, generation: str = "0") -> str:
+    """The origin key of one operation of a subject.
+
+    `generation` of a create rises after an undo, so that the record may be made again; that of an update or an attachment is
+    the subject's revision, since each change of the facts may write the same slot anew.
+    """
+    text = f"{workspace}\x1f{flow}\x1f{source}\x1f{subject}\x1f{slot}\x1f{generation}"
+    return b32encode(blake2b(text.encode(), digest_size=15).digest()).decode().lower()

@@ -1,0 +1,140 @@
+"""From kept events to subjects: parsed by their source's connector, folded by the flow, in whatever order they came."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from tieline.core.facts import CallFact
+from tieline.core.flow import Flow, Folded
+from tieline.engine.effects.reasons import NOT_FOLDED, UNREADABLE, reason
+from tieline.engine.events.lookup import why_failed
+from tieline.engine.ports import EventRow, SubjectRow
+from tieline.sdk.contract import Events, Request
+
+log = logging.getLogger(__name__)
+
+_NAMES = tuple(one.name for one in fields(CallFact))
+
+Key = tuple[int, str]
+"""(source, subject key)."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a batch of events says. refused: event id → Reason as JSON."""
+
+    facts: dict[Key, list[Mapping[str, Any]]] = field(default_factory=dict)
+    arrived: dict[Key, str] = field(default_factory=dict)
+    events: dict[Key, list[int]] = field(default_factory=dict)
+    refused: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def fact(said: CallFact, received_at: str) -> dict[str, Any]:
+    """A fact as flows read it: what is said, and when (the arrival, where the source gave no time)."""
+    out: dict[str, Any] = {}
+    for name in _NAMES:
+        value = getattr(said, name)
+        if value is not None and value is not False:
+            out[name] = value
+    if said.occurred_at is None:
+        out["occurred_at"] = received_at
+    return out
+
+
+def parse(rows: Sequence[EventRow], sources: Mapping[int, Events]) -> Parsed:
+    """The facts of all events by subject. An event that cannot be read is refused and keeps nobody else up."""
+    out = Parsed()
+    for row in rows:
+        try:
+            said = sources[row.source].parse(Request(row.method, row.query, row.headers, row.body))
+        except Exception as error:  # noqa: BLE001  whatever one body does to its connector, the other events go on
+            log.warning("event %s of connection %s cannot be read: %s", row.id, row.source, type(error).__name__)
+            out.refused[row.id] = reason(UNREADABLE, error=why_failed(error))
+            continue
+        for one in said:
+            if not one.call_key:
+                continue
+            key = (row.source, one.call_key)
+            there = out.facts.get(key)
+            if there is None:
+                out.facts[key] = [fact(one, row.received_at)]
+                out.arrived[key] = row.received_at
+                out.events[key] = [row.id]
+            else:
+                there.append(fact(one, row.received_at))
+                if out.events[key][-1] != row.id:
+                    out.events[key].append(row.id)
+    return out
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a fold leads to, as `Store.save_folded` takes it."""
+
+    subjects: list[SubjectRow] = field(default_factory=list)
+    links: list[tuple[int, int, str]] = field(default_factory=list)
+    refused: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def fold(
+    parsed: Parsed, stored: Mapping[Key, SubjectRow], flow: Flow, settings: Any, *, live: bool, now: str
+) -> Changes:
+    """The subjects after these facts. Facts that say nothing of a subject nobody knows (kind "other") make none."""
+    out = Changes(refused=dict(parsed.refused))
+    for key, facts in parsed.facts.items():
+        row = stored.get(key)
+        if row is None and all(one["type"] == "other" for one in facts):
+            continue
+        try:
+            folded = flow.fold(row.subject if row is not None else None, facts, settings)
+            lanes = flow.lanes(folded.subject, settings)
+        except Exception as error:
+            log.exception("events of %s %s cannot be folded", flow.name, key)
+            for event in parsed.events[key]:
+                out.refused[event] = reason(NOT_FOLDED, error=why_failed(error))
+            continue
+        out.links.extend((event, key[0], key[1]) for event in parsed.events[key])
+        if row is None:
+            row = SubjectRow(
+                0, flow.name, key[0], key[1], folded.subject, "waiting", None, live=live, arrived_at=parsed.arrived[key]
+            )
+            put(row, folded, lanes, now)
+            out.subjects.append(row)
+        elif folded.changed or row.state == "waiting":
+            put(row, folded, lanes, now)
+            out.subjects.append(row)
+        elif folded.subject != row.subject:
+            # Nothing to decide anew, but later facts are weighed against what was said when.
+            row.subject = folded.subject
+            out.subjects.append(row)
+    return out
+
+
+def expire(row: SubjectRow, flow: Flow, settings: Any, now: str) -> None:
+    """Brings a row whose wait is over to what its flow makes of it without what never came."""
+    try:
+        folded = flow.expire(row.subject, settings)
+        put(row, folded, flow.lanes(folded.subject, settings), now)
+    except Exception as error:
+        log.exception("%s %s cannot expire", flow.name, row.key)
+        row.state, row.due_at, row.why = "parked", None, reason(NOT_FOLDED, error=why_failed(error))
+
+
+def put(row: SubjectRow, folded: Folded, lanes: tuple[str, ...], now: str) -> None:
+    """Brings a row to what its fold says. A subject whose run is being applied stays so; finishing makes it due again. One
+    that is due keeps its time, since it may be waiting after a failure."""
+    row.subject = folded.subject
+    row.lanes = lanes
+    if folded.changed:
+        row.revision += 1
+    if row.state in {"applying", "due"}:
+        return
+    row.why = None
+    if folded.ready:
+        row.state, row.due_at, row.attempts = "due", now, 0
+    else:
+        row.state, row.due_at = "waiting", folded.due_at
+        row.why = folded.reason.to_json() if folded.reason is not None else None
