@@ -35,7 +35,7 @@ class Subject(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["source", "flow", "key", "target"], name="store_subject_key"),
+            models.UniqueConstraint(fields=["source", "key", "flow", "target"], name="store_subject_key"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(

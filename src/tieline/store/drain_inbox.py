@@ -1,0 +1,69 @@
+"""Inbox items that come with decisions: questions that a subject waits with, and notices that nothing waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tieline.engine.ports import RunRow
+from tieline.store.drain_session import DrainSession, dumps
+from tieline.store.pool import Link
+
+_OVERTAKEN = """
+UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now()
+  FROM json_to_recordset(%s::json) AS r(subject bigint, kinds json)
+ WHERE i.subject_id = r.subject AND i.state = 'open' AND i.workspace_id = %s
+   AND i.kind NOT IN (SELECT json_array_elements_text(r.kinds))
+"""
+_ASK = """
+INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, subject_id, run_id,
+                                  state, times, created, last_at)
+SELECT %(workspace)s, %(target)s, %(epoch)s, s.flow, q.kind, coalesce(q.topic, ''), q.reason, coalesce(q.options, '[]'),
+       s.id, q.run, 'open', 1, now(), now()
+  FROM json_to_recordset(%(items)s::json) AS q(run bigint, kind text, topic text, reason jsonb, options jsonb)
+  JOIN store_run r ON r.id = q.run JOIN store_subject s ON s.id = r.subject_id
+ON CONFLICT (subject_id, kind) WHERE state = 'open' DO UPDATE
+   SET run_id = excluded.run_id, topic = excluded.topic, reason = excluded.reason, options = excluded.options,
+       last_at = now()
+"""
+_NOTICE = """
+INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, run_id, state, times,
+                                  created, last_at)
+SELECT %(workspace)s, %(target)s, %(epoch)s, r.flow, n.kind, n.topic, n.reason, '[]', r.id, 'open', n.times, now(), now()
+  FROM json_to_recordset(%(items)s::json) AS n(run bigint, kind text, topic text, reason jsonb, times int)
+  JOIN store_run r ON r.id = n.run
+ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL DO UPDATE
+   SET times = i.times + excluded.times, last_at = now(), run_id = excluded.run_id
+"""
+
+
+def replace_questions(connection: Link, session: DrainSession, runs: Sequence[RunRow]) -> None:
+    """A subject's open items become those of its newest run: the same question stays, others are overtaken."""
+    if not runs:
+        return
+    asked = [{"subject": run.subject, "kinds": [question["kind"] for question in run.questions]} for run in runs]
+    connection.execute(_OVERTAKEN, [dumps(asked), session.workspace])
+    add_questions(connection, session, [(run.id, question) for run in runs for question in run.questions])
+
+
+def add_questions(connection: Link, session: DrainSession, questions: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """Questions of runs; one open item for each subject and kind."""
+    items = {(run, question["kind"]): {**question, "run": run} for run, question in questions}
+    if items:
+        connection.execute(_ASK, {"items": dumps(list(items.values())), **_whose(session)})
+
+
+def raise_notices(connection: Link, session: DrainSession, runs: Sequence[RunRow]) -> None:
+    """Notices of runs; one open item for each kind and topic, however often it comes."""
+    items: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in runs:
+        for notice in run.notices:
+            key = (notice["kind"], notice.get("topic", ""))
+            times = items[key]["times"] + 1 if key in items else 1
+            items[key] = {**notice, "topic": key[1], "run": run.id, "times": times}
+    if items:
+        connection.execute(_NOTICE, {"items": dumps(list(items.values())), **_whose(session)})
+
+
+def _whose(session: DrainSession) -> dict[str, int]:
+    return {"workspace": session.workspace, "target": session.target, "epoch": session.epoch}

@@ -1,0 +1,267 @@
+"""What a drain decides and does: runs, operations, outcomes. The other half of `engine.ports.Store` on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tieline.engine.ports import OperationRow, Result, RunRow, SubjectRow
+from tieline.store import drain_inbox
+from tieline.store.drain_session import DrainSession, dumps
+from tieline.store.drain_subjects import SUBJECT, iso, subject_row
+from tieline.store.pool import Link
+
+_RUN_IDS = "SELECT nextval('store_run_id_seq') FROM generate_series(1, %s)"
+_SAVE_RUNS = """
+INSERT INTO store_run (id, workspace_id, target_id, epoch, subject_id, flow, revision, state, settings_version, known,
+                       considered, questions, notices, started_at, finished_at, requests)
+SELECT r.id, %(workspace)s, %(target)s, %(epoch)s, r.subject, s.flow, r.revision, r.state, r.settings_version, r.known,
+       r.considered, r.questions, r.notices, r.started_at, CASE WHEN r.state <> 'applying' THEN now() END, r.requests
+  FROM json_to_recordset(%(runs)s::json) AS r(id bigint, subject bigint, revision int, state text, settings_version int,
+       known json, considered json, questions json, notices json, started_at timestamptz, requests float8)
+  JOIN store_subject s ON s.id = r.subject
+"""
+# A key that is there already is taken over by the new run, unless what it did stands or is not known.
+_SAVE_OPERATIONS = """
+INSERT INTO store_operation AS o (workspace_id, target_id, epoch, key, run_id, subject_id, slot, verb, role, values,
+                                  target_ref, before, state, reason, match_keys, external_id, sent_at, attempts, error,
+                                  position, requests)
+SELECT %(workspace)s, %(target)s, %(epoch)s, r.key, r.run, r.subject, r.slot, r.verb, r.role, r.values, r.target_ref,
+       r.before, CASE WHEN r.send THEN 'sent' ELSE r.state END, r.reason, r.match_keys, r.external_id,
+       CASE WHEN r.send THEN now() ELSE r.sent_at END, r.attempts + r.send::int,
+       r.error, r.position, r.requests
+  FROM json_to_recordset(%(operations)s::json) AS r(key text, run bigint, subject bigint, slot text, verb text, role text,
+       values json, target_ref json, before json, state text, reason json, match_keys json, external_id text,
+       sent_at timestamptz, attempts int, error json, position int, requests float8, send bool)
+ON CONFLICT (target_id, key) DO UPDATE SET
+       run_id = excluded.run_id, subject_id = excluded.subject_id, slot = excluded.slot, verb = excluded.verb,
+       role = excluded.role, values = excluded.values, target_ref = excluded.target_ref, before = excluded.before,
+       state = excluded.state, reason = excluded.reason, match_keys = excluded.match_keys,
+       external_id = excluded.external_id, sent_at = excluded.sent_at, attempts = excluded.attempts,
+       error = excluded.error, position = excluded.position, requests = o.requests + excluded.requests
+ WHERE o.state NOT IN ('done', 'unknown', 'sent')
+"""
+_KEPT = """
+SELECT o.key, o.run_id, o.state, o.external_id FROM json_array_elements_text(%s::json) AS k(key)
+  JOIN store_operation o ON o.target_id = %s AND o.key = k.key
+"""
+_MOVE_SUBJECTS = """
+UPDATE store_subject s SET
+       state = CASE WHEN s.revision > r.revision AND r.state <> 'applying' THEN 'due' ELSE r.state END,
+       due_at = CASE WHEN s.revision > r.revision AND r.state <> 'applying' THEN now() ELSE r.due_at END,
+       attempts = r.attempts, why = r.why
+  FROM json_to_recordset(%s::json) AS r(id bigint, state text, due_at timestamptz, revision int, attempts int, why json)
+ WHERE s.id = r.id AND s.target_id = %s
+"""
+_FINISH_SUBJECTS = _MOVE_SUBJECTS.replace("why = r.why", "why = r.why, own = r.own").replace(
+    "why json)", "why json, own json)"
+)
+
+_OPERATION = (
+    "o.key, o.run_id, o.subject_id, o.slot, o.verb, o.role, o.values, o.target_ref, o.before, o.state, o.reason,"
+    f" o.match_keys, o.external_id, {iso('o.sent_at')}, o.attempts, o.error, o.position, o.requests"
+)
+_OPEN_RUNS = f"""
+SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, {SUBJECT}
+  FROM store_run r JOIN store_subject s ON s.id = r.subject_id
+ WHERE r.target_id = %s AND r.state = 'applying' ORDER BY r.id
+"""
+_OPEN_OPERATIONS = f"""
+SELECT {_OPERATION} FROM store_run r JOIN store_operation o ON o.run_id = r.id
+ WHERE r.target_id = %s AND r.state = 'applying' ORDER BY o.run_id, o.position
+"""
+_SAVE_RESULTS = """
+UPDATE store_operation o SET state = r.state, external_id = coalesce(r.external_id, o.external_id),
+       record_version = coalesce(r.record_version, o.record_version), error = r.error,
+       requests = o.requests + r.requests, done_at = CASE WHEN r.state = 'done' THEN now() END
+  FROM json_to_recordset(%s::json) AS r(key text, state text, external_id text, record_version text, error json,
+       requests float8)
+ WHERE o.target_id = %s AND o.key = r.key
+"""
+_LINK_RECORDS = """
+INSERT INTO store_link AS l (workspace_id, target_id, epoch, role, external_id, subject_id, slot, key, base, version, made_at)
+SELECT DISTINCT ON (o.role, o.external_id)
+       o.workspace_id, o.target_id, o.epoch, o.role, o.external_id, o.subject_id, o.slot, o.key, o.values, o.record_version,
+       now()
+  FROM json_array_elements_text(%s::json) AS k(key)
+  JOIN store_operation o ON o.target_id = %s AND o.key = k.key
+ WHERE o.verb = 'create' AND o.external_id IS NOT NULL
+ON CONFLICT (target_id, role, external_id, epoch) DO UPDATE SET version = excluded.version, base = excluded.base
+"""
+_LINK_VERSIONS = """
+UPDATE store_link l SET version = coalesce(o.record_version, l.version), base = (l.base::jsonb || o.values::jsonb)::json
+  FROM json_array_elements_text(%s::json) AS k(key)
+  JOIN store_operation o ON o.target_id = %s AND o.key = k.key AND o.verb = 'update'
+ WHERE l.target_id = o.target_id AND l.role = o.target_ref->>0 AND l.external_id = o.target_ref->>1 AND l.epoch = o.epoch
+"""
+_OWN_KEYS = """
+INSERT INTO store_ownkey (workspace_id, target_id, epoch, role, by, value, external_id, values, made_at)
+SELECT %s, %s, %s, r.role, r.by, r.value, r.id, r.values, now()
+  FROM json_to_recordset(%s::json) AS r(role text, by text, value text, id text, values json)
+ON CONFLICT (target_id, value, role, by, external_id, epoch) DO UPDATE SET values = excluded.values, made_at = now()
+"""
+_SEND = """
+UPDATE store_operation o SET state = 'sent', sent_at = now(), attempts = o.attempts + 1
+  FROM json_array_elements_text(%s::json) AS k(key) WHERE o.target_id = %s AND o.key = k.key
+"""
+_END_RUNS = """
+UPDATE store_run r SET state = e.value, finished_at = now() FROM json_each_text(%s::json) AS e
+ WHERE r.id = e.key::bigint AND r.target_id = %s
+"""
+
+
+class RunSide:
+    """Decisions in, outcomes in."""
+
+    session: DrainSession
+
+    def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
+        """Runs, operations, inbox items and the subjects' states, at once; what is sent is marked before it leaves."""
+        session = self.session
+        operations = self._numbered(runs, send)
+        written = None
+        with session.tx() as connection:
+            if runs:
+                connection.execute(
+                    _SAVE_RUNS, {"runs": dumps([_without_operations(run) for run in runs]), **self._whose()}
+                )
+            if operations:
+                written = connection.execute(_SAVE_OPERATIONS, {"operations": dumps(operations), **self._whose()})
+            if subjects:
+                connection.execute(_MOVE_SUBJECTS, [dumps([_moved(row) for row in subjects]), session.target])
+            drain_inbox.replace_questions(connection, session, runs)
+            drain_inbox.raise_notices(connection, session, runs)
+        if written is not None and written.rowcount < len(operations):
+            self._put_kept(runs)
+
+    def unfinished(self) -> list[tuple[SubjectRow, RunRow]]:
+        """Every run being applied, with its subject and all its operations in order."""
+        session = self.session
+        with session.tx() as connection:
+            runs = connection.execute(_OPEN_RUNS, [session.target])
+            operations = connection.execute(_OPEN_OPERATIONS, [session.target])
+        out: list[tuple[SubjectRow, RunRow]] = []
+        by_id: dict[int, RunRow] = {}
+        for id, revision, state, version, known, questions, started_at, requests, *subject in runs.fetchall():
+            row = subject_row(tuple(subject))
+            run = RunRow(id, row.id, revision, state, version, known, [], questions, [], started_at, requests)
+            by_id[id] = run
+            out.append((row, run))
+        for operation in operations.fetchall():
+            by_id[operation[1]].operations.append(OperationRow(*operation))
+        return out
+
+    def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
+        """Outcomes, links, own keys, and the next operations marked as sent, at once."""
+        session = self.session
+        done = dumps([result.key for result in results if result.state == "done"])
+        own = [own for result in results for own in result.own]
+        with session.tx() as connection:
+            if results:
+                connection.execute(_SAVE_RESULTS, [dumps([_outcome(result) for result in results]), session.target])
+            if done != "[]":
+                connection.execute(_LINK_RECORDS, [done, session.target])
+                connection.execute(_LINK_VERSIONS, [done, session.target])
+            if own:
+                connection.execute(_OWN_KEYS, [session.workspace, session.target, session.epoch, dumps(_once(own))])
+            if send:
+                connection.execute(_SEND, [dumps(list(send)), session.target])
+
+    def finish(
+        self,
+        runs: Mapping[int, str],
+        subjects: Sequence[SubjectRow],
+        questions: Sequence[tuple[int, Mapping[str, Any]]],
+    ) -> None:
+        """Ends runs and moves their subjects on."""
+        session = self.session
+        with session.tx() as connection:
+            if runs:
+                ended = dumps({str(run): state for run, state in runs.items()})
+                connection.execute(_END_RUNS, [ended, session.target])
+            if subjects:
+                moved = [{**_moved(row), "own": row.own} for row in subjects]
+                connection.execute(_FINISH_SUBJECTS, [dumps(moved), session.target])
+            drain_inbox.add_questions(connection, session, questions)
+
+    def _whose(self) -> dict[str, int]:
+        session = self.session
+        return {"workspace": session.workspace, "target": session.target, "epoch": session.epoch}
+
+    def _numbered(self, runs: Sequence[RunRow], send: Sequence[str]) -> list[dict[str, Any]]:
+        """Gives the runs their ids, in the given rows; the operations as they are to be stored."""
+        if not runs:
+            return []
+        with self.session.ask() as connection:
+            ids = connection.execute(_RUN_IDS, [len(runs)]).fetchall()
+        sending = set(send)
+        out: list[dict[str, Any]] = []
+        for run, (id,) in zip(runs, ids, strict=True):
+            run.id = id
+            for row in run.operations:
+                row.run = id
+                out.append({**_plain(row), "send": row.key in sending})
+        return out
+
+    def _put_kept(self, runs: Sequence[RunRow]) -> None:
+        """Some operations were there already and stay as they are: says so in the given rows."""
+        rows = {row.key: row for run in runs for row in run.operations}
+        with self.session.ask() as connection:
+            found = _kept(connection, list(rows), self.session.target)
+        for key, run, state, external_id in found:
+            if run != rows[key].run:
+                rows[key].run, rows[key].state, rows[key].external_id = run, state, external_id
+
+
+def _kept(connection: Link, keys: list[str], target: int) -> list[Any]:
+    return connection.execute(_KEPT, [dumps(keys), target]).fetchall()
+
+
+_OPERATION_FIELDS = tuple(OperationRow.__dataclass_fields__)
+
+
+def _plain(row: OperationRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _OPERATION_FIELDS}
+
+
+def _without_operations(run: RunRow) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "subject": run.subject,
+        "revision": run.revision,
+        "state": run.state,
+        "settings_version": run.settings_version,
+        "known": run.known,
+        "considered": run.considered,
+        "questions": run.questions,
+        "notices": run.notices,
+        "started_at": run.started_at,
+        "requests": run.requests,
+    }
+
+
+def _moved(row: SubjectRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": row.state,
+        "due_at": row.due_at,
+        "revision": row.revision,
+        "attempts": row.attempts,
+        "why": row.why,
+    }
+
+
+def _outcome(result: Result) -> dict[str, Any]:
+    return {
+        "key": result.key,
+        "state": result.state,
+        "external_id": result.external_id,
+        "record_version": result.record_version,
+        "error": result.error,
+        "requests": result.requests,
+    }
+
+
+def _once(own: list[Any]) -> list[Any]:
+    """One row a key: a statement may not touch the same row twice."""
+    return list({(one.role, one.by, one.value, one.id): one for one in own}.values())

@@ -1,0 +1,120 @@
+"""The database session of one drain: it holds the target, and everything the drain keeps goes through it.
+
+The right to drain is an advisory lock of this very session. When the process dies, or another worker ends a session that
+hangs, lock and session go together, so that whoever lost the right cannot write with it any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import psycopg
+
+from tieline.store.pool import Link, connect
+
+DRAIN_LOCK = 78
+"""First half of the advisory lock of a target's drain; the second is the target's id."""
+
+# Everything a drain asks is a few hundred keys against an index. A plan made while a table was empty would scan it, and
+# would be kept while the table grows to millions.
+_PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+
+_STATE = """
+SELECT c.epoch, c.state,
+       ARRAY(SELECT f.flow::text FROM store_flowsetting f WHERE f.workspace_id = c.workspace_id AND f.state = 'paused'),
+       ARRAY(SELECT s.source_id FROM store_flowsource s
+               JOIN store_flowsetting f ON f.id = s.setting_id AND f.target_id = c.id AND f.state <> 'paused'
+               JOIN store_connection p ON p.id = s.source_id AND p.state <> 'paused')
+  FROM store_connection c WHERE c.id = %s AND c.workspace_id = %s
+"""
+
+
+def dumps(rows: Any) -> str:
+    """Rows as one JSON text: a list as parameter would cost more than all the rest of the drain."""
+    return orjson.dumps(rows, default=dict).decode()
+
+
+class DrainSession:
+    """One session for one target. Calls may come from any thread, one at a time."""
+
+    def __init__(self, url: str, workspace: int, target: int, worker: uuid.UUID) -> None:
+        self._url = url
+        self.workspace = workspace
+        self.target = target
+        self._worker = worker
+        self._connection: Link | None = None
+        self._turn = threading.RLock()
+        self.epoch = 0
+        self.paused_flows: list[str] = []
+        self.sources: list[int] = []
+
+    def hold(self) -> bool:
+        """Takes or keeps the right to drain. False: another worker has it, or the target is not active any more."""
+        with self._turn:
+            try:
+                if self._connection is None and not self._take():
+                    return False
+                return self._is_active()
+            except psycopg.OperationalError:
+                self.release()
+                if not self._take():
+                    return False
+                return self._is_active()
+
+    def release(self) -> None:
+        """Gives the right back."""
+        with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("DELETE FROM store_hold WHERE target_id = %s", [self.target])
+            connection.close()
+
+    @contextlib.contextmanager
+    def ask(self) -> Iterator[Link]:
+        """The session, for one statement or a few."""
+        with self._turn:
+            if self._connection is None:
+                raise psycopg.OperationalError("the target is not held")
+            yield self._connection
+
+    @contextlib.contextmanager
+    def tx(self) -> Iterator[Link]:
+        """One transaction, sent in as few round trips as its results allow."""
+        with self.ask() as connection, connection.pipeline(), connection.transaction():
+            yield connection
+
+    def _take(self) -> bool:
+        connection = connect(self._url, workspace=self.workspace, name="tieline drain")
+        try:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [DRAIN_LOCK, self.target]).fetchone()
+            if row is None or not row[0]:
+                connection.close()
+                return False
+            connection.execute(_PLANS)
+            connection.execute(
+                "INSERT INTO store_hold (target_id, worker_id, backend, since)"
+                " VALUES (%s, %s, pg_backend_pid(), now()) ON CONFLICT (target_id) DO UPDATE"
+                " SET worker_id = excluded.worker_id, backend = excluded.backend, since = excluded.since",
+                [self.target, self._worker],
+            )
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return True
+
+    def _is_active(self) -> bool:
+        with self.ask() as connection:
+            row = connection.execute(_STATE, [self.target, self.workspace]).fetchone()
+        if row is None or row[1] != "active":
+            self.release()
+            return False
+        self.epoch, _, self.paused_flows, self.sources = row
+        return True
