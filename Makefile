@@ -27,7 +27,7 @@ test-long: setup setup-tryton ## the full sizes: thousands of calls, tens of kil
 	$(BIN)/pytest -m long --timeout 5400 $(TEST_ARGS)
 
 lint: setup ## style, format, types, direction of imports, declared imports, length of files
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
 	TIELINE_HOME=.cache/lint TIELINE_DATABASE_URL=postgresql:///lint TIELINE_APP_DATABASE_URL=postgresql:///lint $(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
