@@ -54,7 +54,7 @@ def parts(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": Agreement({"number": "512 883", "token": "x", "both": "ask"}),
         "bars": _bars(_DAY),
-        "long_bars": _bars(tuple((hour, (hour * 7) % 23, hour % 5 == 0, hour == 23) for hour in range(24))),
+        "long_bars": _bars(tuple((hour, (hour * 7) % 23, int(hour % 5 == 0), int(hour == 23)) for hour in range(24))),
         "tiles": [
             {"count": 31, "label": "new contacts", "url": "#"},
             {"count": 9, "label": "leads", "url": "#"},

@@ -47,6 +47,7 @@ class Column:
     middle: str
     number_y: str
     label: str
+    spare: bool = False  # its label is left out where the chart is narrow
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def chart(bars: Sequence[Bar]) -> Chart:
                 )
                 foot -= height + 1
         label = bar.label if index % every == 0 else ""
-        columns.append(Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label))
+        spare = len(bars) > 10 and (index // every) % 2 == 1
+        columns.append(Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label, spare))
     ticks = tuple(
         Tick(value, f"{_BASE - value * unit:.1f}", f"{_BASE - value * unit + 4:.1f}") for value in range(0, top + 1, step)
     )
