@@ -1,0 +1,309 @@
+"""Tryton as a CRM: parties, opportunities and notes by its REST routes with a user application key.
+
+Source: trytond 8.2 and its modules party, party_relationship and sale_opportunity, called over HTTP (doc.md says what was
+seen). A request that asks is a POST too: the domain and the fields are its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from typing import Any
+
+from tieline.connectors.tryton.changes import Cursor
+from tieline.connectors.tryton.finding import clauses, questions, tail_of
+from tieline.connectors.tryton.setup import Setup
+from tieline.connectors.tryton.shapes import (
+    LEAD,
+    NOTE,
+    NOTE_LINKS,
+    OPPORTUNITY,
+    ORIGIN,
+    PARTY,
+    PERSON,
+    PHONES,
+    SHAPES,
+    STAGES,
+    Shape,
+    belongs,
+    flatten,
+    paths,
+)
+from tieline.connectors.tryton.wire import ForbiddenError, Wire, plain
+from tieline.connectors.tryton.writing import Writer
+from tieline.core.errors import ConfigError
+from tieline.sdk.contract import (
+    FieldSchema,
+    Identity,
+    Layout,
+    ObjectSchema,
+    Outcome,
+    Page,
+    PushOperation,
+    VendorRecord,
+    VendorUser,
+)
+from tieline.sdk.http import Client
+
+VALUES_AT_ONCE = 100
+PAGE = 200
+
+_TYPES = {
+    "char": "text",
+    "text": "text",
+    "integer": "number",
+    "float": "number",
+    "numeric": "number",
+    "boolean": "bool",
+    "date": "date",
+    "datetime": "datetime",
+    "timestamp": "datetime",
+    "selection": "choice",
+}
+_COVERED = {
+    PARTY: {"full_name", "code_alnum", "code_digit", "code_readonly", "distance", "email", "fax", "mobile", "phone"}
+    | {"website", "create_date", "write_date", "last_modified_at", "rec_name", "xml_id", "id"},
+    OPPORTUNITY: {"description", "state", "conversion_probability", "reference", "comment", "rec_name", "xml_id", "id"}
+    | {"create_date", "write_date", "last_modified_at", "company", "currency"},
+}
+"""Tryton's fields that ours stand for, or that nobody fills in."""
+
+
+class Connector:
+    """The Records facet."""
+
+    def __init__(self, client: Client) -> None:
+        self._wire = Wire(client)
+        self._setup = Setup(self._wire, client)
+
+    async def check(self) -> Identity:
+        """The company that the key's user works in. Tryton has no scopes; rights are the user's groups."""
+        preferences = await self._setup.preferences()
+        company = preferences.get("company")
+        if not isinstance(company, int):
+            raise ConfigError("the key's user works in no company", setting="company")
+        return Identity(str(company), str(preferences.get("company.rec_name") or company))
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    async def describe(self, objects: Sequence[str]) -> list[ObjectSchema]:
+        """Our fields as far as the server's modules have them, and the plain fields that it has beyond."""
+        described: list[ObjectSchema] = []
+        for object in objects or list(SHAPES):
+            shape = SHAPES.get(object)
+            if shape is None:
+                continue
+            try:
+                there = await self._setup.fields(shape.model)
+            except ConfigError as error:
+                if error.params.get("setting") != shape.model:
+                    raise
+                continue  # the module is not active: the server does not know the model
+            fields = [field for field in shape.fields if self._is_there(shape, field.name, there)]
+            fields += [_foreign(name, it) for name, it in there.items() if _is_foreign(shape, name, it)]
+            described.append(ObjectSchema(object, shape.label, tuple(fields), _layouts(shape)))
+        return described
+
+    @staticmethod
+    def _is_there(shape: Shape, name: str, there: Collection[str]) -> bool:
+        if name in NOTE_LINKS and shape.model == NOTE:
+            return True
+        return all(path.partition(".")[0] in there for path in shape.paths.get(name, (name,)))
+
+    async def users(self) -> list[VendorUser]:
+        """Employees: they, not users, own opportunities."""
+        fields = ["rec_name", "active", "party.contact_mechanisms.type", "party.contact_mechanisms.value"]
+        rows = await self._wire.search_read("company.employee", [["active", "in", [True, False]]], fields)
+        people: list[VendorUser] = []
+        for row in rows:
+            mechanisms = (row.get("party.") or {}).get("contact_mechanisms.") or ()
+            email = next((str(one["value"]) for one in mechanisms if one.get("type") == "email"), "")
+            people.append(VendorUser(str(row["id"]), str(row["rec_name"]), email, bool(row["active"])))
+        return people
+
+    async def prepare(self, objects: Sequence[str]) -> dict[str, str]:
+        """Makes the category of persons and the relation to their organisation. Keys need no room made for them."""
+        if PERSON in objects:
+            await self._setup.person_category()
+            if "relations" in await self._setup.fields(PARTY):
+                await self._setup.relation()
+        return {object: ORIGIN for object in objects if object in SHAPES}
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[VendorRecord]:
+        """Records by id, deactivated parties too."""
+        shape = _shape(object)
+        numbers = [int(id) for id in ids if id.isdigit()]
+        if shape.model == NOTE:
+            return await self._notes_by_id(numbers, fields)
+        found: list[VendorRecord] = []
+        for part in _parts(numbers):
+            domain: list[Any] = [["id", "in", part], *belongs(object, self._setup.names.person_category)]
+            if shape.model == PARTY:
+                domain.append(["active", "in", [True, False]])
+            rows = await self._wire.search_read(shape.model, domain, paths(shape, fields))
+            found += await self._records(shape, rows, fields)
+        return found
+
+    async def find(
+        self, object: str, by: Sequence[str], values: Sequence[str], fields: Sequence[str]
+    ) -> list[VendorRecord]:
+        """One request for each hundred values, whatever they are looked for in."""
+        shape = _shape(object)
+        names = tuple(dict.fromkeys((*fields, *by)))
+        found: dict[int, dict[str, Any]] = {}
+        tails: set[str] = set()
+        if any(name in PHONES for name in by):
+            tails = {tail for value in values if (tail := tail_of(value))}
+        for part in _parts(list(dict.fromkeys(values))):
+            alternatives = [
+                clause for name in questions(by) for clause in clauses(shape, name, part, self._setup.names.relation)
+            ]
+            if not alternatives:
+                continue
+            domain = [["OR", *alternatives], *belongs(object, self._setup.names.person_category)]
+            try:
+                rows = await self._wire.search_read(shape.model, domain, paths(shape, names))
+            except ForbiddenError:
+                if shape.model != NOTE:
+                    raise
+                # Tryton lets only administrators search notes without naming the record they hang on. A push looks for
+                # its keys there itself (`Writer`), so "not found" is a safe answer.
+                rows = []
+            found.update((row["id"], row) for row in rows)
+        records = await self._records(shape, list(found.values()), names, tails)
+        if ORIGIN in by and len(by) == 1:  # LIKE may find more than the key
+            records = [record for record in records if record.fields[ORIGIN] in values]
+        return records
+
+    async def _records(
+        self, shape: Shape, rows: Sequence[dict[str, Any]], fields: Iterable[str], wanted: Collection[str] = ()
+    ) -> list[VendorRecord]:
+        names = tuple(fields)
+        if shape.model == NOTE and any(name in NOTE_LINKS for name in names):
+            await self._place(rows)
+        return [
+            VendorRecord(
+                shape.object,
+                str(row["id"]),
+                flatten(shape, row, names, self._setup.names, wanted),
+                plain(row.get("last_modified_at")),
+            )
+            for row in rows
+        ]
+
+    async def _notes_by_id(self, ids: Sequence[int], fields: Sequence[str]) -> list[VendorRecord]:
+        """Notes are read by id, which every user may who sees the record; one that is gone refuses the whole request."""
+        shape = SHAPES[NOTE]
+        wanted = paths(shape, fields)
+
+        async def read(some: Sequence[int]) -> list[dict[str, Any]]:
+            try:
+                arguments = {"ids": list(some), "fields_names": wanted}
+                return list(await self._wire.call(NOTE, "read", arguments, read=True))
+            except ForbiddenError:
+                if len(some) <= 1:
+                    return []
+                half = len(some) // 2
+                return [*await read(some[:half]), *await read(some[half:])]
+
+        rows = [row for part in _parts(ids) for row in await read(part)]
+        return await self._records(shape, rows, fields)
+
+    async def _place(self, notes: Sequence[dict[str, Any]]) -> None:
+        """Puts the record that each note hangs on under "@<link>": two requests at most for all of them."""
+        for model in (PARTY, OPPORTUNITY):
+            hanging = {note["id"]: int(note["resource"].partition(",")[2]) for note in notes if _on(note, model)}
+            if not hanging:
+                continue
+            ids = sorted(set(hanging.values()))
+            first, other = ("person", "organisation") if model == PARTY else ("lead", "deal")
+            object = PERSON if model == PARTY else LEAD
+            domain = [["id", "in", ids], *belongs(object, self._setup.names.person_category)]
+            ours = {row["id"] for row in await self._wire.search_read(model, domain, ["id"])}
+            for note in notes:
+                if note["id"] in hanging:
+                    id = hanging[note["id"]]
+                    note[f"@{first if id in ours else other}"] = str(id)
+
+    # -- changes -------------------------------------------------------------------------------------------------------
+
+    async def pull(self, object: str, fields: Sequence[str], cursor: str | None) -> AsyncIterator[Page]:
+        """Changes by (time, id). A party's numbers, addresses and identifiers are rows of their own that do not touch the
+        party's time: each is followed by its own time and brings its party."""
+        shape = _shape(object)
+        state = Cursor.load(cursor)
+        sources = [(shape.model, "id")]
+        if shape.model == PARTY:
+            sources += [(f"party.{part}", "party") for part in ("contact_mechanism", "address", "identifier")]
+        for model, owner in sources:
+            while True:
+                here = belongs(object, self._setup.names.person_category) if owner == "id" else []
+                order = [["last_modified_at", "ASC"], ["id", "ASC"]]
+                domain = [*here, *state.since(model), *_inactive(model)]
+                changed = await self._wire.search_read(
+                    model, domain, [owner, "last_modified_at"], order=order, limit=PAGE
+                )
+                if not changed:
+                    break
+                ids = dict.fromkeys(str(row[owner]) for row in changed if row[owner] is not None)
+                state.move(model, changed[-1])
+                yield Page(await self.fetch(object, list(ids), fields), state.dump())
+                if len(changed) < PAGE:
+                    break
+        yield Page((), state.dump(is_end=True))
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
+        """See `writing`."""
+        return await Writer(self._wire, self._setup).push(operations)
+
+
+def _inactive(model: str) -> list[Any]:
+    return [] if model in (OPPORTUNITY, NOTE) else [["active", "in", [True, False]]]
+
+
+def _on(note: dict[str, Any], model: str) -> bool:
+    return isinstance(note.get("resource"), str) and note["resource"].startswith(f"{model},")
+
+
+def _shape(object: str) -> Shape:
+    if object not in SHAPES:
+        raise ConfigError(f"there is no object {object!r}", setting="object")
+    return SHAPES[object]
+
+
+def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[start : start + VALUES_AT_ONCE] for start in range(0, len(values), VALUES_AT_ONCE))
+
+
+# -- fields that are not ours -----------------------------------------------------------------------------------------
+
+
+def _is_foreign(shape: Shape, name: str, it: dict[str, Any]) -> bool:
+    """Plain fields of other modules or of the customer's own."""
+    if shape.model == NOTE or name in _COVERED[shape.model] or it["type"] not in _TYPES:
+        return False
+    return name not in {field.name for field in shape.fields} and not name.startswith("_")
+
+
+def _foreign(name: str, it: dict[str, Any]) -> FieldSchema:
+    selection = it.get("selection")
+    pairs = selection if isinstance(selection, list) else []
+    choices = tuple((str(id), str(label)) for id, label in pairs if id is not None)
+    return FieldSchema(
+        name,
+        str(it.get("string") or name),
+        _TYPES[it["type"]] if it["type"] != "selection" or choices else "text",
+        required=bool(it.get("required")),
+        read_only=bool(it.get("readonly")),
+        length=it.get("size") if isinstance(it.get("size"), int) else None,
+        choices=choices,
+    )
+
+
+def _layouts(shape: Shape) -> tuple[Layout, ...]:
+    if shape.object != "sale.opportunity/deal":
+        return ()
+    return (Layout("opportunity", "Opportunity", (), (("opportunity", "Opportunity", STAGES),)),)
