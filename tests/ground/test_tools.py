@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -126,3 +127,32 @@ def test_every_link_leads_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_of_decisions_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert (ROOT / "docs" / "decisions" / "README.md").read_text() == docs.decisions()
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("exit 1", "Python 3.11 or later is missing"),
+        ('case "$2" in *version_info*) exit 0;; *) exit 1;; esac', "Python's venv is missing"),
+    ],
+)
+def test_setting_up_says_what_is_missing(python: str, said: str, tmp_path: Path) -> None:
+    """On a machine where nothing can be installed for want of apt-get."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python3").write_text(f"#!/bin/sh\n{python}\n")
+    (programs / "python3").chmod(0o755)
+    for name in ("id", "bash"):
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    done = subprocess.run(
+        [programs / "bash", ROOT / "tools" / "setup.sh", tmp_path / "venv", ROOT / "requirements.txt"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": str(programs), "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not (tmp_path / "venv").exists()
