@@ -1,1 +1,5 @@
+"""Phone calls become the right records in a CRM."""
 
+from tieline.flows.calls.flow import FLOW
+
+__all__ = ["FLOW"]
