@@ -248,7 +248,8 @@ class ZohoCrm(Sandbox):
                 )
                 return sandbox_reads.record(self.tables, module, row_id, request, missing), 1
             case "DELETE", []:
-                return batch([self.writer.delete(module, row_id, user)], 200), 1
+                result = self.writer.delete(module, row_id, user)
+                return batch([result], 200) if result["status"] == "success" else json_reply(400, result), 1
             case _, []:
                 return self._write(request, module, "update", user, row_id)
             case "POST", ["actions", "change_owner"]:

@@ -266,9 +266,9 @@ def _choices(one: FieldDef) -> list[dict[str, Any]]:
             "display_value": value,
             "sequence_number": number,
             "reference_value": value,
-            "colour_code": None,
+            "colour_code": "#658BA8",
             "actual_value": value,
-            "id": str(int(one.id) * 10 % 10**19 + number),
+            "id": str(int(one.id) * 100 % 10**19 + number),
             "type": "used",
         }
         for number, value in enumerate(one.values, 1)
@@ -306,15 +306,17 @@ def _field(schema: Schema, one: FieldDef) -> dict[str, Any]:
         "lookup": target or {}, "convert_mapping": {}, "rollup_summary": {}, "length": one.length, "display_field": False,
         "pick_list_values_sorted_lexically": False, "sortable": one.kind != "textarea", "global_picklist": None, "history_tracking": None,
         "data_type": one.kind, "formula": {}, "decimal_place": 2 if one.kind in ("currency", "double") else None, "mass_update": writable,
-        "multiselectlookup": {}, "auto_number": {}, "default_value": None,
+        "multiselectlookup": {}, "auto_number": {}
     }  # fmt: skip
 
 
 def _layout(schema: Schema, module: Module, one: Layout) -> dict[str, Any]:
-    shown = [
-        {**_field(schema, known), "required": known.mandatory or known.name in one.required, "sequence_number": number}
-        for number, known in enumerate(module.fields.values(), 1)
-    ]
+    shown: list[dict[str, Any]] = []
+    for number, known in enumerate(module.fields.values(), 1):
+        part = _field(schema, known)
+        del part["email_parser"]
+        part["pick_list_values"] = [{**value, "maps": []} for value in part["pick_list_values"]]
+        shown.append({**part, "required": known.mandatory or known.name in one.required, "sequence_number": number})
     allowed = dict.fromkeys(
         ("add_field", "rename", "change_tab_traversal", "reorder", "delete", "remove_field", "change_column_count"),
         True,
@@ -336,7 +338,7 @@ def _layout(schema: Schema, module: Module, one: Layout) -> dict[str, Any]:
         "created_by": None, "sections": [section], "display_label": one.name, "show_business_card": True, "modified_time": None,
         "api_name": one.name, "actions_allowed": {"edit": True, "rename": True, "clone": True, "downgrade": False, "delete": False,
         "deactivate": False, "set_layout_permissions": True}, "name": one.name, "id": one.id, "status": "active", "modified_by": None,
-        "display_type": "layout", "mode": "all", "generated_type": "default",
+        "generated_type": "system",
     }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Writer:
         if clash is not None:
             return clash
         row = self.put_new(module, checked.values, user, checked.layout.id if checked.layout else "", checked.se_module)
-        return success("record added", self._details(row))
+        return success("record added", self._details(module, row))
 
     def put_new(self, module: str, values: dict[str, Any], user: str, layout: str = "", se_module: str = "") -> Row:
         """A new row with values that were checked."""
@@ -96,7 +96,7 @@ class Writer:
         if clash is not None:
             return clash
         self.change(module, row, checked.values, user, checked.layout.id if checked.layout else None, checked.se_module)
-        return success("record updated", self._details(row))
+        return success("record updated", self._details(module, row))
 
     def change(
         self,
@@ -173,7 +173,7 @@ class Writer:
             step()
         self.undo = None
 
-    def _details(self, row: Row) -> dict[str, Any]:
+    def _details(self, module: str, row: Row) -> dict[str, Any]:
         schema = self.tables.schema
         return {
             "Modified_Time": told(row.modified),
@@ -181,7 +181,7 @@ class Writer:
             "Created_Time": told(row.created),
             "id": row.id,
             "Created_By": schema.user_ref(row.by),
-            "$approval_state": "approved",
+            **({} if module == "Notes" else {"$approval_state": "approved"}),
         }
 
     def _clash(self, module: str, values: dict[str, Any], index: int, row: Row | None) -> dict[str, Any] | None:
