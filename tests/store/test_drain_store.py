@@ -13,8 +13,7 @@ from tieline.engine.ports import OperationRow, OwnKey, Result, RunRow, SubjectRo
 from tieline.store.drain_store import DrainStore
 
 if TYPE_CHECKING:
-    from tests.conftest import Installation
-    from tests.store.conftest import Company
+    from tests.conftest import Company, Installation
 
 T0, T1, T2 = "2026-11-21T10:00:00.000Z", "2026-11-21T10:00:01.000Z", "2026-11-21T10:00:02.000Z"
 LATER = "2026-11-21T11:00:00.000Z"

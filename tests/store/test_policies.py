@@ -9,8 +9,7 @@ import pytest
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from tests.conftest import Installation
-    from tests.store.conftest import MakeCompany
+    from tests.conftest import Installation, MakeCompany
 
 # Rows of the installation, not of a workspace: people and sessions, Django's own, the machinery's.
 OF_NO_WORKSPACE = {

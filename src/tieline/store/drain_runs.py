@@ -151,6 +151,12 @@ class RunSide:
             by_id[operation[1]].operations.append(OperationRow(*operation))
         return out
 
+    def written(self, keys: Sequence[str]) -> dict[str, str]:
+        """Origin key → external id of the operations among these that are done."""
+        with self.session.ask() as connection:
+            rows = _kept(connection, list(keys), self.session.target)
+        return {key: id for key, _, state, id in rows if state == "done" and id is not None}
+
     def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
         """Outcomes, links, own keys, and the next operations marked as sent, at once."""
         session = self.session

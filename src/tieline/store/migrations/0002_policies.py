@@ -45,7 +45,10 @@ class Migration(migrations.Migration):
             "store_secret",
             "store_subject",
         ),
-        sql_file("0002_functions.sql", "".join(f"DROP FUNCTION {name};" for name in FUNCTIONS)),
+        sql_file(
+            "0002_functions.sql",
+            "DROP FUNCTION store_tell_intake() CASCADE;" + "".join(f"DROP FUNCTION {name};" for name in FUNCTIONS),
+        ),
         migrations.RunSQL(
             "ALTER TABLE store_subject SET (fillfactor = 80); ALTER TABLE store_operation SET (fillfactor = 80);"
             "ALTER TABLE store_run SET (fillfactor = 85);",

@@ -3,10 +3,11 @@
 
 -- Keeps deliveries and wakes the targets that they concern, in the caller's transaction. One JSON array of
 -- {"c": connection, "k": event key (uuid), "t": arrival, "m": method, "q": query, "h": headers, "b": body in base64}.
--- Sorted, so that two intake processes never wait for each other crosswise. Gives the number of events that were new.
+-- Sorted, so that two intake processes never wait for each other crosswise. Gives how many of them are kept now, whether new
+-- or there before: fewer than given means that a connection is gone.
 CREATE FUNCTION store_accept(deliveries json) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE fresh_events bigint;
+DECLARE kept bigint;
 BEGIN
     WITH arrived AS (
         SELECT c.workspace_id, c.id AS connection_id, c.epoch, d.*
@@ -28,8 +29,8 @@ BEGIN
     ), woken AS (
         SELECT pg_notify('tieline', target_id::text) FROM (SELECT DISTINCT target_id FROM queued) AS t
     )
-    SELECT (SELECT count(*) FROM fresh) + 0 * (SELECT count(*) FROM woken) INTO fresh_events;
-    RETURN fresh_events;
+    SELECT (SELECT count(*) FROM arrived) + 0 * (SELECT count(*) FROM woken) INTO kept;
+    RETURN kept;
 END $$;
 
 -- Every connection that deliveries can come in by, with the sealed secrets that signatures are checked with.
@@ -81,3 +82,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT w.id, w.key, w.name, m.role FROM team_member m JOIN team_workspace w ON w.id = m.workspace_id
      WHERE m.user_id = member ORDER BY w.name
 $$;
+
+-- Who may deliver, and with which secrets, is kept in memory by every intake process: they hear of each change at once.
+CREATE FUNCTION store_tell_intake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('tieline_sources', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tell_intake AFTER INSERT OR DELETE OR UPDATE OF intake_hash, state ON store_connection
+    FOR EACH STATEMENT EXECUTE FUNCTION store_tell_intake();
+CREATE TRIGGER tell_intake AFTER INSERT OR DELETE OR UPDATE ON store_secret
+    FOR EACH STATEMENT EXECUTE FUNCTION store_tell_intake();

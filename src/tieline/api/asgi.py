@@ -1,0 +1,79 @@
+"""The whole server as one ASGI app: event intake in front, pages and the API behind.
+
+    uvicorn --factory tieline.api.asgi:application    # everything
+    uvicorn --factory tieline.api.asgi:intake_only    # deliveries alone, for a process of its own
+
+It answers `lifespan`, which Django refuses: at start the intake connects, at stop it keeps what still waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Awaitable, Callable
+
+from tieline.api.intake import PREFIX, Intake, Receive, Scope, Send
+from tieline.store import secrets
+from tieline.store.postgres import database_urls
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SETTINGS = "tieline.project.settings"
+
+
+class Outer:
+    """Sends deliveries to the intake and everything else to `pages`, which is loaded at start."""
+
+    def __init__(self, intake: Intake, pages: Callable[[], App] | None) -> None:
+        self._intake = intake
+        self._load = pages
+        self._pages: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the server."""
+        kind = scope["type"]
+        if kind == "http" and scope["path"].startswith(PREFIX):
+            await self._intake(scope, receive, send)
+        elif kind == "lifespan":
+            await self._live(receive, send)
+        elif self._load is not None:
+            if self._pages is None:
+                self._pages = self._load()
+            await self._pages(scope, receive, send)
+        elif kind == "http":
+            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                if self._load is not None:
+                    self._pages = self._load()
+                await self._intake.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._intake.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _pages() -> App:
+    """The pages. By name: they stand on the floor above."""
+    app: App = importlib.import_module("tieline.project.asgi").application
+    return app
+
+
+def _intake() -> Intake:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+    return Intake(database_urls().app, secrets.installed())
+
+
+def application() -> Outer:
+    """The whole server (an app factory: `uvicorn --factory`)."""
+    return Outer(_intake(), _pages)
+
+
+def intake_only() -> Outer:
+    """Deliveries alone (an app factory)."""
+    return Outer(_intake(), None)

@@ -1,0 +1,150 @@
+"""Deliveries to rows: all that wait are one statement and one commit, and the next batch goes as soon as the last is in.
+
+Nobody is told "kept" before the commit. When the database goes away, what waits is tried again on a new connection for a
+moment (an event that was kept after all is not kept twice, its key is unique), then refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import psycopg
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 4000
+"""Deliveries that may wait for a commit; more are refused at once."""
+MOST_AT_ONCE = 500
+PATIENCE_S = 2.0
+"""How long a delivery waits for a database that is away."""
+_ACCEPT = b"SELECT store_accept(%s::json)"
+
+Delivery = dict[str, Any]
+"""As `store_accept` takes it: c connection, k event key (hex), t arrival, m method, q query, h headers, b body in base64."""
+
+
+class Away(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The database cannot be reached: nothing was acknowledged."""
+
+
+class GroupCommit:
+    """One connection that keeps what is put in."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: list[tuple[Delivery, asyncio.Future[bool], float]] = []
+        self._something = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection | None = None
+        self._failures = 0
+        self._is_stopping = False
+
+    def start(self) -> None:
+        """Begin to write; must be called in the running loop."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what waits, then stop."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._is_stopping = True
+        self._something.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S + 1):
+                await task
+        if self._connection is not None:
+            await self._connection.close()
+
+    def put(self, delivery: Delivery) -> asyncio.Future[bool]:
+        """A future of "kept": False where its connection is gone. Raises Away, now or in the future."""
+        if len(self._waiting) >= MOST_WAITING or self._is_stopping:
+            raise Away
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, future, time.monotonic()))
+        self._something.set()
+        return future
+
+    async def _run(self) -> None:
+        while not self._is_stopping:
+            await self._something.wait()
+            self._something.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                try:
+                    await self._keep(batch)
+                except psycopg.OperationalError as error:
+                    self._lost(error)
+                    await self._later(batch)
+                except asyncio.CancelledError:
+                    _refuse(batch)
+                    raise
+                except Exception:
+                    log.exception("deliveries could not be kept")
+                    _refuse(batch)
+
+    async def _keep(self, batch: Sequence[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
+        try:
+            kept = await self._write([delivery for delivery, _, _ in batch])
+        except psycopg.DataError:
+            if len(batch) == 1:
+                raise
+            kept = -1
+        if kept == len(batch):
+            for _, future, _ in batch:
+                if not future.done():
+                    future.set_result(True)
+            return
+        if len(batch) == 1:
+            if not batch[0][1].done():
+                batch[0][1].set_result(False)
+            return
+        for one in batch:  # one of them cannot be kept: each for itself, so that it is the only one
+            try:
+                await self._keep([one])
+            except psycopg.DataError:
+                log.exception("a delivery could not be kept")
+                _refuse([one])
+
+    async def _write(self, deliveries: list[Delivery]) -> int:
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = await self._connect()
+        cursor = await connection.execute(_ACCEPT, [orjson.dumps(deliveries).decode()])
+        row = await cursor.fetchone()
+        self._failures = 0
+        return int(row[0]) if row else 0
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=5, application_name="tieline intake"
+        )
+
+    def _lost(self, error: psycopg.OperationalError) -> None:
+        if self._failures == 0:
+            log.warning("the database is away: %s", type(error).__name__)
+        self._failures += 1
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            asyncio.get_running_loop().create_task(connection.close()).add_done_callback(lambda done: done.exception())
+
+    async def _later(self, batch: list[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
+        """Keep waiting those that may still wait, refuse the others."""
+        now = time.monotonic()
+        patient = [one for one in batch if now - one[2] < PATIENCE_S]
+        _refuse([one for one in batch if now - one[2] >= PATIENCE_S])
+        self._waiting[:0] = patient
+        await asyncio.sleep(min(0.05 * 2 ** min(self._failures, 5), 0.5))
+
+
+def _refuse(batch: Sequence[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
+    for _, future, _ in batch:
+        if not future.done():
+            future.set_exception(Away())
