@@ -20,7 +20,9 @@ class Caller:
         self.last: dict[str, str] = {}
 
     async def control(self, method: str, action: str, value: Any = None) -> Any:
-        async with self.session.request(method, f"{self.running.url}/_control/{self.connector}/{action}", json=value) as answer:
+        async with self.session.request(
+            method, f"{self.running.url}/_control/{self.connector}/{action}", json=value
+        ) as answer:
             body = await answer.json(content_type=None)
             assert answer.status == 200, body
             return body
@@ -29,7 +31,9 @@ class Caller:
         headers = {**self.headers, **more.pop("headers", {})}
         if value is not None:
             more["json"] = value
-        async with self.session.request(method, self.base + path, headers=headers, allow_redirects=False, **more) as answer:
+        async with self.session.request(
+            method, self.base + path, headers=headers, allow_redirects=False, **more
+        ) as answer:
             raw = await answer.read()
             self.last = dict(answer.headers)
             try:

@@ -34,7 +34,7 @@ EXCEPTIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("GET", "/{module}", "304", "is not described", "If-Modified-Since is on the page Get Records, the file leaves it out"),
     ("GET", "/users", "304", "is not described", "as above"),
     ("GET", "/{module}", "400", "was unexpected|is not one of", "the file wraps it in data[]; documentation pages show a bare object"),
-    ("GET", "/{module}", "200", 'info/.*_(token|expiry): null', "the documentation shows null for the tokens of a page that has no neighbour"),
+    ("GET", "/{module}", "200", "info/.*_(token|expiry): null", "the documentation shows null for the tokens of a page that has no neighbour"),
     ("POST", "/{module}/upsert", "200", "action|duplicate_field", "on the page Upsert Records and in the files of 2025-06, forbidden in the newer file"),
     ("GET", "/settings/pipeline", "400", "REQUIRED_PARAM_MISSING", "the file knows INVALID_DATA only, the attachments file this code for a missing parameter"),
     ("POST", "/{module}/actions/change_owner", "200", "anyOf", "the file's bare object cannot tell about several ids"),
@@ -80,7 +80,9 @@ class Published:
         """What is wrong with an answer; ``body`` None for an empty one."""
         operation = self.find(method, path)
         found = self._answer(operation, status, body)
-        return [one for one in found if not use_exceptions or exception(method, operation.template, status, one) is None]
+        return [
+            one for one in found if not use_exceptions or exception(method, operation.template, status, one) is None
+        ]
 
     def _answer(self, operation: Operation, status: int, body: Any) -> list[str]:
         response = operation.description["responses"].get(str(status))
@@ -133,7 +135,9 @@ def _load(where: Path) -> Published:
             literals = sum(not part.startswith("{") for part in template.split("/"))
             for method, description in methods.items():
                 if method in ("get", "post", "put", "patch", "delete"):
-                    made.operations.append(Operation(method.upper(), template, description, document, pattern, literals))
+                    made.operations.append(
+                        Operation(method.upper(), template, description, document, pattern, literals)
+                    )
     return made
 
 
@@ -147,7 +151,11 @@ def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]
 
 
 def _problems(document: dict[str, Any], schema: dict[str, Any], body: Any) -> list[str]:
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": document.get("components", {}), "allOf": [schema]}
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "components": document.get("components", {}),
+        "allOf": [schema],
+    }
     whole["paths"] = document["paths"]
     validator = jsonschema_rs.validator_for(whole)
     return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in validator.iter_errors(body)]

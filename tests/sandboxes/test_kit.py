@@ -107,7 +107,10 @@ async def test_a_rate_of_faults_is_a_share(zoho: Zoho) -> None:
     assert statuses.count(500) + statuses.count(200) == 100
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "nothing"}, {"kind": "drop", "path": "("}, {"kind": "drop", "when": "later"}, {"kind": "drop", "x": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kind": "nothing"}, {"kind": "drop", "path": "("}, {"kind": "drop", "when": "later"}, {"kind": "drop", "x": 1}],
+)
 async def test_a_wrong_fault_is_refused(zoho: Zoho, wrong: dict) -> None:
     url = f"{zoho.running.url}/_control/zoho_crm/faults"
     async with zoho.session.post(url, json=wrong) as answer:
@@ -124,7 +127,11 @@ async def test_latency_delays_each_request_but_not_the_next_one(zoho: Zoho) -> N
 
 
 async def test_records_seeded_listed_and_reset(zoho: Zoho) -> None:
-    made = await zoho.control("POST", "records", {"Accounts": [{"Account_Name": "Ålund", "Phone": "0033 1"}], "Contacts": [{"Last_Name": "B"}]})
+    made = await zoho.control(
+        "POST",
+        "records",
+        {"Accounts": [{"Account_Name": "Ålund", "Phone": "0033 1"}], "Contacts": [{"Last_Name": "B"}]},
+    )
     assert [one["Account_Name"] for one in await zoho.control("GET", "records?module=Accounts")] == ["Ålund"]
     assert (await zoho("GET", f"/Contacts/{made['Contacts'][0]}"))[1]["data"][0]["Last_Name"] == "B"
     await zoho.control("POST", "reset", {})
@@ -176,12 +183,16 @@ async def test_what_is_not_http_is_refused_and_closed(running: Running, head: by
 
 def test_multipart_parts() -> None:
     body = (
-        b"--xyz\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA note\r\n"
-        b"--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"r\xc3\xa9.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n\x00\r\n--x\r\n--xyz--\r\n"
+        b'--xyz\r\nContent-Disposition: form-data; name="title"\r\n\r\nA note\r\n'
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="r\xc3\xa9.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n\x00\r\n--x\r\n--xyz--\r\n'
     )
     parts = Request("POST", "/", "", {"content-type": "multipart/form-data; boundary=xyz"}, body).parts()
     assert parts["title"].content == b"A note"
-    assert (parts["file"].filename, parts["file"].content_type, parts["file"].content) == ("ré.mp3", "audio/mpeg", b"\x00\r\n--x")
+    assert (parts["file"].filename, parts["file"].content_type, parts["file"].content) == (
+        "ré.mp3",
+        "audio/mpeg",
+        b"\x00\r\n--x",
+    )
 
 
 def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,11 @@ async def test_accept_gives_a_code_that_works_once(zoho: Zoho) -> None:
     assert (back["location"], back["accounts-server"]) == ("eu", f"{zoho.running.url}/zoho_crm/accounts")
     got = await exchange(zoho, back["code"])
     assert got.keys() == {"access_token", "refresh_token", "api_domain", "token_type", "expires_in"}
-    assert (got["api_domain"], got["token_type"], got["expires_in"]) == (f"{zoho.running.url}/zoho_crm/api", "Bearer", 3600)
+    assert (got["api_domain"], got["token_type"], got["expires_in"]) == (
+        f"{zoho.running.url}/zoho_crm/api",
+        "Bearer",
+        3600,
+    )
     zoho.headers = {"Authorization": f"Zoho-oauthtoken {got['access_token']}"}
     assert (await zoho("GET", "/org"))[0] == 200
     assert await exchange(zoho, back["code"]) == {"error": "invalid_code"}
@@ -80,7 +84,8 @@ async def test_the_page_shows_what_is_asked_for(zoho: Zoho) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"client_id": "nobody"}, {"redirect_uri": ""}, {"response_type": "token"}, {"scope": ""}, {"scope": "Other.all"}]
+    "change",
+    [{"client_id": "nobody"}, {"redirect_uri": ""}, {"response_type": "token"}, {"scope": ""}, {"scope": "Other.all"}],
 )
 async def test_a_wrong_question_gets_no_form(zoho: Zoho, change: dict[str, str]) -> None:
     status, page, _ = await accounts(zoho, "GET", f"/oauth/v2/auth?{urlencode({**ASK, **change})}")
@@ -89,7 +94,9 @@ async def test_a_wrong_question_gets_no_form(zoho: Zoho, change: dict[str, str])
 
 
 async def test_a_registered_client_is_held_to_its_redirect_uris(zoho: Zoho) -> None:
-    await zoho.control("POST", "clients", {"client_id": "1000.X", "client_secret": "x", "redirect_uris": ["http://127.0.0.1:9/other"]})
+    await zoho.control(
+        "POST", "clients", {"client_id": "1000.X", "client_secret": "x", "redirect_uris": ["http://127.0.0.1:9/other"]}
+    )
     status, page, _ = await accounts(zoho, "GET", f"/oauth/v2/auth?{urlencode({**ASK, 'client_id': '1000.X'})}")
     assert (status, "Invalid Redirect Uri" in page) == (400, True)
 
@@ -165,7 +172,9 @@ async def test_the_21st_refresh_token_of_a_user_ends_the_oldest(zoho: Zoho) -> N
     first = (await zoho.control("POST", "token", {}))["refresh_token"]
     for _ in range(18):
         await zoho.control("POST", "token", {})
-    assert "access_token" in await refresh(zoho, first), "the client's own grant is the oldest, this is the second of twenty"
+    assert "access_token" in await refresh(zoho, first), (
+        "the client's own grant is the oldest, this is the second of twenty"
+    )
     await zoho.control("POST", "token", {})
     assert (await zoho("GET", "/org"))[0] == 401, "the oldest went with its access tokens"
     await zoho.control("POST", "token", {})

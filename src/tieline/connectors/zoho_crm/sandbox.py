@@ -143,17 +143,17 @@ class ZohoCrm(Sandbox):
         if grant is None:
             return refused(401, self.behaviour.invalid_token_code)
         self.writer.index_lag = self.index_lag
-        reply, cost = self._api(request, path[7:], grant)
-        if cost and not self.meter.spend(cost):
-            return refused(429, "TOO_MANY_REQUESTS")
+        if self.meter.exhausted():
+            reply = refused(429, "TOO_MANY_REQUESTS")
+        else:
+            reply, cost = self._api(request, path[7:], grant)
+            self.meter.spend(cost)
         reply.headers = [*reply.headers, *self.meter.headers()]
         return reply
 
     def _api(self, request: Request, path: str, grant: Grant) -> tuple[Reply, int]:
         """The answer of a path below /crm/v8/, and its credits."""
         parts = [part for part in path.split("/") if part]
-        if self.meter.used >= self.behaviour.credits:
-            return refused(429, "TOO_MANY_REQUESTS"), 1
         if not allowed(grant.scopes, request.method, parts):
             return refused(401, "OAUTH_SCOPE_MISMATCH"), 0
         try:

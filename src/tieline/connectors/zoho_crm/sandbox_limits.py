@@ -59,27 +59,31 @@ class Meter:
         self.heavy = 0
         self.refused = 0
 
-    def spend(self, cost: int) -> bool:
-        """Take credits; False when the day's are used up."""
+    def exhausted(self) -> bool:
+        """Whether the day's credits are used up; asked before a call takes effect."""
         now = self._now()
         while self._spent and self._spent[0][0] <= now - DAY:
             self.used -= int(self._spent.popleft()[1])
-        if self.used + cost > self.behaviour.credits:
-            self.refused += 1
+        if self.used < self.behaviour.credits:
             return False
+        self.refused += 1
+        return True
+
+    def spend(self, cost: int) -> None:
+        """Take the credits of a call that took effect."""
+        now = self._now()
         self.used += cost
         self.total += cost
         if self._spent and now - self._spent[-1][0] < 60:
             self._spent[-1][1] += cost
         else:
             self._spent.append([now, cost])
-        return True
 
     def headers(self) -> list[tuple[str, str]]:
         """The rest of the day's credits, told only from the half on."""
         if self.used * 2 < self.behaviour.credits:
             return []
-        return [("X-API-CREDITS-REMAINING", str(self.behaviour.credits - self.used))]
+        return [("X-API-CREDITS-REMAINING", str(max(0, self.behaviour.credits - self.used)))]
 
     def enter(self, request: Request) -> bool:
         """A call begins; False when too many are under way."""
