@@ -67,9 +67,7 @@ async def test_describe_has_what_the_roles_need(crm: Connector) -> None:
         names = {field.name for field in schemas[role.object].fields}
         assert {vendor for vendors in role.fields.values() for vendor in vendors} <= names, role.object
     stages = {id: kind for id, _, kind in schemas[DEAL].layouts[0].pipelines[0][2]}
-    assert stages["opportunity"] == "open"
-    assert stages["won"] == "won"
-    assert stages["lost"] == "lost"
+    assert stages == {"opportunity": "open", "lost": "lost", "cancelled": "lost"}  # where a new deal can be put
     # Plain fields of other modules can be reached too.
     assert "sale_invoice_method" in {field.name for field in schemas[ORGANISATION].fields}
 
@@ -304,6 +302,7 @@ async def test_a_call_is_a_note_with_its_recording_beside_it(crm: Connector, try
         "start": "2026-11-20T08:01:00Z",
         "duration_s": 132,
         "direction": "inbound",
+        "recording_url": "https://files.example.com/0.mp3",
     }
     on_person, on_lead, on_nobody = await crm.push(
         [
@@ -338,8 +337,27 @@ async def test_a_call_is_a_note_with_its_recording_beside_it(crm: Connector, try
     assert there[int(linked.id)]["resource"] == f"party.party,{person}"
     assert there[int(linked.id)]["link"] == link["url"]
     assert there[int(copied.id)]["resource"] == f"sale.opportunity,{lead}"
-    (changed,) = await crm.push([PushOperation(key(), "update", NOTE, {"subject": "x"}, Link(NOTE, on_lead.id))])
-    assert changed == Rejected("read_only", "message")
+
+
+@pytest.mark.proves("CALL-19")
+async def test_a_recording_that_comes_later_joins_its_call(crm: Connector, connect: Any) -> None:
+    """Nobody can change a note: the recording is attached beside it, once; other changes are refused."""
+    lead = await made(crm, LEAD, {"name": "Lead"})
+    note = await made(crm, NOTE, {"subject": "Call", "lead": lead})
+    other = await made(crm, NOTE, {"subject": "Call", "lead": lead})
+    late = PushOperation(key(), "update", NOTE, {"recording_url": "https://f.example.com/a?b=1"}, Link(NOTE, note))
+    assert await crm.push([late]) == [Written(note)]
+    assert await connect().push([late]) == [Written(note)]
+    fields = {one.id: one.fields["recording_url"] for one in await crm.fetch(NOTE, [note, other], ["recording_url"])}
+    assert fields == {note: "https://f.example.com/a?b=1", other: None}
+    changed, missing = await crm.push(
+        [
+            PushOperation(key(), "update", NOTE, {"subject": "x"}, Link(NOTE, note)),
+            PushOperation(key(), "update", NOTE, {"recording_url": "https://f.example.com/b"}, Link(NOTE, "99999")),
+        ]
+    )
+    assert changed == Rejected("read_only", "subject")
+    assert missing == Gone()
 
 
 async def test_the_key_finds_what_was_made(crm: Connector) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from tieline.connectors.tryton.changes import Cursor
 from tieline.connectors.tryton.finding import clauses, questions, tail_of
+from tieline.connectors.tryton.marks import NoteText, split_mark
+from tieline.connectors.tryton.rows import NEW_STAGES
 from tieline.connectors.tryton.setup import Setup
 from tieline.connectors.tryton.shapes import (
     LEAD,
@@ -182,6 +184,8 @@ class Connector:
         names = tuple(fields)
         if shape.model == NOTE and any(name in NOTE_LINKS for name in names):
             await self._place(rows)
+        if shape.model == NOTE and "recording_url" in names:
+            await self._late_recordings(rows)
         return [
             VendorRecord(
                 shape.object,
@@ -225,6 +229,19 @@ class Connector:
                 if note["id"] in hanging:
                     id = hanging[note["id"]]
                     note[f"@{first if id in ours else other}"] = str(id)
+
+    async def _late_recordings(self, notes: Sequence[dict[str, Any]]) -> None:
+        """Recordings that came after their note was written: attachments that name it."""
+        bare = {
+            str(note["id"]): note for note in notes if not NoteText.read(note.get("message")).values["recording_url"]
+        }
+        resources = sorted({note["resource"] for note in bare.values() if note.get("resource")})
+        if not resources:
+            return
+        domain = [["resource", "in", resources], ["type", "=", "link"], ["description", "like", "%[tieline:%"]]
+        for row in await self._wire.search_read("ir.attachment", domain, ["link", "description"]):
+            if note := bare.get(split_mark(row["description"])[2].get("note", "")):
+                note["@recording_url"] = row["link"]
 
     # -- changes -------------------------------------------------------------------------------------------------------
 
@@ -306,4 +323,5 @@ def _foreign(name: str, it: dict[str, Any]) -> FieldSchema:
 def _layouts(shape: Shape) -> tuple[Layout, ...]:
     if shape.object != "sale.opportunity/deal":
         return ()
-    return (Layout("opportunity", "Opportunity", (), (("opportunity", "Opportunity", STAGES),)),)
+    stages = tuple(stage for stage in STAGES if stage[0] in NEW_STAGES)
+    return (Layout("opportunity", "Opportunity", (), (("opportunity", "Opportunity", stages),)),)

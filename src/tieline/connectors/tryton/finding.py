@@ -7,6 +7,7 @@ from typing import Any
 
 import phonenumbers
 
+from tieline.connectors.tryton.marks import identifier, mark_pattern
 from tieline.connectors.tryton.shapes import (
     NOTE,
     NOTE_LINKS,
@@ -17,8 +18,6 @@ from tieline.connectors.tryton.shapes import (
     PHONES,
     Shape,
     digits,
-    identifier,
-    mark_pattern,
 )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tieline.connectors.tryton.marks import NOTE_PARTS, NoteText, identifier, split_mark, with_mark
 from tieline.connectors.tryton.shapes import (
     ADDRESS,
     DEAL,
     MECHANISMS,
     NOTE_LINKS,
     PARTY_LINKS,
-    identifier,
-    split_mark,
-    with_mark,
 )
 from tieline.connectors.tryton.wire import tagged_bytes, tagged_date, tagged_decimal, tagged_time
 from tieline.sdk.contract import Link, Outcome, PushOperation, Rejected
@@ -140,7 +138,7 @@ def _check_stage(operation: PushOperation, row: Mapping[str, Any], *, is_new: bo
 def note_row(operation: PushOperation) -> dict[str, Any]:
     """A call as a note on the first record that it is linked to."""
     values = operation.values
-    unknown = set(values) - {"subject", "description", "start", "duration_s", "direction", *NOTE_LINKS}
+    unknown = set(values) - {*NOTE_PARTS, *NOTE_LINKS}
     if unknown:
         raise RowError("unknown_field", min(unknown))
     parent = next((values[name] for name in NOTE_LINKS if values.get(name)), None)
@@ -148,16 +146,14 @@ def note_row(operation: PushOperation) -> dict[str, Any]:
         raise RowError("required", "parent")
     name = next(name for name in NOTE_LINKS if values.get(name))
     place = f"{NOTE_LINKS[name].partition('/')[0]},{linked(parent, name)}"
-    lines = [str(values[part]).strip() for part in ("subject", "description") if values.get(part)]
-    facts = {part: values.get(part) for part in ("start", "duration_s", "direction")}
-    return {"resource": place, "message": with_mark("\n".join(lines), operation.key, facts)}
+    return {"resource": place, "message": NoteText(values).write(operation.key)}
 
 
-def attachment_row(operation: PushOperation, place: str) -> dict[str, Any]:
-    """A file as a link or with its content."""
+def attachment_row(operation: PushOperation, place: str, note: str | None) -> dict[str, Any]:
+    """A file as a link or with its content; note: the id of the note that it belongs to."""
     values = operation.values
     row: dict[str, Any] = {"resource": place, "name": values.get("name") or "file"}
-    row["description"] = with_mark(None, operation.key)
+    row["description"] = with_mark(None, operation.key, {"note": note})
     if values.get("content") is not None:
         return {**row, "type": "data", "data": tagged_bytes(values["content"])}
     return {**row, "type": "link", "link": values.get("url")}

@@ -62,9 +62,13 @@ class Setup:
 
     async def relation(self) -> int:
         """Id of the relation's type; made, with its reverse, where it is missing. ConfigError without the module."""
-        if "relation" not in self._kept and "relations" not in await self.fields("party.party"):
-            raise ConfigError("the module party_relationship is not active", setting="party_relationship")
-        return await self._named("relation", RELATION_TYPE, self.names.relation, [], REVERSE)
+        try:
+            return await self._named("relation", RELATION_TYPE, self.names.relation, [], REVERSE)
+        except ConfigError as error:
+            if error.params.get("setting") != RELATION_TYPE:
+                raise
+            told = "the module party_relationship is not active"
+            raise ConfigError(told, setting="party_relationship") from None
 
     async def _named(self, key: str, model: str, name: str, further: list[Any], reverse: str = "") -> int:
         if key not in self._kept:

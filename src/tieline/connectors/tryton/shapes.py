@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tieline.connectors.tryton.marks import NOTE_PARTS, NoteText, identifier_key, split_mark
 from tieline.connectors.tryton.wire import plain
 from tieline.sdk.contract import FieldSchema
 
@@ -65,6 +66,7 @@ _OPPORTUNITY_PATHS: Mapping[str, tuple[str, ...]] = {
 }
 _NOTE_PATHS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("subject", "description", "start", "duration_s", "direction", ORIGIN), ("message",)),
+    "recording_url": ("message", "resource"),
     **dict.fromkeys(NOTE_LINKS, ("resource",)),
     **_TIMES,
 }
@@ -164,6 +166,7 @@ SHAPES: Mapping[str, Shape] = {
                 FieldSchema("start", "Start", "datetime"),
                 FieldSchema("duration_s", "Duration in seconds", "number"),
                 FieldSchema("direction", "Direction", "text"),
+                FieldSchema("recording_url", "Recording", "url"),
                 *(FieldSchema(name, name.capitalize(), "link", link=to) for name, to in NOTE_LINKS.items()),
                 *_TIME_FIELDS,
                 _ORIGIN_FIELD,
@@ -319,49 +322,7 @@ def _note_value(row: Mapping[str, Any], name: str) -> Any:
         return row.get(f"@{name}")
     if name == ORIGIN:
         return split_mark(row.get("message"))[1]
-    if name in ("subject", "description"):
-        subject, _, description = (split_mark(row.get("message"))[0] or "").partition("\n")
-        return (subject if name == "subject" else description.strip()) or None
-    if name in ("start", "duration_s", "direction"):
-        value = split_mark(row.get("message"))[2].get(name)
-        return int(value) if name == "duration_s" and value is not None and value.isdigit() else value
+    if name in NOTE_PARTS:
+        found = NoteText.read(row.get("message")).values[name]
+        return row.get("@recording_url") if name == "recording_url" and found is None else found
     return _common(row, name)
-
-
-# -- where our key stands ---------------------------------------------------------------------------------------------
-
-_IDENTIFIER = "tieline:"
-_MARK = re.compile(r"\s*\[tieline:([^\]\s]+)((?: [a-z_]+=[^\]\s]*)*)\]\s*\Z")
-
-
-def identifier(key: str) -> str:
-    """The code of a party's identifier that holds our key."""
-    return _IDENTIFIER + key
-
-
-def identifier_key(code: Any) -> str | None:
-    """Our key out of an identifier's code, None where it is somebody else's."""
-    return code[len(_IDENTIFIER) :] if isinstance(code, str) and code.startswith(_IDENTIFIER) else None
-
-
-def with_mark(text: str | None, key: str, facts: Mapping[str, Any] | None = None) -> str:
-    """A text with our key as its last line, and facts that the text's readers need not see apart ("start=…")."""
-    told = "".join(f" {name}={value}" for name, value in (facts or {}).items() if value is not None and value != "")
-    mark = f"[tieline:{key}{told}]"
-    return f"{text.rstrip()}\n\n{mark}" if text and text.strip() else mark
-
-
-def split_mark(text: Any) -> tuple[str | None, str | None, dict[str, str]]:
-    """(text without the mark, key, facts) of a text as Tryton has it."""
-    if not isinstance(text, str):
-        return None, None, {}
-    match = _MARK.search(text)
-    if match is None:
-        return text or None, None, {}
-    facts = dict(part.split("=", 1) for part in match[2].split())
-    return text[: match.start()] or None, match[1], facts
-
-
-def mark_pattern(key: str) -> str:
-    """LIKE pattern that finds the mark (and maybe more: whoever asks compares the key)."""
-    return f"%[tieline:{key}%"

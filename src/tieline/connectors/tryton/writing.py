@@ -13,9 +13,11 @@ Where our origin key stands, and how a create that may have happened is met agai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from tieline.connectors.tryton.marks import mark_pattern, split_mark
 from tieline.connectors.tryton.rows import RowError, attachment_row, note_row, opportunity_row, party_row, resource
 from tieline.connectors.tryton.setup import Setup
 from tieline.connectors.tryton.shapes import (
@@ -26,8 +28,6 @@ from tieline.connectors.tryton.shapes import (
     PARTY,
     PERSON,
     SHAPES,
-    mark_pattern,
-    split_mark,
 )
 from tieline.connectors.tryton.wire import ForbiddenError, NothingThereError, RefusedRowsError, Wire, plain
 from tieline.core.errors import TielineError, UnknownOutcomeError
@@ -214,26 +214,49 @@ class Writer:
 
     async def _attach(self, group: Sequence[Numbered], outcomes: Outcomes) -> None:
         """A file on a call hangs where the call's note hangs: people see it there, and only there."""
-        notes = [
-            operation.target.id
-            for _, operation in group
-            if operation.target is not None and operation.target.object == NOTE
-        ]
-        places = await self._note_places(notes)
+        targets = [operation.target for _, operation in group if operation.target is not None]
+        places = await self._note_places([target.id for target in targets if target.object == NOTE])
         rows: list[tuple[int, dict[str, Any]]] = []
         for index, operation in group:
+            target = operation.target
             try:
-                place = resource(operation.target) if operation.target else None
+                is_note = target is not None and target.object == NOTE
+                if is_note and target is not None:
+                    place = places.get(target.id)
+                else:
+                    place = resource(target) if target is not None else None
             except RowError as error:
                 outcomes[index] = error.outcome
                 continue
-            if place is not None and operation.target is not None and operation.target.object == NOTE:
-                place = places.get(operation.target.id)
-            if place is None:
+            if target is None or place is None:
                 outcomes[index] = Gone()
             else:
-                rows.append((index, attachment_row(operation, place)))
+                rows.append((index, attachment_row(operation, place, target.id if is_note else None)))
         await self._create_hanging(ATTACHMENT, "description", group, rows, outcomes)
+
+    async def _update_notes(self, group: Sequence[Numbered], outcomes: Outcomes) -> None:
+        """Tryton lets nobody change a note, administrators included. A recording that comes later is attached beside it;
+        whatever else is asked for is refused."""
+        asked = {index: operation.values for index, operation in group}
+        recordings: list[Numbered] = []
+        for index, operation in group:
+            url = operation.values.get("recording_url")
+            if url:
+                values = {"name": url.rpartition("/")[2].partition("?")[0] or "recording", "url": url}
+                recordings.append((index, replace(operation, verb="attach", values=values)))
+            else:
+                outcomes[index] = Rejected("read_only", min(operation.values, default="message"))
+        made: Outcomes = {}
+        try:
+            await self._attach(recordings, made)
+        finally:
+            for index, operation in recordings:
+                outcome = made.get(index, NotSent("not_reached"))
+                further = set(asked[index]) - {"recording_url"}
+                if isinstance(outcome, Written):
+                    note = operation.target.id if operation.target else ""
+                    outcome = Rejected("read_only", min(further)) if further else Written(note)
+                outcomes[index] = outcome
 
     async def _note_places(self, ids: Sequence[str]) -> dict[str, str]:
         """Note id → the record it hangs on. `read` is open to every user who may see that record, `search` is not."""
@@ -258,8 +281,8 @@ class Writer:
     # -- updates -------------------------------------------------------------------------------------------------------
 
     async def _update(self, object: str, group: Sequence[Numbered], outcomes: Outcomes) -> None:
-        if object == NOTE:  # Tryton lets nobody change a note's message, administrators included
-            outcomes.update((index, Rejected("read_only", "message")) for index, _ in group)
+        if object == NOTE:
+            await self._update_notes(group, outcomes)
             return
         is_party = SHAPES[object].model == PARTY
         before = await self._before(PARTY if is_party else OPPORTUNITY, group)
