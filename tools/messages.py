@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -78,8 +79,7 @@ def compiled(path: Path) -> bytes:
     """The bytes of the .mo file that belongs to a .po file."""
     with path.open("rb") as source:
         entries = read_po(source)
-    for volatile in ("creation_date", "revision_date"):
-        setattr(entries, volatile, None)
+    entries.creation_date = entries.revision_date = datetime(2000, 1, 1, tzinfo=UTC)  # else: now, and no two are alike
     out = io.BytesIO()
     write_mo(out, entries)
     return out.getvalue()

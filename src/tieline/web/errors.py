@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 def _page(request: HttpRequest, status: int, title: str, text: str, **more: object) -> HttpResponse:
     context = {"title": title, "text": text, "status": status, **more}
     if request.headers.get("HX-Request"):  # htmx puts an error's answer where the part would have stood
-        return HttpResponse(loader.render_to_string("pages/error_part.html", context, request), status=status)
+        return HttpResponse(loader.render_to_string("pages/error_part.html", context, request).strip(), status=status)
     return HttpResponse(loader.render_to_string("pages/error.html", context, request), status=status)
 
 
@@ -68,7 +68,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             500,
             _("Tieline failed to show this page."),
-            _("What went wrong is in the server's log. Events still arrive and are kept; load the page again in a moment."),
+            _("What went wrong is in the server’s log. Events still arrive and are kept; load the page again in a moment."),
         )
     except Exception:  # noqa: BLE001 - whatever broke the page may break its frame
         log.exception("the error page failed too")

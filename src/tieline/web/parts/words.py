@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import phonenumbers
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_name
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
 
+_PAIRS = re.compile(r"(?<=\d)(?=(?:\d\d)+$)")
 _BABEL = {"en": "en_GB", "fr": "fr_FR", "da": "da_DK", "it": "it_IT"}
 
 
@@ -45,8 +47,9 @@ def day(moment: date) -> str:
 
 
 def zone_name(moment: datetime) -> str:
-    """The zone as people write it beside a time: "CET", or "GMT+1" where the language has no short name."""
-    return get_timezone_name(_local(moment), width="short", locale=locale())
+    """The zone as people write it beside a time: "CET"; "UTC-03" where it has no letters of its own."""
+    name = _local(moment).tzname() or "UTC"
+    return name if name[:1].isalpha() else f"UTC{name}"
 
 
 def full(moment: datetime) -> str:
@@ -99,6 +102,10 @@ def phone(value: str) -> str:
         parsed = phonenumbers.parse(value, None)
     except phonenumbers.NumberParseException:
         return value
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL).replace(" ", "\u00a0")
+    shown = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    code, _, rest = shown.partition(" ")
+    if rest.isdigit() and len(rest) > 6:  # a number that its country does not know yet: pairs are read more easily
+        shown = f"{code} {_PAIRS.sub(' ', rest)}"
+    return shown.replace(" ", "\u00a0")
 
 

@@ -75,7 +75,7 @@ class PartNode(Node):
                 given[slot.name] = mark_safe(slot.content.render(context).strip())  # noqa: S308
         given |= {key: context[key] for key in _SHARED if key in context}
         engine = context.template.engine
-        return engine.get_template(f"parts/{self.name}.html").render(context.new(given))
+        return engine.get_template(f"parts/{self.name}.html").render(context.new(given)).strip()
 
 
 @register.tag
