@@ -62,6 +62,7 @@ class Auth(_Model):
     params        further query parameters of the authorize URL
     pkce          the vendor takes a code challenge (S256)
     data_centres  name → values for the templates; the first is the default. `location` names of the vendor are the keys
+    override      what the data centre's values are under a "base_url" (a sandbox); all of them the base URL itself if empty
     accounts_param, domain_field
                   query parameter of the redirect that names the accounts server, and field of the token's answer that
                   names the API's host, where the vendor has them
@@ -78,6 +79,7 @@ class Auth(_Model):
     scope_separator: str = " "
     pkce: bool = False
     data_centres: dict[str, dict[str, str]] = Field(default_factory=dict)
+    override: dict[str, str] = Field(default_factory=dict)
     accounts_param: str = ""
     domain_field: str = ""
 
@@ -213,14 +215,16 @@ class Manifest(_Model):
             out.update(centres[name])
         out.update({key: value for key, value in (values or {}).items() if value})
         if "base_url" in out and centres:
-            out.update({key: out["base_url"].rstrip("/") for centre in centres.values() for key in centre})
+            base = {"base_url": out["base_url"].rstrip("/")}
+            over = {key: fill(template, base) for key, template in self.auth.override.items()}
+            out.update({key: over.get(key, base["base_url"]) for centre in centres.values() for key in centre})
         return out
 
     def base_urls(self, values: Mapping[str, str]) -> dict[str, str]:
         """Logical host → base URL without a trailing slash. `values` as from `place`; "base_url" among them stands for every
         host (a sandbox, a proxy). A missing value is a ConfigError that names it."""
         override = values.get("base_url")
-        if override:
+        if override and not self.auth.override:
             return dict.fromkeys(self.hosts, override.rstrip("/"))
         return {name: fill(template, values).rstrip("/") for name, template in self.hosts.items()}
 

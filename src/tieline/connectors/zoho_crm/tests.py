@@ -1,0 +1,88 @@
+"""Zoho CRM as the conformance kit meets it: a connector on its sandbox, in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tieline.connectors.zoho_crm.connector import Connector
+from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
+from tieline.sdk.auth import Grant
+from tieline.sdk.conformance.subject import Kept, Subject
+from tieline.sdk.connect import open_client
+from tieline.sdk.http import open_session
+from tieline.sdk.manifest import connector
+from tieline.sdk.sandbox import serve
+
+FIELDS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+OBJECTS = ("Accounts", "Leads", "Contacts", "Deals", "Tasks", "Calls")
+
+
+@asynccontextmanager
+async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Subject]:
+    manifest = connector("zoho_crm")
+    running = await serve(0, ["zoho_crm"])
+    session = open_session()
+    base = f"{running.url}/zoho_crm"
+    asked = {"scope": scope} if scope else {}
+    async with session.post(f"{running.url}/_control/zoho_crm/token", json=asked) as answer:
+        given = await answer.json()
+    tokens = Kept(Grant(given["access_token"], given["refresh_token"], 1e12, tuple(filter(None, scope.split(",")))))
+
+    def made() -> Connector:
+        client = open_client(
+            manifest,
+            session,
+            FIELDS,
+            base_url=base,
+            tokens=tokens,
+            scopes=frozenset(filter(None, scope.split(","))),
+        )
+        client.timeout_s = 0.5
+        found.client = client
+        return Connector(client)
+
+    async def records(object: str) -> list[dict[str, object]]:
+        return running.sandbox("zoho_crm").stored(object)
+
+    async def seed(object: str, rows: list[dict[str, object]]) -> list[str]:
+        return running.sandbox("zoho_crm").store({object: rows})[object]
+
+    async def delete(object: str, id: str) -> None:
+        answer = await found.client.request("DELETE", "api", f"/crm/v8/{object}", read=False, query={"ids": id})
+        assert answer.status == 200
+
+    async def expire() -> None:
+        running.sandbox("zoho_crm").expire_tokens()
+
+    found = Subject(
+        manifest=manifest,
+        make=made,
+        side=running.side("zoho_crm"),
+        tokens=tokens,
+        records=records,
+        seed=seed,
+        delete=delete,
+        expire=expire,
+        api_path="^/api/",
+        write_path=r"^/api/crm/v8/(Contacts|__composite)",
+        token_path="^/accounts/oauth/v2/token$",
+        object="Contacts",
+        values=lambda name: {"$name": name, "Phone": "+33612345678"},
+        stored_name=lambda row: row["Last_Name"],
+        bad_values={"$name": "Bad", "Email": "no address"},
+        bad_field="Email",
+        clear_field="Phone",
+        changed_field="Modified_Time",
+        secrets=(CLIENT_SECRET, given["access_token"], given["refresh_token"]),
+    )
+    found.side.sandbox.now()
+    try:
+        if prepared:
+            await found.connector.prepare(OBJECTS)
+            found.client.requests = 0
+            found.side.forget_counts()
+        yield found
+    finally:
+        await session.close()
+        await running.close()
+        await asyncio.sleep(0)
