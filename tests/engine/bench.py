@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.engine.crm import ZOHO, MemoryCrm
+from tests.engine.memory import ROLE_MAPS, Clock, MemoryStore
 from tieline.core.facts import CallFact
 from tieline.core.flow import Folded, Target
 from tieline.core.plan import Considered, Find, Known, Notice, Operation, Plan, Question
@@ -19,8 +21,6 @@ from tieline.engine.events.drain import Drain, Limits, Progress
 from tieline.engine.events.lookup import numbers_of
 from tieline.sdk.contract import Files, Request
 from tieline.sdk.manifest import Capabilities
-from tests.engine.crm import ZOHO, MemoryCrm
-from tests.engine.memory import ROLE_MAPS, Clock, MemoryStore
 
 BECAUSE = because(declare("test.because"))
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.engine.memory import Clock, Killed
 from tieline.core.errors import (
     AuthError,
     ProtocolError,
@@ -33,7 +34,6 @@ from tieline.sdk.contract import (
     Written,
 )
 from tieline.sdk.manifest import Capabilities
-from tests.engine.memory import Clock, Killed
 
 ZOHO = Capabilities(
     write_batch=100,
@@ -95,6 +95,7 @@ class MemoryCrm:
     """Faults that happened."""
     _late: list[tuple[float, list[PushOperation]]] = field(default_factory=list)
     _next: int = 1000
+    _at: float = 0.0
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     # -- for tests ---------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ class MemoryCrm:
         when = fault.rpartition(" ")[2]
         if when == "late":
             self._late.append((self.clock.now + self.capabilities.request_timeout_s * 0.9, list(operations)))
-        if fault == "killed before" or fault == "killed late":
+        if fault in {"killed before", "killed late"}:
             raise Killed(fault)
         if fault.startswith("lost") and when != "after":
             return [Unknown(fault) for _ in operations]
@@ -221,12 +222,13 @@ class MemoryCrm:
             raise ProtocolError(fault)
 
     def _land(self) -> None:
-        due = [operations for at, operations in self._late if at <= self.clock.now]
+        due = [one for one in self._late if one[0] <= self.clock.now]
         self._late = [one for one in self._late if one[0] > self.clock.now]
-        for operations in due:
-            self._execute(operations)
+        for at, operations in due:
+            self._execute(operations, at)
 
-    def _execute(self, operations: Sequence[PushOperation]) -> list[Outcome]:
+    def _execute(self, operations: Sequence[PushOperation], at: float | None = None) -> list[Outcome]:
+        self._at = self.clock.now if at is None else at
         made: dict[str, str] = {}
         out: list[Outcome] = []
         for one in operations:
@@ -258,7 +260,7 @@ class MemoryCrm:
             id = str(self._next)
             key = {"Key": one.key} if self.capabilities.origin != "none" else {}
             lag = self.capabilities.search_lag_s
-            self.records.setdefault(one.object, {})[id] = Kept({**values, **key}, self.clock.now + lag)
+            self.records.setdefault(one.object, {})[id] = Kept({**values, **key}, self._at + lag)
             self._keys[one.object, one.key] = id
             return Written(id, "1")
         target = one.target.id or made.get(one.target.key, "") if one.target is not None else ""

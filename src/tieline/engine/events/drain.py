@@ -143,6 +143,8 @@ class Drain:
         self._lanes = Lanes()
         self._later.clear()
         for subject, run in await self._run(self._store.unfinished):
+            # What is being applied was decided at the run's revision: whatever came since is to be decided anew.
+            subject.revision = run.revision
             pool.add(subject, run)
             self._lanes.hold(subject.lanes)
         for work in pool.work():

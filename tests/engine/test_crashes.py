@@ -1,0 +1,180 @@
+"""Calls, faults and deaths at random: afterwards each acknowledged call has exactly its records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tests.engine.bench import Bench
+from tests.engine.crm import READ_FAULTS, WRITE_FAULTS, ZOHO
+from tests.engine.memory import Killed
+from tieline.engine.effects.pool import Work
+from tieline.engine.effects.settle import Settle
+from tieline.engine.events.drain import Drain
+from tieline.engine.ports import Result
+from tieline.sdk.manifest import Capabilities
+
+UNIQUE = ZOHO
+SEARCH = ZOHO.model_copy(update={"origin": "search", "push_dependent": 0, "search_lag_s": 20, "write_batch": 3})
+WAVES = ZOHO.model_copy(update={"push_dependent": 0, "write_batch": 2, "search_lag_s": 0})
+
+
+@dataclass
+class Death:
+    """Dies at the n-th port call from now, before or after it."""
+
+    calls: int = -1
+    when: str = "before"
+    deaths: int = 0
+
+    def __call__(self, name: str, when: str) -> None:
+        if when == "before" and self.calls >= 0:
+            self.calls -= 1
+        if self.calls == -1 or self.calls > 0 or when != self.when:
+            return
+        self.calls = -1
+        self.deaths += 1
+        raise Killed(name)
+
+
+@dataclass
+class Expected:
+    """What was acknowledged, by hand: the records follow from the small flow's rules."""
+
+    ended: dict[tuple[int, str], str] = field(default_factory=dict)
+    """(source, call) → number."""
+    urls: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def check(self, bench: Bench) -> None:
+        numbers = set(self.ended.values())
+        assert Counter(one["Phone"] for one in bench.crm.all("Leads")) == Counter(dict.fromkeys(numbers, 1))
+        assert Counter(one["Deal_Name"] for one in bench.crm.all("Deals")) == Counter(dict.fromkeys(numbers, 1))
+        calls = Counter(one["Subject"] for one in bench.crm.all("Calls"))
+        assert calls == Counter(key for _, key in self.ended)
+        leads = {id: kept.fields["Phone"] for id, kept in bench.crm.records.get("Leads", {}).items()}
+        for deal in bench.crm.all("Deals"):
+            assert leads[deal["Lead"]] == deal["Deal_Name"]
+        for call in bench.crm.all("Calls"):
+            assert leads[call["What_Lead"]] == call["Caller_ID"]
+            key = next(one for one in self.ended if one[1] == call["Subject"])
+            assert call["Recording"] == self.urls.get(key)
+        for object in ("Leads", "Deals", "Calls"):
+            keys = Counter(one["Key"] for one in bench.crm.all(object))
+            assert max(keys.values(), default=1) == 1
+
+
+class Machine(RuleBasedStateMachine):
+    """The drain on memory ports, with everything that goes wrong."""
+
+    capabilities: Capabilities = UNIQUE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.bench = Bench(capabilities=self.capabilities)
+        self.expected = Expected()
+        self.death = Death()
+        self.drain: Drain = self.bench.drain()
+        self.bench.store.before_call = self.death
+        self.calls: list[tuple[int, str, str]] = []
+
+    @initialize(seed=st.integers(0, 1000))
+    def begin(self, seed: int) -> None:
+        self.bench.random.seed(seed)
+
+    @rule(number=st.integers(0, 3), source=st.sampled_from([1, 2]), copies=st.integers(1, 2), ringing=st.booleans())
+    def call(self, number: int, source: int, copies: int, ringing: bool) -> None:
+        key, text = f"c{len(self.calls)}", f"+3361200000{number}"
+        self.calls.append((source, key, text))
+        if ringing:
+            self.bench.event(key, text, "ringing", source)
+        for _ in range(copies):
+            self.bench.event(key, text, "ended", source, event_key=f"{key}-end")
+        self.expected.ended[source, key] = text
+
+    @rule(which=st.integers(0, 30), again=st.booleans())
+    def recording(self, which: int, again: bool) -> None:
+        if not self.calls:
+            return
+        source, key, text = self.calls[which % len(self.calls)]
+        if (source, key) in self.expected.urls:
+            return
+        self.bench.event(key, text, "recording_ready", source, url=f"https://a/{key}")
+        self.expected.urls[source, key] = f"https://a/{key}"
+        if again:
+            self.bench.event(key, text, "ended", source)
+
+    @rule(faults=st.lists(st.sampled_from(("", *READ_FAULTS, *WRITE_FAULTS)), min_size=1, max_size=3))
+    def trouble(self, faults: list[str]) -> None:
+        if len(self.bench.crm.faults) < 4:
+            self.bench.crm.faults.extend(faults)
+
+    @rule(calls=st.integers(0, 12), when=st.sampled_from(["before", "after"]))
+    def die_soon(self, calls: int, when: str) -> None:
+        self.death.calls, self.death.when = calls, when
+
+    @rule(steps=st.integers(1, 3))
+    def work(self, steps: int) -> None:
+        for _ in range(steps):
+            self._step()
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, 8.0, 31.0, 60.0, 400.0]))
+    def wait(self, seconds: float) -> None:
+        self.bench.clock.now += seconds
+
+    @rule()
+    def restart(self) -> None:
+        self.drain = self.bench.drain()
+
+    @rule()
+    def settle(self) -> None:
+        self._quiet()
+
+    @invariant()
+    def nothing_parked(self) -> None:
+        parked = [row.why for row in self.bench.store.rows.values() if row.state in {"parked", "asked"}]
+        assert not parked
+
+    def _step(self) -> None:
+        try:
+            self.loop.run_until_complete(self.drain.step())
+        except Killed:
+            self.drain = self.bench.drain()
+
+    def _quiet(self) -> None:
+        self.bench.crm.faults.clear()
+        self.death.calls = -1
+        progress = self.loop.run_until_complete(self.bench.quiet(self.drain))
+        assert progress.stopped is None
+        self.expected.check(self.bench)
+        assert set(self.bench.states()) <= {"done", "waiting"}
+        assert not self.bench.store.open
+        assert not [run for run in self.bench.store.runs.values() if run.state == "applying"]
+
+    def teardown(self) -> None:
+        try:
+            self._quiet()
+        finally:
+            self.loop.close()
+
+
+@pytest.mark.proves("CALL-19", "CALL-23", "HUB-5")
+@pytest.mark.parametrize(
+    "capabilities",
+    [pytest.param(UNIQUE, id="unique"), pytest.param(SEARCH, id="search"), pytest.param(WAVES, id="waves")],
+)
+def test_each_acknowledged_call_has_exactly_its_records_at_any_crash(capabilities: Capabilities) -> None:
+    machine = type("SomeMachine", (Machine,), {"capabilities": capabilities})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
