@@ -204,6 +204,8 @@ class MemoryStore:
     def _move(self, given: SubjectRow) -> None:
         row = self.rows[given.id]
         row.state, row.due_at, row.attempts, row.why = given.state, given.due_at, given.attempts, given.why
+        if row.revision > given.revision and given.state != "applying":
+            row.state, row.due_at = "due", self.clock.iso()
 
     def unfinished(self) -> list[tuple[SubjectRow, RunRow]]:
         return self._call(
@@ -250,8 +252,6 @@ class MemoryStore:
                 self._move(given)
                 row = self.rows[given.id]
                 row.own = self._copy(given.own)
-                if row.revision > given.revision:
-                    row.state, row.due_at = "due", self.clock.iso()
             for run, one in questions:
                 self.inbox.append(Item(run, self.runs[run].subject, one))
 

@@ -38,8 +38,8 @@ unfinished operations · asked: a question is in the inbox · done · parked: st
 class SubjectRow:
     """A subject (a call …) of a flow. `key` is unique within (source, flow). `id` 0: not stored yet.
 
-    `own`: slot → {"ref": [role, id], "values": {...}} of what was written for it. `revision` grows with each change that
-    asks for a new decision; `attempts` counts failed tries since the last success.
+    `own`: slot → {"ref": [role, id], "values": {...}} of what was written for it (no "ref": a person is asked whether it was).
+    `revision` grows with each change that asks for a new decision; `attempts` counts failed tries since the last success.
     """
 
     id: int
@@ -184,7 +184,8 @@ class Store(Protocol):
         operations whose key is in `send` are stored as "sent" (sent_at now, attempts + 1: intent before the call), the
         others as "planned"; those of a run that is not "applying" are kept for the story and never sent. An operation key
         that is already there is taken over by the new run unless it is done or its outcome is unknown; such a one keeps its
-        run, state and id. Puts into the given rows, in place: run ids, and state and external_id of operations kept so."""
+        run, state and id. A subject whose stored revision is greater than the given row's becomes due at once unless it is
+        applying now. Puts into the given rows, in place: run ids, and state and external_id of operations kept so."""
 
     def unfinished(self) -> list[tuple[SubjectRow, RunRow]]:
         """Every run in state "applying" with its subject and all its operations in position order, runs by id. Asked once

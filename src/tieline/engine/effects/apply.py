@@ -59,7 +59,8 @@ class Applied:
 
 
 class Apply:
-    """Pushes what the pool has. `files`: source → its files, for attachments that are copied."""
+    """Pushes what the pool has. `files`: source → its files; an attachment of a source without is left to the vendor to
+    fetch."""
 
     def __init__(self, access: Access, store: Store, run: Run, pool: Pool, files: Mapping[int, Files]) -> None:
         self._access = access
@@ -137,9 +138,11 @@ class Apply:
         mapped = self._access.role_maps[row.role]
         target = self._link(row.target_ref, inside) if row.target_ref is not None else None
         if row.verb == "attach":
-            values = dict(row.values)
-            if values.pop("copy", False):
-                values["content"] = await self._content(source, values.pop("url"))
+            values = {"name": row.values["name"]}
+            if source in self._files:
+                values["content"] = await self._content(source, row.values["url"])
+            else:
+                values["url"] = row.values["url"]
             return PushOperation(row.key, "attach", mapped.object, values, target)
         written = mapped.to_vendor({name: self._value(value, inside) for name, value in row.values.items()})
         return PushOperation(row.key, "create" if row.verb == "create" else "update", mapped.object, written, target)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tieline.core.plan import Operation, Plan
 from tieline.core.record import PLANNED, Local, Ref
 from tieline.engine.effects.keys import origin_key
+from tieline.engine.effects.reasons import UNKNOWN
 from tieline.engine.ports import OperationRow, OwnKey, SubjectRow
 
 REF = "$ref"
@@ -153,21 +154,45 @@ def own_keys(row: OperationRow, external_id: str, ids: Mapping[str, str]) -> lis
     return [OwnKey(row.role, by, real(value, ids), external_id, values) for by, value in row.match_keys]
 
 
-def own_after(subject: SubjectRow, done: list[OperationRow], ids: Mapping[str, str]) -> dict[str, Any]:
-    """The subject's `own` once these operations of its run are done: a slot per operation, and the newest values of each
-    record in every slot that stands for it."""
+def own_after(subject: SubjectRow, rows: Iterable[OperationRow], ids: Mapping[str, str]) -> dict[str, Any]:
+    """The subject's `own` once its run is over: a slot per operation that is done, and the newest values of each record in
+    every slot that stands for it. An operation that a person is asked about leaves its values, without a record."""
     own: dict[str, Any] = dict(subject.own)
-    for row in done:
+    for row in rows:
         values = {name: resolved(value, ids) for name, value in row.values.items()}
-        if row.verb == "create":
+        if row.state != "done":
+            if (row.error or {}).get("code") == UNKNOWN:
+                own[row.slot] = {**own.get(row.slot, {}), "values": values}
+        elif row.verb == "create":
             own[row.slot] = {**own.get(row.slot, {}), "ref": [row.role, row.external_id], "values": values}
-            continue
-        if row.target_ref is None:
-            continue
-        ref = [row.target_ref[0], real(row.target_ref[1], ids)]
-        if row.verb == "update":
-            for slot, entry in own.items():
-                if entry.get("ref") == ref:
-                    own[slot] = {**entry, "values": {**(entry.get("values") or {}), **values}}
-        own[row.slot] = {"ref": ref, "values": values}
+        elif row.target_ref is not None:
+            ref = [row.target_ref[0], real(row.target_ref[1], ids)]
+            if row.verb == "update":
+                for slot, entry in own.items():
+                    if entry.get("ref") == ref:
+                        own[slot] = {**entry, "values": {**(entry.get("values") or {}), **values}}
+            own[row.slot] = {"ref": ref, "values": values}
     return own
+
+
+def own_by_answer(subject: SubjectRow) -> None:
+    """Puts into `own` what a person said is there, where nobody else could tell (`outcome_kind`)."""
+    for kind, answer in subject.answers.items():
+        if not kind.startswith(OUTCOME):
+            continue
+        id = str(answer.get("id") or "") if isinstance(answer, Mapping) else str(answer or "").rpartition(":")[2]
+        _, role, slot = kind.split(":", 2)
+        entry = subject.own.get(slot) or {}
+        if id not in NONE and not entry.get("ref"):
+            subject.own[slot] = {"values": {}, **entry, "ref": [role, id]}
+
+
+OUTCOME = "outcome:"
+NONE = frozenset(("", "none", "create"))
+"""Answers that say that the record is not there."""
+
+
+def outcome_kind(role: str, slot: str) -> str:
+    """The kind of the question whether a record of this slot is there; its answer is the record's id (alone, as "role:id" or
+    as {"id"}), or one of `NONE`."""
+    return f"{OUTCOME}{role}:{slot}"

@@ -16,7 +16,7 @@ from tieline.core.plan import Find
 from tieline.core.record import PLANNED, Record, to_json
 from tieline.engine.access import Access
 from tieline.engine.effects.apply import Apply
-from tieline.engine.effects.journal import REF, real
+from tieline.engine.effects.journal import REF, outcome_kind, real
 from tieline.engine.effects.pool import Pool, Work
 from tieline.engine.effects.reasons import STALE, UNKNOWN, reason
 from tieline.engine.effects.recovery import recovery
@@ -26,11 +26,6 @@ from tieline.sdk.contract import Link
 
 Look = Callable[[list[Find]], Awaitable[Mapping[Find, tuple[Record, ...]]]]
 """Confirmed records for these look-ups, as the vendor has them now."""
-
-
-def outcome_kind(role: str, slot: str) -> str:
-    """The kind of the question whether a record of this slot is there; its answer is the record's id, or "" for none."""
-    return f"outcome:{role}:{slot}"
 
 
 class Settle:

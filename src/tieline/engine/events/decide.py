@@ -11,7 +11,7 @@ from tieline.core.errors import TielineError
 from tieline.core.flow import Flow, Target
 from tieline.core.plan import Find, Known, Own, Plan
 from tieline.core.record import PLANNED, Record, Ref, from_json, to_json
-from tieline.engine.effects.journal import rows
+from tieline.engine.effects.journal import own_by_answer, rows
 from tieline.engine.effects.reasons import DECIDE_FAILED, ENDLESS, reason
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, why_failed
@@ -143,10 +143,7 @@ def _known(
 
 def _own(row: SubjectRow) -> dict[str, Own]:
     """What the subject has made, and what a person said it has made when nobody could tell."""
-    for kind, answer in row.answers.items():
-        if kind.startswith("outcome:") and isinstance(answer, str) and answer:
-            _, role, slot = kind.split(":", 2)
-            row.own.setdefault(slot, {"ref": [role, answer], "values": {}})
+    own_by_answer(row)
     return {
         slot: Own(slot, Ref(*entry["ref"]), from_json(entry.get("values") or {}))
         for slot, entry in row.own.items()

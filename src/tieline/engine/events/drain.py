@@ -326,7 +326,7 @@ class Drain:
     def _end(self, carried: Carried, pool: Pool, questions: list[tuple[int, Mapping[str, Any]]]) -> str:
         """The final state of one run; puts its subject's into the row."""
         row, run = carried.subject, carried.run
-        row.own = own_after(row, [one for one in run.operations if one.state == "done"], pool.ids)
+        row.own = own_after(row, run.operations, pool.ids)
         row.why, row.due_at = carried.why, None
         match carried.fate:
             case "done":
@@ -339,7 +339,7 @@ class Drain:
                 return "failed"
             case "ask":
                 row.state = "asked"
-                lost = [question(one) for one in run.operations if one.state == "rejected"]
+                lost = [question(one) for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
                 questions.extend((run.id, one) for one in carried.questions or lost)
                 return "asked"
             case "again":

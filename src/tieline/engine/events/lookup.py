@@ -42,7 +42,7 @@ class Lookups:
         self._run = run
         self._reads = reads
         self._numbers = numbers
-        self._shapes: dict[str, _Shape] = {}
+        self._shapes: dict[str, Shape] = {}
 
     async def ask(self, finds: Iterable[Find]) -> None:
         """Looks these up, side by side; what could not be looked up is in `failed` afterwards."""
@@ -83,10 +83,10 @@ class Lookups:
             out.setdefault(Find(key.role, key.by, key.value), []).append(Record(key.role, key.id, values))
         return out
 
-    def _shape(self, role: str) -> _Shape:
+    def _shape(self, role: str) -> Shape:
         shape = self._shapes.get(role)
         if shape is None:
-            shape = self._shapes[role] = _Shape(self._access.role_maps[role], tuple(self._reads.get(role, ())))
+            shape = self._shapes[role] = Shape(self._access.role_maps[role], tuple(self._reads.get(role, ())))
         return shape
 
     async def _group(self, role: str, by: str, values: list[str], own: Mapping[Find, Sequence[Record]]) -> None:
@@ -114,7 +114,7 @@ class Lookups:
             self.found[find] = tuple(there)
 
     def _confirmed(
-        self, shape: _Shape, by: str, fields: Sequence[str], records: Iterable[VendorRecord]
+        self, shape: Shape, by: str, fields: Sequence[str], records: Iterable[VendorRecord]
     ) -> dict[str, list[Record]]:
         """Records by the value that they were looked for by, once each, whatever else the vendor's search let through."""
         hits: dict[str, list[Record]] = {}
@@ -138,7 +138,7 @@ class Lookups:
         return hits
 
 
-class _Shape:
+class Shape:
     """How one role is read: the vendor fields asked for, and the way back to canonical ones."""
 
     def __init__(self, mapped: RoleMap, names: tuple[str, ...]) -> None:
