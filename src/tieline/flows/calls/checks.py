@@ -132,7 +132,7 @@ def _place_and_time(settings: Settings, _: Target) -> Iterator[Clash]:
             yield Clash((f"lines.{position}.country",), because(why.CLASH_COUNTRY, country=line.country))
     try:
         ZoneInfo(settings.zone)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):  # not there, not a file, not a name
         yield Clash(("zone",), because(why.CLASH_ZONE, zone=settings.zone))
 
 

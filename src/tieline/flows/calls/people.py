@@ -165,7 +165,8 @@ class _Ask:
     def __init__(self, known: Known, missing: list[Find]) -> None:
         self._found = known.found
         self._missing = missing
-        self._own = {own.ref.id for slot in MADE if (own := known.own.get(slot)) is not None}
+        # an id says nothing without its role: some CRMs number each kind from 1
+        self._own = {own.ref for slot in MADE if (own := known.own.get(slot)) is not None}
 
     def find(self, role: str, by: str, value: str) -> tuple[Record, ...]:
         key = Find(role, by, value)
@@ -175,7 +176,7 @@ class _Ask:
                 self._missing.append(key)
             return ()
         if self._own:
-            return tuple(record for record in found if record.id not in self._own)
+            return tuple(record for record in found if record.ref not in self._own)
         return found
 
     def has_open_deal(self, record: Record) -> bool:

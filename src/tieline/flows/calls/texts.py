@@ -18,7 +18,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "inbound": "Incoming call", "outbound": "Outgoing call", "missed": "Missed call", "unanswered": "Unanswered call",
         "from": "{what} from {number}", "to": "{what} to {number}",
-        "withheld": "withheld number", "none": "unknown number", "date": "%Y-%m-%d", "time": "%H:%M",
+        "withheld": "withheld number", "empty": "unknown number", "date": "%Y-%m-%d", "time": "%H:%M",
         "not_taken": "The call did not take place.", "voicemail": "The caller left a voicemail.",
         "missed_at": "{number} called on {date} at {time} and reached nobody.",
         "unanswered_at": "{number} was called on {date} at {time} and did not answer.",
@@ -28,7 +28,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "fr": {
         "inbound": "Appel entrant", "outbound": "Appel sortant", "missed": "Appel manqué", "unanswered": "Appel sans réponse",
         "from": "{what} de {number}", "to": "{what} vers {number}",
-        "withheld": "numéro masqué", "none": "numéro inconnu", "date": "%d/%m/%Y", "time": "%H:%M",
+        "withheld": "numéro masqué", "empty": "numéro inconnu", "date": "%d/%m/%Y", "time": "%H:%M",
         "not_taken": "L’appel n’a pas eu lieu.", "voicemail": "L’appelant a laissé un message vocal.",
         "missed_at": "{number} a appelé le {date} à {time} sans joindre personne.",
         "unanswered_at": "{number} a été appelé le {date} à {time} et n’a pas répondu.",
@@ -38,7 +38,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "da": {
         "inbound": "Indgående opkald", "outbound": "Udgående opkald", "missed": "Mistet opkald", "unanswered": "Ubesvaret opkald",
         "from": "{what} fra {number}", "to": "{what} til {number}",
-        "withheld": "skjult nummer", "none": "ukendt nummer", "date": "%d.%m.%Y", "time": "%H.%M",
+        "withheld": "skjult nummer", "empty": "ukendt nummer", "date": "%d.%m.%Y", "time": "%H.%M",
         "not_taken": "Samtalen fandt ikke sted.", "voicemail": "Der blev lagt en besked på telefonsvareren.",
         "missed_at": "{number} ringede den {date} kl. {time} og fik ikke fat i nogen.",
         "unanswered_at": "{number} blev ringet op den {date} kl. {time} og svarede ikke.",
@@ -48,7 +48,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "it": {
         "inbound": "Chiamata in entrata", "outbound": "Chiamata in uscita", "missed": "Chiamata persa", "unanswered": "Chiamata senza risposta",
         "from": "{what} da {number}", "to": "{what} a {number}",
-        "withheld": "numero nascosto", "none": "numero sconosciuto", "date": "%d/%m/%Y", "time": "%H:%M",
+        "withheld": "numero nascosto", "empty": "numero sconosciuto", "date": "%d/%m/%Y", "time": "%H:%M",
         "not_taken": "La chiamata non ha avuto luogo.", "voicemail": "Il chiamante ha lasciato un messaggio in segreteria.",
         "missed_at": "{number} ha chiamato il {date} alle {time} senza raggiungere nessuno.",
         "unanswered_at": "{number} è stato chiamato il {date} alle {time} e non ha risposto.",
@@ -85,14 +85,9 @@ class Texts:
         self._call = call
         self._settings = settings
         self._table = TEXTS[settings.language]
-
-    @property
-    def number(self) -> str:
+        person = call.person
+        self.number = self._table[person.kind] if person.kind in ("withheld", "empty") else person.international
         """The number outside as people write it; words for what is none."""
-        person = self._call.person
-        if person.kind == "withheld":
-            return self._table["withheld"]
-        return self._table["none"] if person.kind == "empty" else person.international
 
     @property
     def what(self) -> str:
@@ -116,22 +111,22 @@ class Texts:
     @property
     def call_name(self) -> str:
         table = self._table["from" if self._call.direction == "inbound" else "to"]
-        return fill(table, {"what": self.what, "number": self.number})
+        return table.format(what=self.what, number=self.number)
 
     @property
     def call_description(self) -> str:
         call = self._call
         lines = []
         if call.line_raw:
-            lines.append(fill(self._table["line"], {"line": self._line}))
+            lines.append(self._table["line"].format(line=self._line))
         if call.agent and call.agent != call.line_raw:
-            lines.append(fill(self._table["agent"], {"agent": call.agent}))
+            lines.append(self._table["agent"].format(agent=call.agent))
         if call.result == "voicemail":
             lines.append(self._table["voicemail"])
         elif call.result == "unknown":
             lines.append(self._table["unknown"])
         if self._settings.call.recording == "link":
-            lines.extend(fill(self._table["recording"], {"url": url}) for url, _ in call.recordings[1:])
+            lines.extend(self._table["recording"].format(url=url) for url, _ in call.recordings[1:])
         return "\n".join(lines)
 
     @property
@@ -141,19 +136,19 @@ class Texts:
         lines = [self._table["not_taken"]]
         if call.started_at:
             number = self.number[:1].upper() + self.number[1:]
-            lines.append(fill(self._table[key], {"number": number, "date": self._at("date"), "time": self._at("time")}))
+            lines.append(self._table[key].format(number=number, date=self._at("date"), time=self._at("time")))
         if call.result == "voicemail":
             lines.append(self._table["voicemail"])
         if call.line_raw:
-            lines.append(fill(self._table["line"], {"line": self._line}))
+            lines.append(self._table["line"].format(line=self._line))
         return "\n".join(lines)
 
     @property
     def file_name(self) -> str:
         """The name of a recording's file, without ending."""
         if not self._call.started_at:
-            return fill(self._table["file"], {"date": "", "time": ""}).strip()
-        return fill(self._table["file"], {"date": self._at("date"), "time": self._at("time").replace(":", ".")})
+            return self._table["file"].format(date="", time="").strip()
+        return self._table["file"].format(date=self._at("date"), time=self._at("time").replace(":", "."))
 
     def day(self, later: int) -> str | None:
         """The date so many days after the call, in the workspace's zone, ISO; None for a call without time."""
