@@ -150,3 +150,22 @@ def applied(plan: Plan, prefix: str = "r1", start: int = 0) -> tuple[list[Record
             target = real(operation.target)
             own[operation.slot] = Own(operation.slot, target, values)
     return records, own
+
+
+# -- what many tests start from
+
+ALL: dict[str, Any] = {
+    "account": {"create": True},
+    "contact": {"create": True},
+    "deal": {"when": "no_active"},
+}
+MARIE = {"id": "5", "name": "Marie Duval", "phone": "31 10 00 01", "owner": "bruno"}
+DUVAL = {"id": "7", "name": "Duval SARL", "phone": "+45 31100001", "owner": "chloe"}
+BELLA = {"id": "9", "name": "Bella", "phone": "0045 31100001", "owner": "bruno"}
+
+
+def without(role: str, *fields: str, **limits: Any) -> Target:
+    roles = {name: have - set(fields) if name == role else have for name, have in WHOLE.roles.items()}
+    if not fields:
+        del roles[role]
+    return Target(roles=roles, limits=limits)
