@@ -94,8 +94,8 @@ def _records(text: str, where: str) -> Iterator[Expected]:
         match words.split(maxsplit=2):
             case ["C", ("In" | "Out" | "Missed") as call, owner]:
                 yield Expected("C", owner.strip(), links, call=call, recording=recording)
-            case ["D", owner, stage]:
-                yield Expected("D", owner, stage=stage.strip())
+            case ["D", owner, *stage]:
+                yield Expected("D", owner.strip(), stage="".join(stage).strip())
             case [("L" | "A" | "P" | "T") as kind, owner]:
                 yield Expected(kind, owner, links)
             case _:
