@@ -13,7 +13,7 @@ from typing import Any
 from tieline.connectors.zoho_crm.shapes import ORIGIN, version_of
 from tieline.core.errors import AuthError, ConfigError, ScopeError, TielineError
 from tieline.sdk.contract import Gone, NotSent, Outcome, Rejected, Stale, Unknown, Written
-from tieline.sdk.http import Response
+from tieline.sdk.http import Judge, Response
 
 JUDGED = frozenset((400, 404, 409, 412, 413, 415, 422))
 """Statuses whose body says what became of each item."""
@@ -27,20 +27,41 @@ def error_of(response: Response) -> Mapping[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("code"), str) else {}
 
 
-def judge(response: Response) -> TielineError | None:
+VERBS = {"GET": "READ", "POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}
+
+
+def scope_of(method: str, path: str) -> str:
+    """The scope that a path below /crm/v8 needs, as far as the path says."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    if parts[0] == "coql":
+        return "ZohoCRM.coql.READ"
+    if parts[0] == "__composite_requests":
+        return "ZohoCRM.composite_requests.CUSTOM"
+    if parts[0] in ("org", "users"):
+        return f"ZohoCRM.{parts[0]}.READ"
+    verb = VERBS.get(method, "READ")
+    if parts[0] == "settings":
+        return f"ZohoCRM.settings.{parts[1]}.{verb}"
+    return f"ZohoCRM.modules.{'attachments' if parts[-1] == 'Attachments' else parts[0]}.{verb}"
+
+
+def judge(method: str, path: str) -> Judge:
     """Statuses that Zoho uses its own way. A scope that is missing is a 401 there, and no matter of the token's age."""
-    code = error_of(response).get("code", "")
-    if code == "OAUTH_SCOPE_MISMATCH":
-        return ScopeError("a scope is missing", scope="", vendor_code=code)
-    if response.status == 403 and code:
-        return ScopeError(
-            "the profile of the connected user does not allow this", code="error.permission", vendor_code=code
-        )
-    if code == "INVALID_HOST":
-        return ConfigError("this account is in another data centre", setting="data_centre", vendor_code=code)
-    if response.status == 401:
-        return AuthError("the token is refused", vendor_code=code)
-    return None
+
+    def judged(response: Response) -> TielineError | None:
+        code = error_of(response).get("code", "")
+        if code == "OAUTH_SCOPE_MISMATCH":
+            return ScopeError("a scope is missing", scope=scope_of(method, path), vendor_code=code)
+        if response.status == 403 and code:
+            told = "the profile of the connected user does not allow this"
+            return ScopeError(told, code="error.permission", scope=scope_of(method, path), vendor_code=code)
+        if code == "INVALID_HOST":
+            return ConfigError("this account is in another data centre", setting="data_centre", vendor_code=code)
+        if response.status == 401:
+            return AuthError("the token is refused", vendor_code=code)
+        return None
+
+    return judged
 
 
 def refused(code: str, details: Mapping[str, Any]) -> TielineError | None:
@@ -104,6 +125,14 @@ def _why(details: Mapping[str, Any]) -> str:
     if isinstance(supported, Sequence) and not isinstance(supported, str):
         parts.append("supported: " + ", ".join(str(value) for value in supported[:20]))
     return "; ".join(parts)
+
+
+def lacks_scope(item: Any) -> bool:
+    """Whether a sub-request was refused for a missing scope: nobody's record's fault."""
+    details = item.get("details") if isinstance(item, dict) else None
+    response = details.get("response") if isinstance(details, dict) else None
+    inner = response.get("body") if isinstance(response, dict) else None
+    return isinstance(inner, dict) and inner.get("code") == "OAUTH_SCOPE_MISMATCH"
 
 
 def sub_outcome(item: Any, has_parent: bool) -> Outcome:

@@ -51,13 +51,13 @@ class Api:
             json=json,
             multipart=multipart,
             accept=JUDGED,
-            judge=judge,
+            judge=judge(method, path),
             cost=cost,
         )
 
     async def _read(self, method: str, path: str, **more: Any) -> Response:
         try:
-            return await self.client.request(method, "api", BASE + path, read=True, judge=judge, **more)
+            return await self.client.request(method, "api", BASE + path, read=True, judge=judge(method, path), **more)
         except RefusedError as error:
             found = error_of(error.response)
             code = str(found.get("code") or error.response.status)

@@ -13,10 +13,10 @@ from typing import Any
 
 import aiohttp
 
-from tieline.connectors.zoho_crm.answers import outcomes, sub_outcome
+from tieline.connectors.zoho_crm.answers import lacks_scope, outcomes, scope_of, sub_outcome
 from tieline.connectors.zoho_crm.api import BASE, Api
 from tieline.connectors.zoho_crm.shapes import ORIGIN, body, version_of
-from tieline.core.errors import ProtocolError, TielineError, UnknownOutcomeError
+from tieline.core.errors import ProtocolError, ScopeError, TielineError, UnknownOutcomeError
 from tieline.sdk.contract import (
     Gone,
     Link,
@@ -194,9 +194,13 @@ class Push:
         answer = response.json_or_none()
         items = answer.get("__composite_requests") if isinstance(answer, dict) else None
         if isinstance(items, list) and len(items) == len(left):
-            self._outcomes.update(
-                (at, sub_outcome(item, bool(self._parents[at]))) for at, item in zip(left, items, strict=True)
-            )
+            for at, item, asked in zip(left, items, requests, strict=True):
+                if lacks_scope(item):
+                    scope = scope_of(asked["method"], asked["uri"].removeprefix(BASE))
+                    self._errors.append(ScopeError("a scope is missing", scope=scope))
+                    self._outcomes[at] = NotSent(ScopeError.code)
+                else:
+                    self._outcomes[at] = sub_outcome(item, bool(self._parents[at]))
         elif response.status < 300 or not (isinstance(answer, dict) and answer.get("code")):
             self._outcomes.update((at, Unknown("the answer does not fit what was sent")) for at in left)
 

@@ -9,6 +9,7 @@ from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
 from tieline.sdk.auth import Grant
 from tieline.sdk.conformance.subject import Kept, Subject
 from tieline.sdk.connect import open_client
+from tieline.sdk.contract import PushOperation
 from tieline.sdk.http import open_session
 from tieline.sdk.manifest import connector
 from tieline.sdk.sandbox import serve
@@ -45,7 +46,8 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
         return running.sandbox("zoho_crm").stored(object)
 
     async def seed(object: str, rows: list[dict[str, object]]) -> list[str]:
-        return running.sandbox("zoho_crm").store({object: rows})[object]
+        named = [{**{("Last_Name" if key == "$name" else key): value for key, value in row.items()}} for row in rows]
+        return running.sandbox("zoho_crm").store({object: named})[object]
 
     async def delete(object: str, id: str) -> None:
         answer = await found.client.request("DELETE", "api", f"/crm/v8/{object}", read=False, query={"ids": id})
@@ -53,6 +55,14 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
 
     async def expire() -> None:
         running.sandbox("zoho_crm").expire_tokens()
+
+    async def change(object: str, id: str) -> None:
+        sandbox = running.sandbox("zoho_crm")
+        sandbox.clock_offset += 2
+        writer = sandbox.writer
+        writer.change(
+            object, sandbox.tables[object].rows[id], {"Description": "changed"}, next(iter(sandbox.schema.users))
+        )
 
     found = Subject(
         manifest=manifest,
@@ -72,10 +82,12 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
         bad_values={"$name": "Bad", "Email": "no address"},
         bad_field="Email",
         clear_field="Phone",
-        changed_field="Modified_Time",
+        changed_by=change,
+        child=lambda key, link: PushOperation(key, "create", "Tasks", {"Subject": "Child", "Who_Id": link}),
+        finds=("Phone", lambda n: (f"01 98 76 {n // 100:02} {n % 100:02}", f"+3319876{n:04}")),
+        compares_versions=True,
         secrets=(CLIENT_SECRET, given["access_token"], given["refresh_token"]),
     )
-    found.side.sandbox.now()
     try:
         if prepared:
             await found.connector.prepare(OBJECTS)
