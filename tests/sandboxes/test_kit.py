@@ -1,6 +1,7 @@
 """The kit: counting, faults, latency, records, reset, discovery; the small HTTP server underneath."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -199,3 +200,40 @@ def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["--port", "nowhere"])
     assert "--port" in capsys.readouterr().err
+
+
+async def test_a_caller_that_gives_up_waiting_does_not_take_the_write_back(zoho: Zoho) -> None:
+    await zoho.control("POST", "latency", {"ms": 60})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(zoho("POST", "/Leads", LEAD), 0.01)
+    await zoho.control("POST", "latency", {"ms": 0})
+    for _ in range(100):
+        if len(await zoho.control("GET", "records?module=Leads")) == 1:
+            break
+        await asyncio.sleep(0.02)
+    assert len(await zoho.control("GET", "records?module=Leads")) == 1
+
+
+async def test_closing_gives_up_what_hangs(session: aiohttp.ClientSession) -> None:
+    running = await serve(0, ["sipsim"])
+    caller = Caller(running, session, "sipsim")
+    await caller.control("POST", "faults", {"kind": "hang", "seconds": 600})
+    asked = asyncio.ensure_future(caller("GET", "/api/v2/phones"))
+    for _ in range(1000):
+        if running.side("sipsim").in_flight:
+            break
+        await asyncio.sleep(0.005)
+    await running.close()
+    with pytest.raises(aiohttp.ClientError):
+        await asked
+
+
+async def test_as_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
+    code = "from tieline.sdk.sandbox import main; raise SystemExit(main(['--port', '0', '--only', 'sipsim']))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    async with session.get(f"{url}/api/v1/phones?token=sandbox-token") as answer:
+        assert len(await answer.json()) == 7
+    process.terminate()
+    assert await process.wait() == 0

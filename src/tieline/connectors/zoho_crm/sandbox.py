@@ -296,7 +296,11 @@ class ZohoCrm(Sandbox):
             ), cost
         checks = body.get("duplicate_check_fields") or []
         fields = self.schema.modules[module].fields
-        if not isinstance(checks, list) or len(checks) > 10 or any(name not in fields for name in checks):
+        if (
+            not isinstance(checks, list)
+            or len(checks) > 10
+            or any(not isinstance(name, str) or name not in fields for name in checks)
+        ):
             return refused(
                 400, "INVALID_DATA", api_name="duplicate_check_fields", json_path="$.duplicate_check_fields"
             ), 1

@@ -89,6 +89,9 @@ def _wrong(sub: dict[str, Any], number: int) -> Reply | None:
             return refused(400, "MANDATORY_NOT_FOUND", **_where(number, name))
     if method not in ("GET", "POST", "PUT", "DELETE", "PATCH"):
         return refused(400, "INVALID_DATA", expected_data_type="string", **_where(number, "method"))
+    for name in ("body", "params", "headers"):
+        if not isinstance(sub.get(name), dict | None):
+            return refused(400, "INVALID_DATA", expected_data_type="jsonobject", **_where(number, name))
     found = _URI.fullmatch(uri) if isinstance(uri, str) else None
     if found is None:
         return refused(400, "INVALID_DATA", regex=_URI.pattern, **_where(number, "uri"))

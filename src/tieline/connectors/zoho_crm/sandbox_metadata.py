@@ -103,8 +103,6 @@ def _make(schema: Schema, module: Module, asked: Any, index: int) -> dict[str, A
     unique = asked.get("unique")
     if unique and kind not in ("text", "email", "phone", "integer", "bigint", "double", "currency"):
         return error("NOT_SUPPORTED", api_name="unique", json_path=f"{path}.unique")
-    if unique and sum(bool(one.unique) for one in module.fields.values()) >= 2:
-        return error("LIMIT_EXCEEDED", "at most two unique fields in a module", limit=2)
     values = tuple(str(one.get("actual_value")) for one in asked.get("pick_list_values") or () if isinstance(one, dict))
     if kind.endswith("picklist") and not values:
         return error("MANDATORY_NOT_FOUND", api_name="pick_list_values", json_path=f"{path}.pick_list_values")

@@ -142,7 +142,7 @@ class Writer:
             return _acted(result, "update", None)
         for name in checks or [*DUPLICATE_CHECK.get(module, ()), *self.uniques[module]]:
             value = item.get(name)
-            if value in (None, ""):
+            if value == "" or not isinstance(value, (str, int, float)):
                 continue
             found = next(iter(self.tables[module].having(name, value)), None)
             if found is not None:

@@ -7,6 +7,7 @@ loop without a task, and only answers that wait (latency, a hang) become one. Re
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
@@ -143,22 +144,24 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._busy = False
         self._transport: asyncio.Transport | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[Reply] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio gives it
-        self._connections.discard(self)
         self._transport = None
+        if self._task is None:
+            self._connections.discard(self)
 
-    def close(self) -> None:
-        """Cut the connection; an answer under way is given up."""
+    def close(self) -> asyncio.Future[Reply] | None:
+        """Cut the connection; an answer under way is given up, and its task returned."""
         if self._task is not None:
             self._task.cancel()
         if self._transport is not None:
             self._transport.abort()
+        return self._task
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -183,16 +186,20 @@ class Connection(asyncio.Protocol):
                 self._send(answer, request.method == "HEAD", last)
             else:
                 self._busy = True
-                self._task = asyncio.ensure_future(self._later(answer, request, last))
+                self._task = asyncio.ensure_future(answer)
+                self._task.add_done_callback(functools.partial(self._later, request=request, last=last))
 
-    async def _later(self, answer: Awaitable[Reply], request: Request, last: bool) -> None:
-        try:
-            reply = await answer
-        except Exception:
-            log.exception("sandbox failed on %s %s", request.method, request.path)
-            reply = Reply(500, b"sandbox failed; see its log", "text/plain")
+    def _later(self, task: asyncio.Future[Reply], request: Request, last: bool) -> None:
         self._busy = False
         self._task = None
+        if task.cancelled() or self._transport is None:
+            # The server stops, or the caller gave up waiting; what was asked has happened nevertheless.
+            self._connections.discard(self)
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("sandbox failed on %s %s", request.method, request.path, exc_info=error)
+        reply = task.result() if error is None else Reply(500, b"sandbox failed; see its log", "text/plain")
         self._send(reply, request.method == "HEAD", last)
         self._work()
 

@@ -38,8 +38,8 @@ class Running:
     async def close(self) -> None:
         """Stop; open connections are cut."""
         self._server.close()
-        for connection in list(self._connections):
-            connection.close()
+        given_up = [task for connection in list(self._connections) if (task := connection.close()) is not None]
+        await asyncio.gather(*given_up, return_exceptions=True)
         await self._server.wait_closed()
 
 

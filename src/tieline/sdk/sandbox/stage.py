@@ -55,19 +55,17 @@ class Side:
         fault = (
             next((rule for rule in self.faults if rule.strikes(request, self.chance)), None) if self.faults else None
         )
-        if fault is None and self.latency <= 0:
-            self._arrives()
-            refusal = self.sandbox.enter(request)
-            if refusal is not None:
-                return self._kept(request, refusal)
-            reply = self.sandbox.answer(request)
-            self.sandbox.leave(request)
-            return self._kept(request, reply)
         self._arrives()
         refusal = self.sandbox.enter(request)
         if refusal is not None:
             return self._kept(request, refusal)
-        return self._slowly(request, fault)
+        if fault is not None or self.latency > 0:
+            return self._slowly(request, fault)
+        try:
+            reply = self.sandbox.answer(request)
+        finally:
+            self.sandbox.leave(request)
+        return self._kept(request, reply)
 
     async def _slowly(self, request: Request, fault: Fault | None) -> Reply:
         try:
