@@ -26,11 +26,16 @@ SWITCHES = [
 BrowserPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for the whole session: the system's, else Playwright's own."""
+    """One Chromium for a file of tests: the system's, else Playwright's own.
+
+    Not for the whole session: while it is open an event loop runs in this thread, so that no asynchronous test could run
+    beside it, and Django has to be told that its calls from here are meant.
+    """
     system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=system, args=SWITCHES)
         yield browser
         browser.close()
@@ -98,9 +103,17 @@ _CONTRAST = r"""
     return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
   };
   const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-  const ground = (element) => {
+  const behind = (element, box) => {               // what is painted under it; its ancestors where that cannot be asked
+    const all = box ? document.elementsFromPoint(box.left + box.width / 2, box.top + box.height / 2) : [];
+    const at = all.indexOf(element);
+    if (at >= 0) return all.slice(at);
+    const above = [];
+    for (let one = element; one; one = one.parentElement) above.push(one);
+    return above;
+  };
+  const ground = (element, box) => {
     const layers = [];
-    for (let at = element; at; at = at.parentElement) {
+    for (const at of behind(element, box)) {
       const colour = rgba(getComputedStyle(at).backgroundColor);
       layers.push(colour);
       if (colour[3] === 1) break;
@@ -109,10 +122,10 @@ _CONTRAST = r"""
   };
   const shown = (element) => element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
   const faults = [];
-  const judge = (element, text, colour) => {
+  const judge = (element, text, colour, box) => {
     const style = getComputedStyle(element), size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
-    const under = ground(element), found = ratio(over(rgba(colour), under), under);
+    const under = ground(element, box), found = ratio(over(rgba(colour), under), under);
     if (found < (large ? 3 : 4.5)) faults.push(`${found.toFixed(2)} "${text.trim().slice(0, 40)}" ${element.tagName}.${element.getAttribute("class") || ""}`);
   };
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -121,9 +134,10 @@ _CONTRAST = r"""
     if (!node.data.trim() || !element || element.closest("script, style, title, .hidden-text, .skip, [disabled]")) continue;
     if (!shown(element)) continue;
     const box = document.createRange(); box.selectNodeContents(node);
-    if (![...box.getClientRects()].some((one) => one.width > 1 && one.height > 1)) continue;
+    const rect = [...box.getClientRects()].find((one) => one.width > 1 && one.height > 1);
+    if (!rect) continue;
     const svg = element instanceof SVGElement;
-    judge(element, node.data, svg ? getComputedStyle(element).fill : getComputedStyle(element).color);
+    judge(element, node.data, svg ? getComputedStyle(element).fill : getComputedStyle(element).color, rect);
   }
   for (const field of document.querySelectorAll("input:not([type=hidden], [type=radio], [type=checkbox]), select, textarea")) {
     if (shown(field) && !field.disabled && field.value) judge(field, field.value, getComputedStyle(field).color);
@@ -149,7 +163,7 @@ _REACH = r"""
   const faults = [];
   if (document.documentElement.scrollWidth > innerWidth + 1) faults.push(`page is ${document.documentElement.scrollWidth} wide in ${innerWidth}`);
   for (const one of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")) {
-    if (!one.checkVisibility() || one.closest(".skip, dialog:not([open])")) continue;
+    if (!one.checkVisibility() || one.closest(".skip, dialog:not([open]), svg")) continue;  // what a chart links to, its table links to as well
     const box = one.getBoundingClientRect();
     const inText = one.tagName === "A" && getComputedStyle(one).display === "inline";
     const label = one.closest("label")?.getBoundingClientRect();
@@ -205,7 +219,7 @@ class Weight:
         self.addresses: list[str] = []
         self._answers: list[Response] = []
         page.on("request", lambda request: self.addresses.append(request.url))
-        page.on("response", self._answers.append)
+        page.on("response", lambda answer: self._answers.append(answer))
 
     def bytes(self) -> int:
         """Heads and bodies as they came, compressed."""

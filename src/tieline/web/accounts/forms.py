@@ -92,7 +92,7 @@ class SwitchOnApp(ActivateTOTPForm):
 
 
 def _password_rules() -> str:
-    return " ".join(password_validators_help_texts())
+    return " ".join(filter(None, password_validators_help_texts()))
 
 
 class NewPassword(forms.Form):

@@ -47,6 +47,7 @@ class Column:
     middle: str
     number_y: str
     label: str
+    hit_x: str = "0"  # where the bar can be pressed: its whole slot
     spare: bool = False  # its label is left out where the chart is narrow
 
 
@@ -69,6 +70,7 @@ class Chart:
     failed: int
     waiting: int
     dense: bool
+    slot: str
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -112,7 +114,7 @@ def chart(bars: Sequence[Bar]) -> Chart:
                 foot -= height + 1
         label = bar.label if index % every == 0 else ""
         spare = len(bars) > 10 and (index // every) % 2 == 1
-        columns.append(Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label, spare))
+        columns.append(Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label, f"{middle - slot / 2:.1f}", spare))
     ticks = tuple(
         Tick(value, f"{_BASE - value * unit:.1f}", f"{_BASE - value * unit + 4:.1f}") for value in range(0, top + 1, step)
     )
@@ -123,4 +125,5 @@ def chart(bars: Sequence[Bar]) -> Chart:
         sum(bar.failed for bar in bars),
         sum(bar.waiting for bar in bars),
         dense=len(bars) > 10,
+        slot=f"{slot:.1f}",
     )

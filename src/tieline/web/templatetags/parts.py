@@ -180,7 +180,7 @@ def field(bound: BoundField) -> dict[str, Any]:
     """A field of a form with its label, help and error, tied to it for readers."""
     described = [f"{bound.auto_id}_help"] if bound.help_text else []
     described += [f"{bound.auto_id}_error"] if bound.errors else []
-    attributes: dict[str, Any] = {"aria-describedby": " ".join(described) or None}
+    attributes: dict[str, Any] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
     widget = bound.field.widget
