@@ -9,6 +9,7 @@ import pytest
 
 from tests.flows.desk import BASE, LINES, TARGET, decided, settings
 from tieline.core.flow import Clash, Need, Target
+from tieline.core.reasons import DECLARED
 from tieline.flows.calls import FLOW
 from tieline.flows.calls.explain import WHOLE
 from tieline.flows.calls.settings import Settings
@@ -113,6 +114,11 @@ def test_what_contradicts_is_refused(
         decided(clash.example, using, target=target)
     for way in range(len(clash.ways_out)):
         assert FLOW.check(changed(using, clash, way), target) == ()
+
+
+def test_every_contradiction_has_an_example_here() -> None:
+    shown = {f"call.clash.{one[3]}" for one in CLASHES}
+    assert shown == {code for code in DECLARED if code.startswith("call.clash.")}
 
 
 def test_the_settings_that_the_tests_start_from_are_fine() -> None:
