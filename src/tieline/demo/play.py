@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -57,7 +58,7 @@ async def play(calls: Sequence[DayCall], day: date, zone: str, phones: Phones) -
     held_back: list[tuple[DayCall, Delivery]] = []
     async with aiohttp.ClientSession() as session:
         for call in calls:
-            now = datetime.now().timestamp()
+            now = time.time()
             for delivery in events_of(simulated(call, day, zone, phones.audio_base), phones.secret, now):
                 if delivery.late:
                     held_back.append((call, delivery))
