@@ -80,9 +80,7 @@ class Connector:
     async def check(self) -> Identity:
         """The company that the key's user works in. Tryton has no scopes; rights are the user's groups."""
         preferences = await self._setup.preferences()
-        company = preferences.get("company")
-        if not isinstance(company, int):
-            raise ConfigError("the key's user works in no company", setting="company")
+        company = await self._setup.company()
         return Identity(str(company), str(preferences.get("company.rec_name") or company))
 
     # -- what is there -------------------------------------------------------------------------------------------------

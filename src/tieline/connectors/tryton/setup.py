@@ -28,15 +28,17 @@ class Setup:
     async def preferences(self) -> dict[str, Any]:
         """The key's user: company, employee, groups, whether administrator."""
         said = await self._wire.call("res.user", "get_preferences", {"context_only": True}, read=True)
-        return said if isinstance(said, dict) else {}
+        preferences: dict[str, Any] = said if isinstance(said, dict) else {}
+        if isinstance(preferences.get("company"), int):
+            self._kept["company"] = preferences["company"]
+        return preferences
 
     async def company(self) -> int:
         """The user's company, without which no opportunity can be made."""
         if "company" not in self._kept:
-            company = (await self.preferences()).get("company")
-            if not isinstance(company, int):
-                raise ConfigError("the key's user works in no company", setting="company")
-            self._kept["company"] = company
+            await self.preferences()
+        if "company" not in self._kept:
+            raise ConfigError("the key's user works in no company", setting="company")
         return int(self._kept["company"])
 
     async def fields(self, model: str) -> dict[str, dict[str, Any]]:
