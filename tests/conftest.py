@@ -103,3 +103,9 @@ def make_company(installation: Installation) -> MakeCompany:
 def company(make_company: MakeCompany) -> Company:
     """A fresh workspace with its flow."""
     return make_company()
+
+
+@pytest.fixture
+def companies(make_company: MakeCompany) -> list[Company]:
+    """Five fresh workspaces, each with its flow."""
+    return [make_company() for _ in range(5)]

@@ -188,8 +188,8 @@ async def test_a_changed_secret_holds_at_once(installation: Installation, compan
 
 async def until(app: Any, path: str, body: bytes, status: int, headers: dict[str, str] | None = None) -> None:
     """The change has come to the intake when a delivery is answered so."""
-    async with asyncio.timeout(20):  # noqa: ASYNC110 - nothing here could set an event
-        while (await deliver(app, path, body, headers=headers))[0] != status:
+    async with asyncio.timeout(20):
+        while (await deliver(app, path, body, headers=headers))[0] != status:  # noqa: ASYNC110 - nothing here could set an event
             await asyncio.sleep(0.01)
 
 

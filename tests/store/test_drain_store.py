@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tieline.engine.ports import OperationRow, OwnKey, Result, RunRow, SubjectRow
+from tieline.store.drain_session import RebuildError
 from tieline.store.drain_store import DrainStore
 
 if TYPE_CHECKING:
@@ -307,12 +308,14 @@ def test_work_of_a_paused_flow_or_source_waits(installation: Installation, compa
     keep(store, subject(company, "k"))
     with workspace_tx(company.workspace):
         Connection.objects.filter(pk=company.source).update(state="paused")
-    assert store.hold()
+    assert store.hold(), "a source that is paused is nothing to build anew for"
     assert store.open_events(10) == []
     assert len(store.take_due(LATER, 10, [])) == 1
     with workspace_tx(company.workspace):
         Connection.objects.filter(pk=company.source).update(state="active")
         FlowSetting.objects.filter(pk=company.setting).update(state="paused")
+    with pytest.raises(RebuildError):
+        store.hold()
     assert store.hold()
     assert store.open_events(10) == []
     assert store.take_due(LATER, 10, []) == []

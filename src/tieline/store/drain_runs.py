@@ -64,11 +64,11 @@ _OPERATION = (
 _OPEN_RUNS = f"""
 SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, {SUBJECT}
   FROM store_run r JOIN store_subject s ON s.id = r.subject_id
- WHERE r.target_id = %s AND r.state = 'applying' ORDER BY r.id
+ WHERE r.target_id = %s AND r.state = 'applying' AND r.flow = %s ORDER BY r.id
 """
 _OPEN_OPERATIONS = f"""
 SELECT {_OPERATION} FROM store_run r JOIN store_operation o ON o.run_id = r.id
- WHERE r.target_id = %s AND r.state = 'applying' ORDER BY o.run_id, o.position
+ WHERE r.target_id = %s AND r.state = 'applying' AND r.flow = %s ORDER BY o.run_id, o.position
 """
 _SAVE_RESULTS = """
 UPDATE store_operation o SET state = r.state, external_id = coalesce(r.external_id, o.external_id),
@@ -114,6 +114,7 @@ class RunSide:
     """Decisions in, outcomes in."""
 
     session: DrainSession
+    flow: str
 
     def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
         """Runs, operations, inbox items and the subjects' states, at once; what is sent is marked before it leaves."""
@@ -138,8 +139,8 @@ class RunSide:
         """Every run being applied, with its subject and all its operations in order."""
         session = self.session
         with session.tx() as connection:
-            runs = connection.execute(_OPEN_RUNS, [session.target])
-            operations = connection.execute(_OPEN_OPERATIONS, [session.target])
+            runs = connection.execute(_OPEN_RUNS, [session.target, self.flow])
+            operations = connection.execute(_OPEN_OPERATIONS, [session.target, self.flow])
         out: list[tuple[SubjectRow, RunRow]] = []
         by_id: dict[int, RunRow] = {}
         for id, revision, state, version, known, questions, started_at, requests, *subject in runs.fetchall():

@@ -24,14 +24,26 @@ DRAIN_LOCK = 78
 # would be kept while the table grows to millions.
 _PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 
+# The stamp says of what a drain was built: settings, sources, description, users, typed secrets (not the tokens, which renew
+# themselves).
 _STATE = """
 SELECT c.epoch, c.state,
-       ARRAY(SELECT f.flow::text FROM store_flowsetting f WHERE f.workspace_id = c.workspace_id AND f.state = 'paused'),
-       ARRAY(SELECT s.source_id FROM store_flowsource s
-               JOIN store_flowsetting f ON f.id = s.setting_id AND f.target_id = c.id AND f.state <> 'paused'
-               JOIN store_connection p ON p.id = s.source_id AND p.state <> 'paused')
+       (SELECT json_object_agg(f.flow, (SELECT coalesce(json_agg(s.source_id), '[]') FROM store_flowsource s
+                                         JOIN store_connection p ON p.id = s.source_id AND p.state <> 'paused'
+                                        WHERE s.setting_id = f.id))
+          FROM store_flowsetting f WHERE f.workspace_id = c.workspace_id AND f.target_id = c.id AND f.state <> 'paused'),
+       concat_ws('|', c.epoch, c.described_at, c.config, c.origin_fields,
+                 (SELECT string_agg(concat_ws(',', f.id, f.version, f.live, f.state,
+                                              (SELECT string_agg(s.source_id::text, '+' ORDER BY s.source_id)
+                                                 FROM store_flowsource s WHERE s.setting_id = f.id)), ';' ORDER BY f.id)
+                    FROM store_flowsetting f WHERE f.workspace_id = c.workspace_id AND f.target_id = c.id),
+                 (SELECT max(x.changed) FROM store_secret x WHERE x.workspace_id = c.workspace_id AND x.name <> 'grant'))
   FROM store_connection c WHERE c.id = %s AND c.workspace_id = %s
 """
+
+
+class RebuildError(Exception):
+    """What the drain was built from has changed: it must be built anew. The target is still held."""
 
 
 def dumps(rows: Any) -> str:
@@ -50,11 +62,13 @@ class DrainSession:
         self._connection: Link | None = None
         self._turn = threading.RLock()
         self.epoch = 0
-        self.paused_flows: list[str] = []
-        self.sources: list[int] = []
+        self.flows: dict[str, list[int]] = {}
+        """Flows that write to this target and are not paused, each with its sources that are not paused."""
+        self._stamp: str | None = None
 
     def hold(self) -> bool:
-        """Takes or keeps the right to drain. False: another worker has it, or the target is not active any more."""
+        """Takes or keeps the right to drain. False: another worker has it, or the target is not active any more. RebuildError
+        where what a drain is built from has changed since the last call."""
         with self._turn:
             try:
                 if self._connection is None and not self._take():
@@ -70,6 +84,7 @@ class DrainSession:
         """Gives the right back."""
         with self._turn:
             connection, self._connection = self._connection, None
+            self._stamp = None
             if connection is None:
                 return
             with contextlib.suppress(psycopg.Error):
@@ -116,5 +131,9 @@ class DrainSession:
         if row is None or row[1] != "active":
             self.release()
             return False
-        self.epoch, _, self.paused_flows, self.sources = row
+        self.epoch, _, flows, stamp = row
+        self.flows = flows or {}
+        before, self._stamp = self._stamp, stamp
+        if before is not None and before != stamp:
+            raise RebuildError
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 
 from tieline.store.drain_runs import RunSide
@@ -10,11 +11,18 @@ from tieline.store.drain_subjects import SubjectSide
 
 
 class DrainStore(SubjectSide, RunSide):
-    """The store of one target. Every method is one transaction; psycopg.OperationalError means that the session is lost
-    and with it the right to drain."""
+    """The store of one flow at one target. Every method is one transaction; psycopg.OperationalError means that the session
+    is lost and with it the right to drain."""
 
-    def __init__(self, url: str, workspace: int, target: int, worker: uuid.UUID) -> None:
+    def __init__(self, url: str, workspace: int, target: int, worker: uuid.UUID, flow: str = "calls") -> None:
         self.session = DrainSession(url, workspace, target, worker)
+        self.flow = flow
+
+    def of_flow(self, flow: str) -> DrainStore:
+        """The store of another flow at the same target, over the same session."""
+        other = copy.copy(self)
+        other.flow = flow
+        return other
 
     def hold(self) -> bool:
         """Takes or keeps the right to drain this target."""

@@ -62,12 +62,12 @@ ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason
 _TAKE_DUE = f"""
 SELECT {SUBJECT} FROM store_subject s
  WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at <= %s::timestamptz
-   AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%s::json)) AND s.flow <> ALL(%s::text[])
+   AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%s::json)) AND s.flow = %s
  ORDER BY s.arrived_at, s.id LIMIT %s
 """
 _NEXT_DUE = f"""
 SELECT {iso("min(s.due_at)")} FROM store_subject s
- WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow <> ALL(%s::text[])
+ WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow = %s
 """
 _OWN_KEYS = """
 SELECT o.role, o.by, o.value, o.external_id, o.values
@@ -94,12 +94,15 @@ class SubjectSide:
     """Events in, subjects out."""
 
     session: DrainSession
+    flow: str
 
     def open_events(self, limit: int) -> list[EventRow]:
         """Events of all sources of this target not folded yet, oldest first. Those of a paused source wait."""
         session = self.session
         with session.ask() as connection:
-            rows = connection.execute(_OPEN_EVENTS, [session.target, array(session.sources), limit]).fetchall()
+            rows = connection.execute(
+                _OPEN_EVENTS, [session.target, array(session.flows.get(self.flow, [])), limit]
+            ).fetchall()
         return [EventRow(*row) for row in rows]
 
     def subjects(self, flow: str, keys: Sequence[tuple[int, str]]) -> list[SubjectRow]:
@@ -136,18 +139,21 @@ class SubjectSide:
                 connection.execute(_FOLDED, [session.target, array(events)])
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
-        """Due subjects in lane order, none sharing a lane with `held`."""
+        """Due subjects in lane order, none sharing a lane with `held`; none of a paused flow."""
         session = self.session
-        parameters = [session.target, now, dumps(list(held)), array(session.paused_flows), limit]
+        if self.flow not in session.flows:
+            return []
         with session.ask() as connection:
-            rows = connection.execute(_TAKE_DUE, parameters).fetchall()
+            rows = connection.execute(_TAKE_DUE, [session.target, now, dumps(list(held)), self.flow, limit]).fetchall()
         return [subject_row(row) for row in rows]
 
     def next_due(self) -> str | None:
         """When the next waiting or due subject falls due."""
         session = self.session
+        if self.flow not in session.flows:
+            return None
         with session.ask() as connection:
-            row = connection.execute(_NEXT_DUE, [session.target, array(session.paused_flows)]).fetchone()
+            row = connection.execute(_NEXT_DUE, [session.target, self.flow]).fetchone()
         found: str | None = row[0] if row else None
         return found
 

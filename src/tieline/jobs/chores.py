@@ -1,0 +1,104 @@
+"""What comes round: clean-up of what has been kept for long enough. Done by whichever worker first finds it due.
+
+The due row is moved on before the work begins, in a transaction of its own: two workers never do the same, and a chore that
+fails comes round again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tieline.store.pool import Link, Rows
+
+log = logging.getLogger(__name__)
+
+_CLAIM = """
+INSERT INTO store_chore AS c (name, due_at, done_at) VALUES (%(name)s, now() + make_interval(secs => %(every)s), now())
+ON CONFLICT (name) DO UPDATE SET due_at = now() + make_interval(secs => %(every)s), done_at = now() WHERE c.due_at <= now()
+RETURNING 1
+"""
+DEFAULT_DAYS = 90
+BATCH = 5000
+
+# Bodies and answers of people's calls: as long as the flow's settings say. Facts, runs' decisions and operations stay.
+_DAYS = """
+SELECT max((v.settings->'call'->>'retention_days')::int) FROM store_flowsetting f
+  JOIN store_flowversion v ON v.setting_id = f.id AND v.number = f.version WHERE f.workspace_id = %s
+"""
+_EVENTS = """
+WITH old AS (SELECT id FROM store_event e WHERE e.workspace_id = %(workspace)s
+              AND e.received_at < now() - make_interval(days => %(days)s)
+              AND NOT EXISTS (SELECT 1 FROM store_openevent o WHERE o.event_id = e.id) LIMIT %(batch)s),
+     links AS (DELETE FROM store_eventsubject s USING old WHERE s.event_id = old.id AND s.workspace_id = %(workspace)s),
+     refused AS (DELETE FROM store_refusedevent r USING old WHERE r.event_id = old.id)
+DELETE FROM store_event e USING old WHERE e.id = old.id
+"""
+_RUNS = """
+UPDATE store_run r SET known = '{}' WHERE r.id IN (
+  SELECT id FROM store_run WHERE workspace_id = %(workspace)s AND state <> 'applying' AND known::text <> '{}'
+     AND started_at < now() - make_interval(days => %(days)s) LIMIT %(batch)s)
+"""
+_VALUES = """
+UPDATE store_operation o SET values = '{}', before = '{}' WHERE o.id IN (
+  SELECT id FROM store_operation WHERE workspace_id = %(workspace)s AND state IN ('done', 'rejected', 'blocked')
+     AND done_at < now() - make_interval(days => %(days)s) AND values::text <> '{}' LIMIT %(batch)s)
+"""
+_OWN_KEYS = """
+DELETE FROM store_ownkey WHERE id IN (SELECT id FROM store_ownkey WHERE workspace_id = %(workspace)s
+   AND made_at < now() - interval '1 day' LIMIT %(batch)s)
+"""
+_CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
+_BY_BATCH = (_EVENTS, _RUNS, _VALUES, _OWN_KEYS)
+
+
+def clean_up(rows: Rows) -> int:
+    """Every workspace's old rows, in short transactions; how many went."""
+    with rows.plain() as link:
+        workspaces = [row[0] for row in link.execute("SELECT id FROM team_workspace ORDER BY id").fetchall()]
+    return sum(_clean_workspace(rows, workspace) for workspace in workspaces)
+
+
+def _clean_workspace(rows: Rows, workspace: int) -> int:
+    with rows.tx(workspace) as link:
+        row = link.execute(_DAYS, [workspace]).fetchone()
+        link.execute(_CONSENTS, {"workspace": workspace})
+    values = {"workspace": workspace, "days": (row[0] if row else None) or DEFAULT_DAYS, "batch": BATCH}
+    return sum(_all_of(rows, workspace, statement, values) for statement in _BY_BATCH)
+
+
+def _all_of(rows: Rows, workspace: int, statement: str, values: Mapping[str, Any]) -> int:
+    gone = 0
+    while True:
+        with rows.tx(workspace) as link:
+            count = link.execute(statement, values).rowcount
+        gone += count
+        if count < BATCH:
+            return gone
+
+
+CHORES: dict[str, tuple[float, Callable[[Rows], object]]] = {"clean_up": (3600.0, clean_up)}
+"""Name → (seconds between, what to do)."""
+
+
+def due(rows: Rows) -> list[str]:
+    """The chores that this process has taken: nobody else does them now."""
+    taken: list[str] = []
+    with rows.plain() as link:
+        for name, (every, _) in CHORES.items():
+            if _claimed(link, name, every):
+                taken.append(name)
+    return taken
+
+
+def do(rows: Rows, name: str) -> None:
+    """Do one. A failure is logged; it comes round again."""
+    try:
+        CHORES[name][1](rows)
+    except Exception:
+        log.exception("chore %s failed", name)
+
+
+def _claimed(link: Link, name: str, every: float) -> bool:
+    return link.execute(_CLAIM, {"name": name, "every": every}).fetchone() is not None
