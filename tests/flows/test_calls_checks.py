@@ -204,6 +204,7 @@ def test_the_example_is_a_stranger_even_where_a_line_has_that_number() -> None:
         ({}, lacking("task.owner"), "owner_missing", "task.owner"),
         ({"lead": {"owner": {"kind": "contact"}}}, TARGET, "owner_never", "lead.owner"),
         ({"lead": {"create": False}}, lacking(call_needs_parent=True), "not_logged", "call.log"),
+        ({"deal": DEAL}, lacking(deal_needs_party=True), "deal_needs_party", "deal.when"),
         ({"task": {"owner": {"kind": "user", "user": {"id": "felix"}}}}, TARGET, "user_gone", "task.owner"),
         ({"lines": LINES}, TARGET, "user_gone", "lines.2.manager"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from tests.flows.desk import (
     ALL,
+    BELLA,
     DUVAL,
     MARIE,
     STRANGER,
@@ -17,6 +18,7 @@ from tests.flows.desk import (
     settings,
     without,
 )
+from tieline.core.flow import Target
 from tieline.core.record import Local, Ref
 from tieline.flows.calls.explain import WHOLE
 
@@ -141,3 +143,20 @@ def test_names_and_further_values() -> None:
         "=Source": "phone",
         "company": "Nobody yet",
     }
+
+
+@pytest.mark.proves("CALL-15")
+def test_a_deal_that_must_stand_at_somebody() -> None:
+    target = Target(roles=WHOLE.roles, limits={"deal_needs_party": True})
+    deals = {"deal": {"when": "always"}}
+    for crm, more, made in [
+        ({}, {}, False),
+        ({"lead": [BELLA]}, {}, False),
+        ({"contact": [MARIE]}, {}, True),
+        ({"account": [DUVAL]}, {}, True),
+        ({}, {"contact": {"create": True}}, True),
+        ({}, {"account": {"create": True}}, True),
+    ]:
+        got = decided(call(), settings(**deals, **more), crm, target)
+        assert ("deal" in got.made) == made
+        assert got.why("deal.create") == ("call.deal.always" if made else "call.deal.no_party")

@@ -148,6 +148,25 @@ def test_recordings_copied_later_take_slots_of_their_own() -> None:
 
 
 @pytest.mark.proves("CALL-19")
+def test_a_second_recording_joins_in_words() -> None:
+    records, own = applied(decided(call(STRANGER, "70100411", "answered", recording(URL))).plan)
+    later = call(STRANGER, "70100411", "answered", recording(URL), recording(URL2, "2026-11-20T09:09:00Z"))
+    again = decided(later, None, records, own=own)
+    assert again.slots == ["call.update"]
+    assert again.values("call.update") == {"description": f"Line: Front (+45 70 10 04 11)\nRecording: {URL2}"}
+
+
+@pytest.mark.proves("CALL-19", "CALL-15")
+def test_a_crm_that_lets_only_some_of_a_call_record_change() -> None:
+    target = Target(roles=WHOLE.roles, limits={"call_update": ["recording_url"]})
+    records, own = applied(decided(call(outcome="missed"), target=target).plan)
+    corrected = call(STRANGER, "70100411", "answered", recording(URL))
+    assert decided(corrected, None, records, target, own).values("call.update") == {"recording_url": URL}
+    fixed = decided(call(outcome="answered"), None, records, target, own)
+    assert (fixed.slots, fixed.why("call.log")) == ([], "call.log.fixed")
+
+
+@pytest.mark.proves("CALL-19")
 def test_nothing_new_means_nothing_is_written() -> None:
     records, own = applied(decided(call(), settings(**ALL)).plan)
     again = decided(call(), settings(**ALL), records, own=own)

@@ -376,5 +376,7 @@ def _remarks(settings: Settings, target: Target) -> Iterator[Clash]:
         if line.manager is not None and not line.ignore and _is_gone(line.manager.id, target):
             reason = because(why.REMARK_USER_GONE, user=line.manager.label or line.manager.id)
             yield Clash((f"lines.{position}.manager",), reason)
+    if "deal" in sources and target.limits.get("deal_needs_party") and not {"account", "contact"} & sources.keys():
+        yield Clash(("deal.when",), because(why.REMARK_DEAL_NEEDS_PARTY), example(settings))
     if settings.call.log != "none" and target.limits.get("call_needs_parent") and not sources:
         yield Clash(("call.log",), because(why.REMARK_NOT_LOGGED), example(settings))

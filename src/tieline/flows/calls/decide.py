@@ -289,24 +289,29 @@ class _Decision:
         """CALL-19: later events join the record that is there; its links and owner stay."""
         own = self._known.own["call"]
         fields = self._target.roles.get("call", frozenset())
-        now = {name: value for name, value in self._follows().items() if name in fields and value is not None}
-        changed = {name: value for name, value in now.items() if own.values.get(name) != value}
-        if changed:
+        limit = self._target.limits.get("call_update")
+        allowed = fields if limit is None else fields.intersection(limit)
+        now = self._follows()
+        if self._settings.call.recording == "link" and len(self._call.recordings) > 1:
+            now["description"] = self._texts.call_description  # where further recordings stand
+        moved = {name for name in fields & now.keys() if now[name] is not None and now[name] != own.values.get(name)}
+        if moved & allowed:
             words = {"description": self._texts.call_description or None}
-            if "outcome" in changed:
+            if "outcome" in moved:
                 words["name"] = self._texts.call_name
-            changed.update({
-                name: value for name, value in words.items()
-                if name in fields and value is not None and own.values.get(name) != value
-            })  # fmt: skip
-            reason = because(why.LOG_UPDATE, fields=sorted(changed))
-            before = {name: own.values.get(name) for name in changed}
+            values = {
+                name: value
+                for name, value in {**now, **words}.items()
+                if name in allowed and value is not None and value != own.values.get(name)
+            }
+            before = {name: own.values.get(name) for name in values}
+            reason = because(why.LOG_UPDATE, fields=sorted(values))
             self._operations.append(
-                Operation("call.update", "update", "call", changed, reason, target=own.ref, before=before)
+                Operation("call.update", "update", "call", values, reason, target=own.ref, before=before)
             )
         else:
-            reason = because(why.LOG_SAME)
-        self._considered.append(Considered("call.log", bool(changed), reason))
+            reason = because(why.LOG_FIXED, fields=sorted(moved)) if moved else because(why.LOG_SAME)
+        self._considered.append(Considered("call.log", bool(moved & allowed), reason))
         self._copy_recordings(own.ref)
 
     def _said(self) -> dict[str, Any]:

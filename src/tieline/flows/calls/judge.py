@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tieline.core.flow import Target
 from tieline.core.plan import Considered, Known
@@ -55,11 +55,22 @@ def judge(
                 new[role] = reason
                 continue
         considered.append(Considered(f"{role}.create", False, reason))
-    return _chosen(new, settings, considered)
+    new = _chosen(new, settings, considered)
+    if "deal" in new and target.limits.get("deal_needs_party") and not _has_party(known, people, new):
+        del new["deal"]
+        considered.append(Considered("deal.create", False, because(why.DEAL_NO_PARTY)))
+    return new
 
 
 def name_of(record: Record) -> str:
     return str(record.get("name") or record.id)
+
+
+def _has_party(known: Known, people: People, new: Mapping[str, Reason]) -> bool:
+    """Whether there is, or will be, an account or contact that a deal can stand at."""
+    if people.account_id is not None or people.contact is not None:
+        return True
+    return any(role in new or role in known.own for role in ("account", "contact"))
 
 
 def _chosen(new: dict[str, Reason], settings: Settings, considered: list[Considered]) -> dict[str, Reason]:

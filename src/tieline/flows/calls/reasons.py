@@ -38,6 +38,7 @@ DEAL_NONE = declare("call.deal.none")
 DEAL_NONE_ACTIVE = declare("call.deal.none_active", "count")
 DEAL_THERE = declare("call.deal.there", "name")
 DEAL_ACTIVE = declare("call.deal.active", "name")
+DEAL_NO_PARTY = declare("call.deal.no_party")
 PLACE_MISSING = declare("call.deal.place_missing", "user")
 
 # -- tasks
@@ -51,6 +52,7 @@ LOG_NOT = declare("call.log.off", "log")
 LOG_NO_PARENT = declare("call.log.no_parent")
 LOG_UPDATE = declare("call.log.update", "fields")
 LOG_SAME = declare("call.log.same")
+LOG_FIXED = declare("call.log.fixed", "fields")
 RECORDING_COPY = declare("call.recording.copy")
 RECORDING_UNSUPPORTED = declare("call.recording.unsupported")
 
@@ -97,6 +99,7 @@ REMARK_LINK = declare("call.remark.link_missing", "role", "link")
 REMARK_OWNER = declare("call.remark.owner_missing", "role")
 REMARK_OWNER_NEVER = declare("call.remark.owner_never", "role", "source")
 REMARK_NOT_LOGGED = declare("call.remark.not_logged")
+REMARK_DEAL_NEEDS_PARTY = declare("call.remark.deal_needs_party")
 REMARK_USER_GONE = declare("call.remark.user_gone", "user")
 
 # -- ways out of a contradiction, as said on a button
