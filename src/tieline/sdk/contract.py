@@ -84,11 +84,13 @@ class VendorUser:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who we are there: account id and name, granted scopes (empty where the vendor has none)."""
+    """Who we are there: account id and name, granted scopes (empty where the vendor has none), and the id (as in `users`)
+    of the person whose authorisation we use, "" where the vendor does not say."""
 
     account_id: str
     name: str
     scopes: frozenset[str] = frozenset()
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,9 @@ class Records(Protocol):
     async def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[VendorRecord]:
         """The records with these ids; missing ones are left out; any order."""
 
-    async def find(self, object: str, by: Sequence[str], values: Sequence[str], fields: Sequence[str]) -> list[VendorRecord]:
+    async def find(
+        self, object: str, by: Sequence[str], values: Sequence[str], fields: Sequence[str]
+    ) -> list[VendorRecord]:
         """Records where any of the fields `by` has any of the values; reads `fields` and the fields `by`.
 
         Any number of values: the connector cuts them into as few requests as the vendor allows. For phone fields values

@@ -26,10 +26,14 @@ class Connector:
     async def check(self) -> Identity:
         org, user = await asyncio.gather(self._api.get("/org"), self._api.get("/users", {"type": "CurrentUser"}))
         found = ((org or {}).get("org") or [None])[0]
-        if not found or not (user or {}).get("users"):
+        people = (user or {}).get("users")
+        if not found or not people:
             raise ProtocolError("an answer without the organisation or the user")
         return Identity(
-            str(found.get("zgid") or found["id"]), str(found.get("company_name") or ""), self._api.client.scopes
+            str(found.get("zgid") or found["id"]),
+            str(found.get("company_name") or ""),
+            self._api.client.scopes,
+            str(people[0].get("id") or ""),
         )
 
     async def describe(self, objects: Sequence[str]) -> list[ObjectSchema]:

@@ -24,7 +24,7 @@ from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, r
 from tieline.connectors.zoho_crm.sandbox_control import controlled
 from tieline.connectors.zoho_crm.sandbox_coql import CoqlError, parse
 from tieline.connectors.zoho_crm.sandbox_limits import Behaviour, Meter, allowed, coql_credits, reads, write_credits
-from tieline.connectors.zoho_crm.sandbox_oauth import Accounts, Grant
+from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Accounts, Grant
 from tieline.connectors.zoho_crm.sandbox_rows import Tables, read
 from tieline.connectors.zoho_crm.sandbox_schema import Schema
 from tieline.connectors.zoho_crm.sandbox_writes import BATCH, Writer, seed_row
@@ -43,6 +43,7 @@ class ZohoCrm(Sandbox):
     """One organisation with six users, and everything that its API keeps."""
 
     name = "zoho_crm"
+    oauth_client = (CLIENT_ID, CLIENT_SECRET)
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -17,6 +17,8 @@ class Sandbox:
     """
 
     name = ""
+    oauth_client: tuple[str, str] | None = None
+    """(client id, secret) of the client that it knows from the start, where it plays OAuth consent."""
 
     def __init__(self, seed: int = 0) -> None:
         self.chance_seed = seed
