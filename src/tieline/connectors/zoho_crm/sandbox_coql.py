@@ -19,6 +19,9 @@ REACH = 100_000
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])|(?P<op><=|>=|!=|=|<|>)|(?P<punct>[(),])|(?P<word>[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)*))"
 )
+_TEXTS = re.compile(r"\s*\(\s*('(?:[^'\\]|\\.)*'(?:\s*,\s*'(?:[^'\\]|\\.)*')*)\s*\)")
+_TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'")
+"""Lists of texts behind `in` are taken in one step: queries hold thousands."""
 _WORDS = frozenset(
     ("select", "from", "where", "and", "or", "not", "in", "like", "between", "is", "null", "order", "by", "asc", "desc", "limit", "offset", "true", "false", "group", "as")
 )  # fmt: skip
@@ -84,6 +87,9 @@ class _Parser:
             kind = found.lastgroup or ""
             self.tokens.append((kind, found.group(kind), found.start(kind)))
             at = found.end()
+            if kind == "word" and found.group(kind).lower() == "in" and (texts := _TEXTS.match(stripped, at)):
+                self.tokens.append(("texts", texts.group(1), texts.start(1)))
+                at = texts.end()
         self.at = 0
         self.criteria = 0
 
@@ -98,7 +104,7 @@ class _Parser:
 
     def peek(self) -> str:
         """The next token as a lower-case word, '' at the end or for a text."""
-        if self.at >= len(self.tokens) or self.tokens[self.at][0] == "text":
+        if self.at >= len(self.tokens) or self.tokens[self.at][0] in ("text", "texts"):
             return ""
         return self.tokens[self.at][1].lower()
 
@@ -208,11 +214,7 @@ class _Parser:
             return Condition(field, "is not null" if negated else "is null")
         negation = "not " if self.taken("not") else ""
         if self.taken("in"):
-            self.expect("(")
-            values = [self.value()]
-            while self.taken(","):
-                values.append(self.value())
-            self.expect(")")
+            values = self.listed()
             if len(values) > IN_VALUES:
                 raise CoqlError("LIMIT_EXCEEDED", f"more than {IN_VALUES} values in an in clause")
             return Condition(field, negation + "in", tuple(values))
@@ -227,17 +229,33 @@ class _Parser:
             return Condition(field, self.tokens[self.at - 1][1], self.value())
         raise self.wrong()
 
+    def listed(self) -> list[Any]:
+        """The values behind `in`."""
+        if self.at < len(self.tokens) and self.tokens[self.at][0] == "texts":
+            self.at += 1
+            return [_plain(text) for text in _TEXT.findall(self.tokens[self.at - 1][1])]
+        self.expect("(")
+        values = [self.value()]
+        while self.taken(","):
+            values.append(self.value())
+        self.expect(")")
+        return values
+
     def value(self) -> Any:
         if self.at >= len(self.tokens):
             raise self.wrong()
         kind, word, _ = self.tokens[self.at]
         self.at += 1
         if kind == "text":
-            inner = word[1:-1]
-            return re.sub(r"\\(.)", r"\1", inner) if "\\" in inner else inner
+            return _plain(word[1:-1])
         if kind == "number":
             return int(word) if "." not in word else float(word)
         if kind == "word" and word.lower() in ("true", "false"):
             return word.lower() == "true"
         self.at -= 1
         raise self.wrong()
+
+
+def _plain(inner: str) -> str:
+    """A text without its backslashes."""
+    return re.sub(r"\\(.)", r"\1", inner) if "\\" in inner else inner
