@@ -40,7 +40,7 @@ class Seal:
         inside = {"w": workspace, "c": connection, "n": name, "v": value}
         return self._fernet.encrypt(json.dumps(inside, separators=(",", ":")).encode())
 
-    def open(self, sealed: bytes, workspace: int, connection: int, name: str) -> Any:
+    def open(self, sealed: bytes | memoryview, workspace: int, connection: int, name: str) -> Any:
         """The value; SealBrokenError where it is not the one that was sealed for this place."""
         try:
             inside = json.loads(self._fernet.decrypt(bytes(sealed)))
@@ -50,7 +50,7 @@ class Seal:
             raise SealBrokenError("it was sealed for another place", setting=name)
         return inside.get("v")
 
-    def renew(self, sealed: bytes) -> bytes:
+    def renew(self, sealed: bytes | memoryview) -> bytes:
         """The same value sealed with the current key: what a key rotation does to every row."""
         return self._fernet.rotate(bytes(sealed))
 

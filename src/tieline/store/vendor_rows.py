@@ -73,7 +73,7 @@ def connection(link: Link, seal: Seal, workspace: int, connection_id: int) -> Ke
         scopes=frozenset(scopes),
         origin_fields=origin_fields,
         fields={**config.get("fields", {}), **secrets},
-        granted=grant.get("place", {}),
+        granted={**config.get("granted", {}), **grant.get("place", {})},
     )
 
 
