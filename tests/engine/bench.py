@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (the shapes of protocols)
 """A small flow, and everything that a drain needs on memory ports."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (the shapes of protocols)
 """A CRM in memory with Zoho's sizes: `sdk.contract.Records`, an index that lags, a unique origin key, and faults by script."""
 
 from __future__ import annotations
@@ -160,15 +161,7 @@ class MemoryCrm:
         return out
 
     async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
-        assert 0 < len(operations) <= self.capabilities.write_batch
-        assert len({one.key for one in operations}) == len(operations)
-        inside: set[str] = set()
-        for one in operations:
-            for link in [one.target, *one.values.values()]:
-                if isinstance(link, Link) and not link.id:
-                    assert link.key in inside, "refers to an operation that is not earlier in this push"
-                    assert len(operations) <= self.capabilities.push_dependent
-            inside.add(one.key)
+        self._check(operations)
         fault = await self._request("push", 1)
         when = fault.rpartition(" ")[2]
         if when == "late":
@@ -181,18 +174,20 @@ class MemoryCrm:
             raise UnknownOutcomeError(fault)
         out = self._execute(operations)
         if when == "after":
-            if fault.startswith("killed"):
-                raise Killed(fault)
-            if fault.startswith("html"):
-                raise ProtocolError(fault)
-            if fault.startswith("bug"):
-                raise KeyError(fault)
-            if fault.startswith("500"):
-                raise UnknownOutcomeError(fault)
-            return [Unknown(fault) for _ in operations]
-        if fault == "short":
-            return out[: len(out) // 2]
-        return out
+            return _lost(fault, operations)
+        return out[: len(out) // 2] if fault == "short" else out
+
+    def _check(self, operations: Sequence[PushOperation]) -> None:
+        """What the contract promises to a connector."""
+        assert 0 < len(operations) <= self.capabilities.write_batch
+        assert len({one.key for one in operations}) == len(operations)
+        inside: set[str] = set()
+        for one in operations:
+            for link in [one.target, *one.values.values()]:
+                if isinstance(link, Link) and not link.id:
+                    assert link.key in inside, "refers to an operation that is not earlier in this push"
+                    assert len(operations) <= self.capabilities.push_dependent
+            inside.add(one.key)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -276,6 +271,19 @@ class MemoryCrm:
         kept.fields.update(values)
         kept.version += 1
         return Written(target, str(kept.version))
+
+
+def _lost(fault: str, operations: Sequence[PushOperation]) -> list[Outcome]:
+    """What comes back when everything was executed and no proper answer says so."""
+    if fault.startswith("killed"):
+        raise Killed(fault)
+    if fault.startswith("html"):
+        raise ProtocolError(fault)
+    if fault.startswith("bug"):
+        raise KeyError(fault)
+    if fault.startswith("500"):
+        raise UnknownOutcomeError(fault)
+    return [Unknown(fault) for _ in operations]
 
 
 def _read(object: str, id: str, kept: Kept, fields: Sequence[str]) -> VendorRecord:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.engine.bench import Bench
 from tests.engine.crm import READ_FAULTS, WRITE_FAULTS, ZOHO
 from tests.engine.memory import Killed
-from tieline.engine.effects.pool import Work
-from tieline.engine.effects.settle import Settle
 from tieline.engine.events.drain import Drain
-from tieline.engine.ports import Result
 from tieline.sdk.manifest import Capabilities
 
 UNIQUE = ZOHO

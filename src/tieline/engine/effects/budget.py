@@ -12,6 +12,8 @@ SHARE = 0.94
 BURST = 0.05
 """How much of a second's rate may be used at once. With SHARE it stays under the rate in every window of a second, wherever
 the vendor's second begins."""
+SOON_S = 1e-6
+"""A shorter wait is none: clocks of floats since the epoch do not tell it."""
 RESERVE = 0.1
 """The part of a bucket, and of a day's credits, that back-fill leaves for live work."""
 
@@ -60,7 +62,7 @@ def take(
     tokens = min(size, bucket.tokens + max(now_s - bucket.at_s, 0.0) * rate)
     reserve = size * RESERVE if priority else 0.0
     wanted = min(cost, size - reserve) + reserve
-    if tokens + 1e-9 < wanted:
+    if wanted - tokens > rate * SOON_S:
         return replace(bucket, tokens=tokens, at_s=now_s), (wanted - tokens) / rate
     return replace(bucket, tokens=tokens - cost, at_s=now_s, used=bucket.used + cost), 0.0
 
