@@ -6,8 +6,14 @@ Each request must be one that was recorded, to the letter; a changed request fai
 from __future__ import annotations
 
 import asyncio
+import atexit
+import itertools
 import json
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +21,107 @@ import pytest
 
 from tieline.connectors.tryton.connector import Connector
 from tieline.connectors.tryton.marks import NoteText, identifier_key, split_mark, with_mark
+from tieline.connectors.tryton.server import DATABASE, TrytonMissingError, TrytonServer
 from tieline.connectors.tryton.shapes import DEAL, LEAD, NOTE, ORGANISATION, PERSON, SHAPES, Names, digits, flatten
 from tieline.connectors.tryton.wire import plain, refusal, tagged_time
+from tieline.sdk.conformance.promises import SkippedError
+from tieline.sdk.conformance.subject import Subject
 from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Link, PushOperation, Rejected, Written
 from tieline.sdk.http import open_session
 from tieline.sdk.manifest import connector as manifest_of
+from tieline.sdk.sandbox import serve
 from tieline.sdk.sandbox.http import Connection, Reply, Request
+
+# -- for the conformance kit: a real server behind the sandbox's proxy -----------------------------------------------------
+
+
+@cache
+def real_server() -> TrytonServer:
+    """One server for all promises; each looks at the records that came after it began."""
+    folder = Path(tempfile.mkdtemp(prefix="tl-tryton-"))
+    server = TrytonServer(folder)
+    try:
+        server.start()
+    except TrytonMissingError as error:
+        shutil.rmtree(folder)
+        raise SkippedError(f"the real Tryton is missing, nothing here was checked: {error}") from None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.stop)
+    return server
+
+
+_SUBJECTS = itertools.count(1)
+
+
+@asynccontextmanager
+async def subject() -> AsyncIterator[Subject]:
+    """Organisations, found by e-mail address."""
+    server = real_server()
+    admin = server.admin()
+    number = next(_SUBJECTS)
+    manifest = manifest_of("tryton")
+    running = await serve(0, ["tryton"])
+    sandbox: Any = running.sandbox("tryton")
+    sandbox.upstream = server.base_url
+    session = open_session()
+    fields = {"url": server.base_url, "database": DATABASE, "key": server.seed.api_key}
+    before = max(admin.call("model.party.party.search", []))
+
+    def made() -> Connector:
+        found.client = open_client(manifest, session, fields, base_url=f"{running.url}/tryton")
+        found.client.timeout_s = 2.0
+        return Connector(found.client)
+
+    async def records(_: str) -> Sequence[Mapping[str, Any]]:
+        names = ["name"]
+        rows: list[dict[str, Any]] = admin.call(
+            "model.party.party.search_read", [["id", ">", before]], 0, None, None, names
+        )
+        return rows
+
+    async def seed(_: str, rows: list[dict[str, Any]]) -> list[str]:
+        parties = []
+        for row in rows:
+            mechanisms = [{"type": "email", "value": row["email"]}] if row.get("email") else []
+            address = [{"city": row["city"]}]
+            children = {"contact_mechanisms": [["create", mechanisms]], "addresses": [["create", address]]}
+            parties.append({"name": row["name"], **children})
+        return [str(id) for id in admin.call("model.party.party.create", parties)]
+
+    async def delete(_: str, id: str) -> None:
+        admin.call("model.party.party.delete", [int(id)])
+
+    async def changed_by(_: str, id: str) -> None:
+        admin.call("model.party.party.write", [int(id)], {"name": "By somebody else"})
+
+    found = Subject(
+        manifest,
+        made,
+        side=running.side("tryton"),
+        records=records,
+        seed=seed,
+        delete=delete,
+        api_path="/rest/model/",
+        write_path=r"/rest/model/party\.party$",
+        object=ORGANISATION,
+        values=lambda name: {"name": name, "city": "Lyon"},
+        bad_values={"name": "Bad", "phone": "12"},
+        bad_field="phone",
+        clear_field="city",
+        changed_by=changed_by,
+        finds=("email", lambda n: (f"n{n}-{number}@example.com", f"N{n}-{number}@EXAMPLE.com")),
+        compares_versions=True,
+        secrets=(server.seed.api_key,),
+    )
+    try:
+        yield found
+    finally:
+        await session.close()
+        await running.close()
+
+
+# -- recorded exchanges ------------------------------------------------------------------------------------------------
 
 FIXTURE = Path(__file__).parent / "fixtures" / "exchanges.json"
 NUMBERS = ["+33186765432", "+4531100001"]
