@@ -1,0 +1,80 @@
+"""Why something that a person asked for was not done: a code with parameters, never a sentence."""
+
+from __future__ import annotations
+
+from tieline.core.errors import (
+    AuthError,
+    ConfigError,
+    ProtocolError,
+    RateLimitedError,
+    ScopeError,
+    TielineError,
+)
+
+
+class DeclinedError(Exception):
+    """`code` names the sentence (`CODES`), `params` fill it in. `field` is the typed field that it is about, if one is."""
+
+    def __init__(self, code: str, *, field: str = "", **params: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field
+        self.params = params
+
+
+CODES: dict[str, frozenset[str]] = {
+    "connection.gone": frozenset(),
+    "connection.no_connector": frozenset({"connector"}),
+    "connection.disconnected": frozenset({"title"}),
+    "connection.no_sandbox": frozenset({"vendor"}),
+    "connection.field_required": frozenset({"label"}),
+    "connection.field_long": frozenset({"label"}),
+    "connection.other_account": frozenset({"vendor", "known", "found"}),
+    "connection.no_lines": frozenset({"vendor"}),
+    "connection.line_invalid": frozenset({"line"}),
+    "connection.lost_race": frozenset(),
+    "vendor.too_slow": frozenset({"vendor", "seconds"}),
+    "vendor.unreachable": frozenset({"vendor"}),
+    "vendor.refused": frozenset({"vendor"}),
+    "vendor.scope": frozenset({"vendor", "scope"}),
+    "vendor.config": frozenset({"vendor", "setting"}),
+    "vendor.busy": frozenset({"vendor"}),
+    "vendor.odd_answer": frozenset({"vendor"}),
+    "consent.unknown": frozenset(),
+    "consent.other_person": frozenset(),
+    "consent.no_client": frozenset({"vendor"}),
+    "consent.not_oauth": frozenset({"vendor"}),
+    "consent.no_code": frozenset({"vendor"}),
+    "consent.client_wrong": frozenset({"vendor", "setting"}),
+    "consent.no_refresh": frozenset({"vendor"}),
+    "flow.unknown": frozenset({"flow"}),
+    "flow.not_set_up": frozenset(),
+    "flow.changed_meanwhile": frozenset(),
+    "flow.clashes": frozenset({"count"}),
+    "flow.malformed": frozenset({"places"}),
+    "flow.no_target": frozenset(),
+    "flow.target_not_active": frozenset({"title"}),
+    "flow.waits_for_consent": frozenset({"vendor"}),
+    "inbox.gone": frozenset(),
+    "inbox.no_choice": frozenset(),
+    "inbox.not_a_notice": frozenset(),
+}
+"""Every code with its parameters; pages have a sentence for each."""
+
+
+def of_vendor(error: TielineError | TimeoutError, vendor: str, *, seconds: float = 0) -> DeclinedError:
+    """What a vendor's trouble means to the person who waits for the answer. `vendor` is the manifest's title."""
+    if isinstance(error, TimeoutError):
+        return DeclinedError("vendor.too_slow", vendor=vendor, seconds=round(seconds))
+    if isinstance(error, AuthError):
+        return DeclinedError("vendor.refused", vendor=vendor)
+    if isinstance(error, ScopeError):
+        return DeclinedError("vendor.scope", vendor=vendor, scope=str(error.params.get("scope", "")))
+    if isinstance(error, ConfigError):
+        setting = str(error.params.get("setting", ""))
+        return DeclinedError("vendor.config", field=setting, vendor=vendor, setting=setting)
+    if isinstance(error, RateLimitedError):
+        return DeclinedError("vendor.busy", vendor=vendor)
+    if isinstance(error, ProtocolError):
+        return DeclinedError("vendor.odd_answer", vendor=vendor)
+    return DeclinedError("vendor.unreachable", vendor=vendor)

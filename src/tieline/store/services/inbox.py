@@ -1,0 +1,249 @@
+"""The inbox: questions that calls and the like wait with, notices, and what stopped until a person looks.
+
+    count(workspace) -> int                              what waits: open questions and stopped subjects
+    groups(workspace, flow="", limit=200) -> [Group]     open cases, like ones (same flow, kind, topic) together
+    case(workspace, item) -> Case                        one case with its subject, for its page
+    answer(workspace, user, item, choice) -> Decision    stored, and the subject is due again with it
+    answer_like(workspace, user, item, choice)           every open question of the same kind and topic
+    dismiss(workspace, user, item) -> Decision           a notice is read
+    retry(workspace, user, subject) -> bool              a stopped subject is due again
+
+Two people who decide at once: the first one's decision counts, and both are told who decided and what (`Decision`).
+`choice` is what the flow gets as `Known.answers_given[kind]`: for calls {"role", "id"} of an option, or "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from tieline.store.connection import workspace_tx
+from tieline.store.models import InboxItem, InboxState, Subject
+from tieline.store.services.audit import note
+from tieline.store.services.declined import DeclinedError
+from tieline.store.services.flow_settings import wake
+
+if TYPE_CHECKING:
+    from tieline.store.team.models import User
+
+OPEN = {"state": InboxState.OPEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that waits or is to be known. `item` None: a subject that stopped (`subject_id` says which).
+
+    options: [[role, id, fields], …] to choose from. subject: the flow's own JSON of what the case is about.
+    """
+
+    item: int | None
+    flow: str
+    kind: str
+    topic: str
+    reason: Mapping[str, Any]
+    options: Sequence[Any]
+    subject_id: int | None
+    subject: Mapping[str, Any] | None
+    run: int | None
+    times: int
+    created: datetime
+    last_at: datetime
+    state: str = InboxState.OPEN
+    answer: Any = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for it: a question, or a subject that stopped."""
+        return self.subject_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Like cases: the newest first. `waits`: questions or stopped subjects; otherwise a notice."""
+
+    flow: str
+    kind: str
+    topic: str
+    cases: Sequence[Case] = field(default=())
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for it."""
+        return self.cases[0].waits
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an item's decision is now. `mine` False: somebody was faster; `by`, `at` and `answer` are theirs."""
+
+    item: int
+    state: str
+    answer: Any
+    by: str
+    at: datetime | None
+    mine: bool
+
+
+def count(workspace: int) -> int:
+    """How many questions and stopped subjects wait for a person."""
+    with workspace_tx(workspace):
+        asked = InboxItem.objects.filter(workspace_id=workspace, subject__isnull=False, **OPEN).count()
+        return asked + Subject.objects.filter(workspace_id=workspace, state="parked").count()
+
+
+def groups(workspace: int, *, flow: str = "", limit: int = 200) -> list[Group]:
+    """Open cases, the newest `limit` of them, like ones together; what waits stands before notices."""
+    with workspace_tx(workspace):
+        items = InboxItem.objects.filter(workspace_id=workspace, **OPEN).order_by("-last_at", "-id")
+        stopped = Subject.objects.filter(workspace_id=workspace, state="parked").order_by("-id")
+        if flow:
+            items, stopped = items.filter(flow=flow), stopped.filter(flow=flow)
+        cases = _cases(list(items.select_related("decided_by")[:limit]))
+        cases += [_stopped(row) for row in stopped[:limit]]
+    found: dict[tuple[str, str, str], list[Case]] = {}
+    for case in cases:
+        found.setdefault((case.flow, case.kind, case.topic), []).append(case)
+    made = [
+        Group(*key, tuple(sorted(cases, key=lambda one: one.last_at, reverse=True))) for key, cases in found.items()
+    ]
+    return sorted(made, key=lambda one: (one.waits, one.cases[0].last_at), reverse=True)
+
+
+def case(workspace: int, item: int) -> Case:
+    """One case, open or decided."""
+    with workspace_tx(workspace):
+        row = InboxItem.objects.filter(workspace_id=workspace, pk=item).select_related("decided_by").first()
+        if row is None:
+            raise DeclinedError("inbox.gone")
+        return _cases([row])[0]
+
+
+def answer(workspace: int, user: User | None, item: int, choice: Any) -> Decision:
+    """The decision of a question; what waited for it is decided anew with it."""
+    if choice in (None, ""):
+        raise DeclinedError("inbox.no_choice")
+    with workspace_tx(workspace):
+        row = _locked(workspace, item)
+        if row.state != InboxState.OPEN or row.subject_id is None:
+            return _decision(row, mine=False)
+        _decide(row, user, choice)
+        note(workspace, user, "inbox.answered", kind=row.kind, topic=row.topic)
+        return _decision(row, mine=True)
+
+
+def answer_like(workspace: int, user: User | None, item: int, choice: Any) -> list[Decision]:
+    """The same decision for every open question of the same kind and topic."""
+    if choice in (None, ""):
+        raise DeclinedError("inbox.no_choice")
+    with workspace_tx(workspace):
+        first = _locked(workspace, item)
+        like = InboxItem.objects.select_for_update().filter(
+            workspace_id=workspace, flow=first.flow, kind=first.kind, topic=first.topic, subject__isnull=False, **OPEN
+        )
+        rows = list(like.order_by("id"))
+        for row in rows:
+            _decide(row, user, choice)
+        if rows:
+            note(workspace, user, "inbox.answered", kind=first.kind, topic=first.topic, count=len(rows))
+        return [_decision(row, mine=True) for row in rows]
+
+
+def dismiss(workspace: int, user: User | None, item: int) -> Decision:
+    """A notice was read. It comes again when what it says happens again."""
+    with workspace_tx(workspace):
+        row = _locked(workspace, item)
+        if row.subject_id is not None:
+            raise DeclinedError("inbox.not_a_notice")
+        if row.state != InboxState.OPEN:
+            return _decision(row, mine=False)
+        row.state, row.decided_by, row.decided_at = InboxState.DISMISSED, user, timezone.now()
+        row.save(update_fields=["state", "decided_by", "decided_at"])
+        note(workspace, user, "inbox.dismissed", kind=row.kind, topic=row.topic)
+        return _decision(row, mine=True)
+
+
+def retry(workspace: int, user: User | None, subject: int) -> bool:
+    """A subject that stopped is decided anew; False where it has not stopped (any more)."""
+    with workspace_tx(workspace):
+        row = Subject.objects.select_for_update().filter(workspace_id=workspace, pk=subject, state="parked").first()
+        if row is None:
+            return False
+        row.state, row.due_at, row.attempts, row.why = "due", timezone.now(), 0, None
+        row.revision += 1
+        row.save(update_fields=["state", "due_at", "attempts", "why", "revision"])
+        note(workspace, user, "subject.retried", subject=row.pk)
+        wake(row.target_id)
+        return True
+
+
+def _decide(row: InboxItem, user: User | None, choice: Any) -> None:
+    row.state, row.answer = InboxState.ANSWERED, choice
+    row.decided_by, row.decided_at = user, timezone.now()
+    row.save(update_fields=["state", "answer", "decided_by", "decided_at"])
+    waiting = Subject.objects.select_for_update().filter(workspace_id=row.workspace_id)
+    subject = waiting.filter(pk=row.subject_id).first() if row.subject_id is not None else None
+    if subject is None:
+        return
+    subject.answers = {**subject.answers, row.kind: choice}
+    subject.revision += 1
+    if subject.state != "applying":  # a run that is being written makes it due again when it ends
+        subject.state, subject.due_at, subject.why = "due", timezone.now(), None
+    subject.save(update_fields=["answers", "revision", "state", "due_at", "why"])
+    wake(subject.target_id)
+
+
+def _locked(workspace: int, item: int) -> InboxItem:
+    row = (
+        InboxItem.objects.select_for_update(of=("self",))
+        .select_related("decided_by")
+        .filter(workspace_id=workspace, pk=item)
+        .first()
+    )
+    if row is None:
+        raise DeclinedError("inbox.gone")
+    return row
+
+
+def _decision(row: InboxItem, *, mine: bool) -> Decision:
+    by = row.decided_by.name if row.decided_by else ""
+    return Decision(row.pk, row.state, row.answer, by, row.decided_at, mine)
+
+
+def _cases(rows: Sequence[InboxItem]) -> list[Case]:
+    ids = [row.subject_id for row in rows if row.subject_id is not None]
+    subjects = {one.pk: one for one in Subject.objects.filter(pk__in=ids)} if ids else {}
+    return [
+        Case(
+            row.pk,
+            row.flow,
+            row.kind,
+            row.topic,
+            row.reason,
+            row.options,
+            row.subject_id,
+            subjects[row.subject_id].subject if row.subject_id in subjects else None,
+            row.run_id,
+            row.times,
+            row.created,
+            row.last_at,
+            row.state,
+            row.answer,
+            row.decided_by.name if row.decided_by else "",
+            row.decided_at,
+        )
+        for row in rows
+    ]
+
+
+def _stopped(row: Subject) -> Case:
+    why = row.why or {"code": "error.internal"}
+    return Case(
+        None, row.flow, "stopped", str(why.get("code", "")), why, (), row.pk, row.subject, None, 1, row.arrived_at,
+        row.arrived_at,
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""What a CRM looks like, as it was described: kept with its date, and given to flows as a Target.
+
+keep(connection, schemas, users)      inside workspace_tx: a new snapshot only of what changed
+schemas_of(connection), users_of(connection)
+target_of(connection) -> core.flow.Target
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+
+from tieline.core.flow import Target
+from tieline.sdk import manifest as manifests
+from tieline.sdk.contract import FieldSchema, Layout, ObjectSchema, VendorUser
+from tieline.store.models import Connection, CrmUser, SchemaSnapshot
+from tieline.store.services.asking import manifest_of
+
+
+def to_json(schema: ObjectSchema) -> dict[str, Any]:
+    """A schema as it is stored."""
+    return asdict(schema)
+
+
+def from_json(raw: Mapping[str, Any]) -> ObjectSchema:
+    """The inverse of `to_json`."""
+    fields = tuple(
+        FieldSchema(**{**one, "choices": tuple((id, label) for id, label in one["choices"])}) for one in raw["fields"]
+    )
+    layouts = tuple(
+        Layout(
+            one["id"],
+            one["label"],
+            tuple(one["required"]),
+            tuple(
+                (id, label, tuple((stage[0], stage[1], stage[2]) for stage in stages))
+                for id, label, stages in one["pipelines"]
+            ),
+        )
+        for one in raw["layouts"]
+    )
+    return ObjectSchema(raw["name"], raw["label"], fields, layouts)
+
+
+def keep(connection: Connection, schemas: Sequence[ObjectSchema], users: Sequence[VendorUser]) -> bool:
+    """Keeps what the vendor described now; whether anything changed since the last time. Inside `workspace_tx`."""
+    now = timezone.now()
+    place: dict[str, Any] = {
+        "workspace_id": connection.workspace_id,
+        "connection": connection,
+        "epoch": connection.epoch,
+    }
+    known = {row.object: row for row in _newest(connection)}
+    changed = False
+    for schema in schemas:
+        text = json.dumps(to_json(schema), sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        row = known.get(schema.name)
+        if row is not None and row.digest == digest:
+            SchemaSnapshot.objects.filter(pk=row.pk).update(seen_at=now)
+            continue
+        changed = True
+        SchemaSnapshot.objects.create(**place, object=schema.name, schema=json.loads(text), digest=digest, taken_at=now)
+    there = {row.external_id: row for row in CrmUser.objects.filter(**place)}
+    for user in users:
+        values = {"name": user.name[:200], "email": user.email[:254], "active": user.active, "seen_at": now}
+        person = there.pop(user.id, None)
+        changed = changed or person is None or person.active != user.active or person.name != values["name"]
+        CrmUser.objects.update_or_create(**place, external_id=user.id, defaults=values)
+    gone = [row.pk for row in there.values() if row.active]
+    if gone:  # who is not listed any more can own nothing new
+        changed = True
+        CrmUser.objects.filter(pk__in=gone).update(active=False)
+    Connection.objects.filter(pk=connection.pk).update(described_at=now)
+    connection.described_at = now
+    return changed
+
+
+def _newest(connection: Connection) -> list[SchemaSnapshot]:
+    rows = SchemaSnapshot.objects.filter(
+        workspace_id=connection.workspace_id, connection=connection, epoch=connection.epoch
+    )
+    return list(rows.order_by("object", "-taken_at", "-pk").distinct("object"))
+
+
+def schemas_of(connection: Connection) -> list[ObjectSchema]:
+    """The objects as last described, by name. Inside `workspace_tx`."""
+    return [from_json(row.schema) for row in _newest(connection)]
+
+
+def users_of(connection: Connection) -> list[VendorUser]:
+    """People of the CRM, by name; those who left too. Inside `workspace_tx`."""
+    rows = CrmUser.objects.filter(
+        workspace_id=connection.workspace_id, connection=connection, epoch=connection.epoch
+    ).order_by("name", "external_id")
+    return [VendorUser(row.external_id, row.name, row.email, row.active) for row in rows]
+
+
+def target_of(connection: Connection) -> Target:
+    """What this CRM can hold, as flows see it. Inside `workspace_tx`."""
+    return manifests.target(manifest_of(connection.connector), schemas_of(connection), users_of(connection))
