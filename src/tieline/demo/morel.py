@@ -45,7 +45,7 @@ def seed(rpc: Rpc, company: int, employees: Mapping[str, int]) -> dict[tuple[str
         {
             "name": "Jeanne Roux",
             "categories": [["add", [category]]],
-            "contact_mechanisms": [phone("06 12 00 00 01", "mobile")],
+            "contact_mechanisms": [phone("06 12 00 00 01", "other")],
         }
     )
     paul = party(
@@ -56,14 +56,9 @@ def seed(rpc: Rpc, company: int, employees: Mapping[str, int]) -> dict[tuple[str
         }
     )
     rpc.call("model.party.relation.create", [{"from_": jeanne, "to": leroy, "type": kind}])
-    deal = {
-        "description": "Escalier chêne",
-        "party": leroy,
-        "company": company,
-        "employee": employees["Alice"],
-        "state": "opportunity",
-    }
-    opportunity = rpc.call("model.sale.opportunity.create", [deal], context={"company": company})[0]
+    lead = {"description": "Escalier chêne", "party": leroy, "company": company, "employee": employees["Alice"]}
+    opportunity = rpc.call("model.sale.opportunity.create", [lead], context={"company": company})[0]
+    rpc.call("model.sale.opportunity.opportunity", [opportunity], context={"company": company})
     return {
         ("party.party", leroy): "leroy",
         ("party.party", jeanne): "jeanne",

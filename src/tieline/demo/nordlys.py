@@ -222,12 +222,10 @@ class Found:
         records: Mapping[str, list[dict[str, Any]]],
         names: Mapping[str, str],
         users: Mapping[str, str],
-        zone_offset: str,
     ) -> None:
         self.records = records
         self.names = names
         self.owners = {user_id: first for first, user_id in users.items()}
-        self.zone_offset = zone_offset
         self.phones = {
             row["id"]: e164(row.get("Phone") or row.get("Mobile") or "", COUNTRY)
             for module in ("Accounts", "Contacts", "Leads")
@@ -256,9 +254,7 @@ class Found:
     def row(self, module: str, row: Mapping[str, Any]) -> Row:
         match module:
             case "Calls":
-                started = datetime.fromisoformat(row["Call_Start_Time"]).astimezone(
-                    datetime.fromisoformat(f"2026-01-01T00:00{self.zone_offset}").tzinfo
-                )
+                started = datetime.fromisoformat(row["Call_Start_Time"]).astimezone(ZoneInfo(ZONE))
                 kind = {"Inbound": "In", "Outbound": "Out", "Missed": "Missed"}.get(row["Call_Type"], row["Call_Type"])
                 return (
                     "Calls",
