@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.engine.bench import Bench
+from tests.engine.crm import ZOHO
 from tests.engine.memory import ROLE_MAPS
 from tieline.core.facts import CallFact
 from tieline.core.flow import Target
 from tieline.core.record import User
 from tieline.flows.calls import FLOW
 from tieline.sdk.contract import Request
+from tieline.sdk.manifest import Capabilities
 
 USERS = {"emma": User("emma", "Emma"), "anna": User("anna", "Anna")}
 TARGET = Target(roles={role: frozenset(mapped.fields) for role, mapped in ROLE_MAPS.items()})
@@ -40,13 +42,14 @@ class FactPhone:
         return [CallFact(**raw) for raw in json.loads(request.body)]
 
 
-def calls_bench(**settings: Any) -> Bench:
+def calls_bench(*, capabilities: Capabilities = ZOHO, **settings: Any) -> Bench:
     """A bench with the calls flow; further settings over `BASE`."""
     return Bench(
         flow=FLOW,
         settings=FLOW.load(BASE | settings),
         target=TARGET,
         users=USERS,
+        capabilities=capabilities,
         sources={1: FactPhone(), 2: FactPhone()},
     )
 
@@ -75,12 +78,20 @@ def end(
         final=True,
         **more,
     )
-    bench.arrived += 1
-    bench.store.arrive(source, event_key or f"e{bench.arrived}", json.dumps([fact.to_json()]).encode())
+    send(bench, fact, source, event_key)
 
 
 def recording(bench: Bench, key: str, url: str, *, source: int = 1) -> None:
     """A recording that comes by itself."""
-    fact = CallFact(key, "recording_ready", "2026-11-18T10:05:00Z", recording_url=url)
+    say(bench, key, "recording_ready", "2026-11-18T10:05:00Z", source=source, recording_url=url)
+
+
+def say(bench: Bench, key: str, kind: str, at: str = "2026-11-18T09:59:00Z", *, source: int = 1, **more: Any) -> None:
+    """Any other fact."""
+    send(bench, CallFact(key, kind, at, **more), source)  # type: ignore[arg-type]
+
+
+def send(bench: Bench, fact: CallFact, source: int, event_key: str | None = None) -> None:
+    """One delivery."""
     bench.arrived += 1
-    bench.store.arrive(source, f"e{bench.arrived}", json.dumps([fact.to_json()]).encode())
+    bench.store.arrive(source, event_key or f"e{bench.arrived}", json.dumps([fact.to_json()]).encode())

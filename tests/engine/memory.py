@@ -172,6 +172,8 @@ class MemoryStore:
             for run in runs:
                 run.id = len(self.runs) + 1
                 stored = self._copy(run)
+                if not self.copies:
+                    stored = replace(run, operations=[replace(one) for one in run.operations])
                 self.runs[run.id] = stored
                 for given, row in zip(run.operations, list(stored.operations), strict=True):
                     given.run = row.run = run.id

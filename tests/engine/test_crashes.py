@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.engine.bench import Bench
+from tests.engine.calls import ALL_ON, calls_bench, end, recording, say
 from tests.engine.crm import READ_FAULTS, WRITE_FAULTS, ZOHO
 from tests.engine.memory import Killed
 from tieline.engine.events.drain import Drain
@@ -71,11 +72,16 @@ class Machine(RuleBasedStateMachine):
 
     capabilities: Capabilities = UNIQUE
 
+    expected_of: type[Expected] = Expected
+
+    def make(self) -> Bench:
+        return Bench(capabilities=self.capabilities)
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.bench = Bench(capabilities=self.capabilities)
-        self.expected = Expected()
+        self.bench = self.make()
+        self.expected = self.expected_of()
         self.death = Death()
         self.drain: Drain = self.bench.drain()
         self.bench.store.before_call = self.death
@@ -90,9 +96,9 @@ class Machine(RuleBasedStateMachine):
         key, text = f"c{len(self.calls)}", f"+3361200000{number}"
         self.calls.append((source, key, text))
         if ringing:
-            self.bench.event(key, text, "ringing", source)
+            self.ring(key, text, source)
         for _ in range(copies):
-            self.bench.event(key, text, "ended", source, event_key=f"{key}-end")
+            self.end(key, text, source)
         self.expected.ended[source, key] = text
 
     @rule(which=st.integers(0, 30), again=st.booleans())
@@ -102,10 +108,21 @@ class Machine(RuleBasedStateMachine):
         source, key, text = self.calls[which % len(self.calls)]
         if (source, key) in self.expected.urls:
             return
-        self.bench.event(key, text, "recording_ready", source, url=f"https://a/{key}")
+        self.record(key, text, source, f"https://a/{key}")
         self.expected.urls[source, key] = f"https://a/{key}"
         if again:
-            self.bench.event(key, text, "ended", source)
+            self.bench.clock.now += 0.001
+            self.end(key, text, source, again=True)
+
+    def ring(self, key: str, number: str, source: int) -> None:
+        self.bench.event(key, number, "ringing", source)
+
+    def end(self, key: str, number: str, source: int, *, again: bool = False) -> None:
+        more = {} if again else {"event_key": f"{key}-end"}
+        self.bench.event(key, number, "ended", source, **more)
+
+    def record(self, key: str, number: str, source: int, url: str) -> None:
+        self.bench.event(key, number, "recording_ready", source, url=url)
 
     @rule(faults=st.lists(st.sampled_from(("", *READ_FAULTS, *WRITE_FAULTS)), min_size=1, max_size=3))
     def trouble(self, faults: list[str]) -> None:
@@ -161,16 +178,80 @@ class Machine(RuleBasedStateMachine):
             self.loop.close()
 
 
+class CallsExpected(Expected):
+    """The calls flow with an account, a lead, a contact and a deal for each stranger, and a task for each missed call."""
+
+    def check(self, bench: Bench) -> None:
+        numbers = Counter(dict.fromkeys(self.ended.values(), 1))
+        for object in ("Accounts", "Leads", "Contacts"):
+            assert Counter(one["Phone"] for one in bench.crm.all(object)) == numbers
+        by_account = {id: kept.fields["Phone"] for id, kept in bench.crm.records.get("Accounts", {}).items()}
+        by_contact = {id: kept.fields["Phone"] for id, kept in bench.crm.records.get("Contacts", {}).items()}
+        assert Counter(by_account[one["Account_Name"]] for one in bench.crm.all("Deals")) == numbers
+        for one in bench.crm.all("Contacts"):
+            assert by_account[one["Account_Name"]] == one["Phone"]
+        calls = Counter(self.ended.values())
+        assert Counter(one["Caller_ID"] for one in bench.crm.all("Calls")) == calls
+        missed = Counter(number for (_, key), number in self.ended.items() if is_missed(key))
+        assert Counter(by_contact[one["Who"]] for one in bench.crm.all("Tasks")) == missed
+        for one in bench.crm.all("Calls"):
+            assert by_contact[one["Who"]] == one["Caller_ID"] == by_account[one["What_Account"]]
+        urls = Counter(one["Recording"] for one in bench.crm.all("Calls") if one.get("Recording"))
+        assert urls == Counter(url for key, url in self.urls.items() if key in self.ended)
+
+
+def is_missed(key: str) -> bool:
+    return int(key[1:]) % 3 == 0
+
+
+class CallsMachine(Machine):
+    """The same with the calls flow."""
+
+    expected_of = CallsExpected
+
+    def make(self) -> Bench:
+        return calls_bench(**ALL_ON, capabilities=self.capabilities)
+
+    def ring(self, key: str, number: str, source: int) -> None:
+        say(self.bench, key, "ringing", source=source, external_number=number, direction="inbound")
+
+    def end(self, key: str, number: str, source: int, *, again: bool = False) -> None:
+        outcome = "missed" if is_missed(key) else "answered"
+        event_key = None if again else f"{key}-end"
+        end(self.bench, key, number, outcome=outcome, source=source, event_key=event_key)
+
+    def record(self, key: str, number: str, source: int, url: str) -> None:  # noqa: ARG002
+        recording(self.bench, key, url, source=source)
+
+
+MACHINES = [
+    pytest.param(Machine, UNIQUE, id="unique"),
+    pytest.param(Machine, SEARCH, id="search"),
+    pytest.param(Machine, WAVES, id="waves"),
+    pytest.param(CallsMachine, UNIQUE, id="calls-unique"),
+    pytest.param(CallsMachine, SEARCH, id="calls-search"),
+]
+
+
 @pytest.mark.proves("CALL-19", "CALL-23", "HUB-5")
-@pytest.mark.parametrize(
-    "capabilities",
-    [pytest.param(UNIQUE, id="unique"), pytest.param(SEARCH, id="search"), pytest.param(WAVES, id="waves")],
-)
-def test_each_acknowledged_call_has_exactly_its_records_at_any_crash(capabilities: Capabilities) -> None:
-    machine = type("SomeMachine", (Machine,), {"capabilities": capabilities})
+@pytest.mark.parametrize(("kind", "capabilities"), MACHINES)
+def test_each_acknowledged_call_has_exactly_its_records_at_any_crash(
+    kind: type[Machine], capabilities: Capabilities
+) -> None:
+    random_days(kind, capabilities, 40)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "capabilities"), MACHINES)
+def test_many_random_days(kind: type[Machine], capabilities: Capabilities) -> None:
+    random_days(kind, capabilities, 1500)
+
+
+def random_days(kind: type[Machine], capabilities: Capabilities, examples: int) -> None:
+    machine = type("SomeMachine", (kind,), {"capabilities": capabilities})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b32encode
 from hashlib import blake2b
 
 LENGTH = 24
-"""Characters of an origin key: lower-case base32 of 15 bytes."""
+"""Characters of an origin key: 96 bits in hexadecimal."""
 
 
 def origin_key(workspace: int, flow: str, source: int, subject: str, slot: str, generation: str = "0") -> str:
@@ -16,4 +15,4 @@ def origin_key(workspace: int, flow: str, source: int, subject: str, slot: str, 
     the subject's revision, since each change of the facts may write the same slot anew.
     """
     text = f"{workspace}\x1f{flow}\x1f{source}\x1f{subject}\x1f{slot}\x1f{generation}"
-    return b32encode(blake2b(text.encode(), digest_size=15).digest()).decode().lower()
+    return blake2b(text.encode(), digest_size=LENGTH // 2).hexdigest()

@@ -120,6 +120,8 @@ def _known(
     found: dict[Find, tuple[Record, ...]] = {}
     there, failed, origins = lookups.found, lookups.failed, lookups.origins
     for find in one.finds:
+        if find in failed:
+            return failed[find]
         found[find] = overlay.lay(find, there.get(find, ()), origins)
     known = Known(found, one.own, one.row.answers, rules.users)
     for _ in range(MOST_ROUNDS):
@@ -128,9 +130,9 @@ def _known(
             return known
         lacks = False
         for find in wanted:
+            one.finds[find] = None
             if find in there or find.value.startswith(PLANNED):
                 found[find] = overlay.lay(find, there.get(find, ()), origins)
-                one.finds[find] = None
             elif find in failed:
                 return failed[find]
             else:

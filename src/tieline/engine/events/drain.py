@@ -120,7 +120,7 @@ class Drain:
             self._pool = None
             out.elsewhere = True
             return out
-        pool = self._pool or await self._take_up()
+        pool = self._pool if self._pool is not None else await self._take_up()
         out.folded = await self._fold()
         apply = Apply(self._access, self._store, self._run, pool, self._files)
         if not self._access.is_paused:
