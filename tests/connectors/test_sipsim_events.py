@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from urllib.parse import urlencode
 
 import orjson
@@ -201,12 +202,19 @@ def test_times() -> None:
     assert instant(17) is None
 
 
-json_value = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text(), max_size=2)
+json_value = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.lists(st.text(), max_size=2)
+)
 
 
 @given(event=st.sampled_from([*KINDS, "sms", "x"]), fields=st.dictionaries(st.sampled_from([*END]), json_value))
 def test_odd_values_are_facts_or_refused_never_a_crash(event: str, fields: dict[str, object]) -> None:
-    request = Request("POST", "", {}, orjson.dumps({**fields, "event": event}, option=orjson.OPT_PASSTHROUGH_DATETIME))
+    request = Request("POST", "", {}, json.dumps({**fields, "event": event}).encode())
     try:
         arrive(request, {}, NOW)
     except ProtocolError:

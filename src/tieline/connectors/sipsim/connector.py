@@ -110,25 +110,32 @@ def facts_of(row: Mapping[str, Any]) -> list[CallFact]:
     kind = str(row.get("direction") or row.get("call_type") or row.get("type") or "").lower()
     direction: Direction = "outbound" if kind.startswith("out") else "inbound"
     caller, receiver = (row.get(name) or row.get(f"{name}_number") for name in ("caller", "receiver"))
-    outside, line = (caller, receiver) if direction == "inbound" else (receiver, caller)
-    status = str(row.get("status") or row.get("call_type") or row.get("type") or "")
+    outside, agent = (caller, receiver) if direction == "inbound" else (receiver, caller)
+    line = (row.get("dialed_number") or agent) if direction == "inbound" else agent
+    kind = str(row.get("call_type") or row.get("type") or "")
+    # a voicemail is a missed call by its status: its type says more
+    status = kind if kind.lower() == "voicemail" else str(row.get("status") or kind)
     seconds = row.get("duration")
     talk = int(seconds) if isinstance(seconds, (int, float)) else None
     began = started_at(row)
     ended = began
-    if began and talk:
-        ended = (datetime.fromisoformat(began) + timedelta(seconds=talk)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    waited = row.get("waiting_time")
+    lasted = (talk or 0) + (waited if isinstance(waited, int) and waited > 0 else 0)
+    if began and lasted:
+        ended = (datetime.fromisoformat(began) + timedelta(seconds=lasted)).strftime("%Y-%m-%dT%H:%M:%SZ")
     common: dict[str, Any] = {
         "call_key": key,
         "direction": direction,
         "external_number": None if outside is None else str(outside),
         "line_number": None if line is None else str(line),
     }
+    agent_number = None if agent is None else str(agent)
     return [
         CallFact(type="ringing", occurred_at=began, **common),
         CallFact(
             type="ended",
             occurred_at=ended,
+            agent_number=agent_number,
             outcome=_outcome(status.lower(), talk),
             outcome_reason=status or None,
             talk_s=talk,

@@ -47,7 +47,6 @@ async def subject() -> AsyncIterator[Subject]:
 
     def made() -> Connector:
         found.client = open_client(manifest, session, {"token": TOKEN}, base_url=base)
-        found.client.timeout_s = 0.5
         return Connector(found.client)
 
     async def calls(began: Sequence[float]) -> list[str]:

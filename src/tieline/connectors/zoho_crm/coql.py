@@ -26,9 +26,9 @@ def text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def is_in(field: str, values: Sequence[str]) -> str:
-    """One criterion: the field has one of these values (at most IN_VALUES)."""
-    return f"{field} in ({','.join(map(text, values))})" if len(values) > 1 else f"{field} = {text(values[0])}"
+def one_of(values: Sequence[str]) -> str:
+    """What a field is compared with to have one of these values (at most IN_VALUES)."""
+    return f"in ({','.join(map(text, values))})" if len(values) > 1 else f"= {text(values[0])}"
 
 
 def any_of(criteria: Sequence[str]) -> str:
@@ -67,8 +67,8 @@ def wheres(by: Sequence[str], values: Iterable[str]) -> list[tuple[str, int]]:
 
 def _condition(by: Sequence[str], texts: Sequence[str]) -> str:
     unique = list(dict.fromkeys(texts))
-    chunks = [unique[at : at + IN_VALUES] for at in range(0, len(unique), IN_VALUES)]
-    return any_of([is_in(field, chunk) for field in by for chunk in chunks])
+    chunks = [one_of(unique[at : at + IN_VALUES]) for at in range(0, len(unique), IN_VALUES)]
+    return any_of([f"{field} {chunk}" for field in by for chunk in chunks])
 
 
 async def find(

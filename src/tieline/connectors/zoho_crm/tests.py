@@ -38,7 +38,6 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
             tokens=tokens,
             scopes=frozenset(filter(None, scope.split(","))),
         )
-        client.timeout_s = 0.5
         found.client = client
         return Connector(client)
 

@@ -24,7 +24,7 @@ class Promise:
 
     @property
     def name(self) -> str:
-        """ "records.origin_key_twice_is_one_record"."""
+        """Facet and function: records.origin_key_twice_is_one_record."""
         return f"{self.facet}.{self.check.__name__}"
 
 

@@ -15,6 +15,9 @@ from tieline.sdk.manifest import Manifest
 from tieline.sdk.sandbox import Fault
 
 
+PATIENCE_S = 30.0
+
+
 class Kept:
     """Tokens in memory, one lock for all clients."""
 
@@ -122,12 +125,19 @@ class Subject:
         if self.side is None:
             raise LookupError("no faults can be switched on here")
         rule.setdefault("path", self.api_path or None)
+        self.hurry(rule)
         made = Fault(**rule)
         self.side.faults.append(made)
         return made
 
+    def hurry(self, rule: Mapping[str, Any]) -> None:
+        """The client waits half a second for what hangs, and long for everything else: a busy machine is no fault."""
+        if self.client is not None:
+            self.client.timeout_s = 0.5 if rule.get("kind") == "hang" else PATIENCE_S
+
     def calm(self) -> None:
         """No faults any more."""
+        self.hurry({})
         if self.side is not None:
             self.side.faults.clear()
 
