@@ -77,6 +77,7 @@ class GroupCommit:
             await self._something.wait()
             self._something.clear()
             while self._waiting:
+                await self._company()
                 batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
                     await self._keep(batch)
@@ -89,6 +90,15 @@ class GroupCommit:
                 except Exception:
                     log.exception("deliveries could not be kept")
                     _refuse(batch)
+
+    async def _company(self) -> None:
+        """Lets those who are at the door come in too: requests that the event loop has read already, and no longer. Without
+        it the first answer to a batch would go alone into the next, and all others wait for its commit."""
+        before = 0
+        while before < len(self._waiting) < MOST_AT_ONCE:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     async def _keep(self, batch: Sequence[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
         try:
