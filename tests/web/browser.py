@@ -1,10 +1,10 @@
 """A real browser for the tests of pages: Chromium at any width, theme and language, and what is measured in it.
 
-    def test_it(browser_page, company, site):
-        page = browser_page(390, "dark", "da", user=company.users["admin"])
-        page.goto(site + company.url("/me/"))
-        look(page, "me-390-dark")               # saved under test-results/
-        assert contrast_faults(page) == []
+def test_it(browser_page, company, site):
+    page = browser_page(390, "dark", "da", user=company.users["admin"])
+    page.goto(site + company.url("/me/"))
+    look(page, "me-390-dark")               # saved under test-results/
+    assert contrast_faults(page) == []
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ def browser_page(chromium: Browser, site: str) -> Iterator[BrowserPage]:
     said: list[str] = []
 
     def make(
-        width: int = 1440, theme: str = "light", lang: str = "en", *, user: Any = None, script: bool = True, motion: bool = False
+        width: int = 1440,
+        theme: str = "light",
+        lang: str = "en",
+        *,
+        user: Any = None,
+        script: bool = True,
+        motion: bool = False,
     ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900 if width > 800 else 844},

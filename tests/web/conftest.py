@@ -114,7 +114,16 @@ def site(web: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         port = probe.getsockname()[1]
     log = (tmp_path_factory.mktemp("site") / "server.log").open("w+")
     server = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "tieline.project.asgi:application", "--port", str(port), "--log-level", "warning"],
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "tieline.project.asgi:application",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+        ],
         env=os.environ | {"TIELINE_SAMPLES": "1"},
         stdout=log,
         stderr=log,

@@ -23,7 +23,9 @@ def admin(company: Company, signed_in: Callable[[Any], Client]) -> Client:
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/sign-in/", "/welcome/x/"])
-def test_no_page_has_scripts_or_styles_in_it_and_says_so(admin: Client, client: Client, company: Company, path: str) -> None:
+def test_no_page_has_scripts_or_styles_in_it_and_says_so(
+    admin: Client, client: Client, company: Company, path: str
+) -> None:
     outside = path in {"/sign-in/", "/welcome/x/"}
     answer = client.get(path) if outside else admin.get(company.url(path))
     html = answer.content.decode()
@@ -78,7 +80,7 @@ def test_pages_are_compressed(admin: Client, company: Company) -> None:
 
 def test_the_menu_leads_only_to_pages_that_there_are(admin: Client, company: Company) -> None:
     html = admin.get(company.url("/")).content.decode()
-    found = re.findall(r'<(?:aside|nav|header).*?</(?:aside|nav|header)>', html, re.S)
+    found = re.findall(r"<(?:aside|nav|header).*?</(?:aside|nav|header)>", html, re.DOTALL)
     links = {link for part in found for link in re.findall(r'href="(/w/[^"]+)"', part)}
     assert company.url("/") in links
     for link in links:
@@ -295,7 +297,15 @@ async def test_the_asgi_app_answers_lifespan_and_pages(web: Any) -> None:
     assert await life.receive_output() == {"type": "lifespan.shutdown.complete"}
     page = ApplicationCommunicator(
         application,
-        {"type": "http", "method": "GET", "path": "/sign-in/", "query_string": b"", "headers": [(b"host", b"localhost")]},
+        {
+            "type": "http",
+            "method": "GET",
+            "path": "/sign-in/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        },
     )
     await page.send_input({"type": "http.request", "body": b""})
     assert (await page.receive_output(20))["status"] == 200
+    assert b"Tieline" in (await page.receive_output(20))["body"]
+    await page.wait(20)

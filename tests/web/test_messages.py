@@ -46,9 +46,8 @@ def test_placeholders_agree(language: str) -> None:
 
     wrong = []
     for one in polib.pofile(str(messages.catalogue(language))):
-        for text in [one.msgstr] if not one.msgid_plural else one.msgstr_plural.values():
-            if named(text) != named(one.msgid):
-                wrong.append(one.msgid)
+        texts = one.msgstr_plural.values() if one.msgid_plural else [one.msgstr]
+        wrong += [one.msgid for text in texts if named(text) != named(one.msgid)]
     assert wrong == []
 
 
@@ -76,9 +75,9 @@ def test_what_is_compiled_is_what_is_written(language: str) -> None:
     assert path.with_suffix(".mo").read_bytes() == messages.compiled(path), "run python tools/messages.py --compile"
 
 
-_BARE = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|<[^>]*>", re.S)
-_COMMENT = re.compile(r"{% comment %}.*?{% endcomment %}", re.S)
-_SAID = re.compile(r"{% blocktranslate.*?%}.*?{% endblocktranslate %}", re.S)
+_BARE = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|<[^>]*>", re.DOTALL)
+_COMMENT = re.compile(r"{% comment %}.*?{% endcomment %}", re.DOTALL)
+_SAID = re.compile(r"{% blocktranslate.*?%}.*?{% endblocktranslate %}", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(?:aria-label|placeholder|title|alt)="([^"{]*[a-zA-Z]{2}[^"{]*)"')
 NAMES = {"Tieline", "tieline link"}  # names and commands are the same everywhere
 
@@ -111,8 +110,13 @@ def test_pages_speak_one_language_only(
     browser = signed_in(user)
     entries = polib.pofile(str(messages.catalogue(language)))
     english = {one.msgid for one in entries if len(one.msgid) > 14 and "%" not in one.msgid and one.msgstr != one.msgid}
-    pages = [browser.get(company.url(path)) for path in ("/", "/me/", "/me/password/", "/me/second-factor/", "/more/", "/nothing/")]
-    pages.append(browser.post(company.url("/me/password/"), {"oldpassword": "x", "password1": "1234", "password2": "x"}))
+    pages = [
+        browser.get(company.url(path))
+        for path in ("/", "/me/", "/me/password/", "/me/second-factor/", "/more/", "/nothing/")
+    ]
+    pages.append(
+        browser.post(company.url("/me/password/"), {"oldpassword": "x", "password1": "1234", "password2": "x"})
+    )
     pages.append(client.post("/sign-in/", {"login": "x", "password": ""}, headers={"accept-language": language}))
     for page in pages:
         text = re.sub(r"<[^>]*>", "\n", page.content.decode())

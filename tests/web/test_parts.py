@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +22,15 @@ def render(source: str, **context: Any) -> str:
     from django.template import engines
 
     return engines["django"].from_string(source).render(context)
+
+
+@pytest.fixture(autouse=True)
+def _english(web: Any) -> Iterator[None]:
+    """Whatever language the page before was in."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -61,14 +72,30 @@ def test_a_time_is_as_short_as_it_can_be(copenhagen: None) -> None:
     assert words.short(NOW, NOW + timedelta(days=200)) == "20 Nov 2026"
     assert words.ago(NOW, NOW + timedelta(hours=2)) == "14:22"
     assert words.ago(NOW, NOW - timedelta(seconds=5)) == "14:22"
-    assert [words.lasted(seconds) for seconds in (0.62, 45.4, 170, 7500, 7200)] == ["0.6 s", "45 s", "3 min", "2 h 5 min", "2 h"]
+    assert [words.lasted(seconds) for seconds in (0.62, 45.4, 170, 7500, 7200)] == [
+        "0.6 s",
+        "45 s",
+        "3 min",
+        "2 h 5 min",
+        "2 h",
+    ]
 
 
 def test_phone_numbers_have_their_countrys_spaces() -> None:
     from tieline.web.parts import words
 
-    shown = {number: words.phone(number).replace("\u00a0", " ") for number in ("+33186765432", "+4512345678", "+3911555014", "0411", "+", "")}
-    assert shown == {"+33186765432": "+33 1 86 76 54 32", "+4512345678": "+45 12 34 56 78", "+3911555014": "+39 11 55 50 14", "0411": "0411", "+": "+", "": ""}
+    shown = {
+        number: words.phone(number).replace("\u00a0", " ")
+        for number in ("+33186765432", "+4512345678", "+3911555014", "0411", "+", "")
+    }
+    assert shown == {
+        "+33186765432": "+33 1 86 76 54 32",
+        "+4512345678": "+45 12 34 56 78",
+        "+3911555014": "+39 11 55 50 14",
+        "0411": "0411",
+        "+": "+",
+        "": "",
+    }
 
 
 counts = st.integers(min_value=0, max_value=100_000)
@@ -82,10 +109,12 @@ def test_a_chart_stays_in_its_frame_and_adds_up(rows: list[tuple[int, int, int]]
     assert drawn.total == sum(map(sum, rows))
     assert 2 <= len(drawn.ticks) <= 5
     for column in drawn.columns:
-        assert len(column.pieces) == sum(1 for count in (column.bar.done, column.bar.failed, column.bar.waiting) if count)
+        assert len(column.pieces) == sum(
+            1 for count in (column.bar.done, column.bar.failed, column.bar.waiting) if count
+        )
         edges = [(float(one.y), float(one.y) + float(one.height)) for one in column.pieces]
         assert all(top >= 15 and bottom <= 118 for top, bottom in edges)
-        assert all(upper[1] <= lower[0] for lower, upper in zip(edges, edges[1:], strict=False))
+        assert all(upper[1] <= lower[0] for lower, upper in itertools.pairwise(edges))
         assert all(float(one.x) >= 26 and float(one.x) + float(one.width) <= 640.1 for one in column.pieces)
     assert sum(1 for column in drawn.columns if column.label) <= 8
 
@@ -101,7 +130,9 @@ def test_the_higher_the_count_the_higher_the_bar() -> None:
 def test_a_chart_says_what_it_shows_and_has_the_same_numbers_as_a_table() -> None:
     from tieline.web.parts.chart import Bar
 
-    html = render('{% chart bars "Calls by hour" "c9" %}', bars=[Bar("08–09", 18, 2, 3, url="/runs/?hour=8"), Bar("09–10")])
+    html = render(
+        '{% chart bars "Calls by hour" "c9" %}', bars=[Bar("08–09", 18, 2, 3, url="/runs/?hour=8"), Bar("09–10")]
+    )
     assert "Calls by hour: 18 done, 3 waiting, 2 failed." in html
     assert '<a href="/runs/?hour=8"' in html
     row = re.search(r'<tr><th scope="row">.*?08–09.*?</tr>', html)
@@ -161,7 +192,7 @@ def test_a_part_shows_content_and_slots_and_nothing_of_the_page_around_it() -> N
     [
         "{% part card %}{% endpart %}",
         '{% part "card" "T" %}{% endpart %}',
-        '{% if 1 %}{% slot footer %}{% endslot %}{% endif %}',
+        "{% if 1 %}{% slot footer %}{% endslot %}{% endif %}",
         '{% part "card" %}',
     ],
 )

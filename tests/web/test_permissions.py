@@ -13,7 +13,13 @@ from tests.web.conftest import Company
 
 pytestmark = pytest.mark.usefixtures("web")
 
-SAMPLES = {"StringConverter": "x", "IntConverter": 1, "SlugConverter": "x", "UUIDConverter": "0" * 32, "PathConverter": "x"}
+SAMPLES = {
+    "StringConverter": "x",
+    "IntConverter": 1,
+    "SlugConverter": "x",
+    "UUIDConverter": "0" * 32,
+    "PathConverter": "x",
+}
 
 
 def patterns(resolver: URLResolver | None = None) -> Iterator[tuple[str, URLPattern]]:

@@ -102,7 +102,9 @@ def test_signing_out_everywhere_ends_every_session(company: Company, signed_in: 
     assert other.get(company.url("/")).status_code == 200
 
 
-def test_signing_out_needs_a_form_and_ends_this_session_only(company: Company, signed_in: Callable[[Any], Client]) -> None:
+def test_signing_out_needs_a_form_and_ends_this_session_only(
+    company: Company, signed_in: Callable[[Any], Client]
+) -> None:
     user = company.users["member"]
     here, there = signed_in(user), signed_in(user)
     assert "Sign out?" in here.get(company.url("/sign-out/")).content.decode()
@@ -118,9 +120,13 @@ def test_a_new_password_ends_the_other_sessions(company: Company, signed_in: Cal
     new = "battery staple correct"
     wrong = here.post(company.url("/me/password/"), {"oldpassword": "x", "password1": new, "password2": new})
     assert "This is not your current password." in wrong.content.decode()
-    short = here.post(company.url("/me/password/"), {"oldpassword": PASSWORD, "password1": "short", "password2": "short"})
+    short = here.post(
+        company.url("/me/password/"), {"oldpassword": PASSWORD, "password1": "short", "password2": "short"}
+    )
     assert "aria-invalid" in short.content.decode()
-    done = here.post(company.url("/me/password/"), {"oldpassword": PASSWORD, "password1": new, "password2": new}, follow=True)
+    done = here.post(
+        company.url("/me/password/"), {"oldpassword": PASSWORD, "password1": new, "password2": new}, follow=True
+    )
     assert "Your password is changed." in done.content.decode()
     assert here.get(company.url("/")).status_code == 200
     assert there.get(company.url("/")).status_code == 302
@@ -220,7 +226,9 @@ def test_an_invitation_makes_the_account_with_its_role_and_works_once(company: C
     assert "was used or has run out" in again.content.decode()
 
 
-def test_who_has_an_account_joins_with_it_and_nobody_else_can(make_company: Callable[[], Company], signed_in: Callable[[Any], Client]) -> None:
+def test_who_has_an_account_joins_with_it_and_nobody_else_can(
+    make_company: Callable[[], Company], signed_in: Callable[[Any], Client]
+) -> None:
     from tieline.store.team import people
     from tieline.store.team.models import Member
 
@@ -244,12 +252,16 @@ def test_a_link_runs_out(company: Company, client: Client) -> None:
 
     token = people.invitation_link(company.workspace, f"late.{company.key}@nordlys.example", "member")
     assert client.get(f"/welcome/{token}/").status_code == 200
-    OneTimeLink.objects.filter(email__startswith=f"late.{company.key}").update(expires=timezone.now() - timedelta(seconds=1))
+    OneTimeLink.objects.filter(email__startswith=f"late.{company.key}").update(
+        expires=timezone.now() - timedelta(seconds=1)
+    )
     assert client.get(f"/welcome/{token}/").status_code == 410
     assert client.get("/welcome/made-up/").status_code == 410
 
 
-def test_a_password_link_sets_it_and_ends_every_session(company: Company, client: Client, signed_in: Callable[[Any], Client]) -> None:
+def test_a_password_link_sets_it_and_ends_every_session(
+    company: Company, client: Client, signed_in: Callable[[Any], Client]
+) -> None:
     from tieline.store.team import people
 
     user = company.users["member"]
@@ -283,7 +295,9 @@ def test_the_token_itself_is_not_kept(company: Company) -> None:
     assert token not in str(list(rows))
 
 
-def test_the_first_link_makes_the_first_company_and_only_on_an_empty_installation(client: Client, company: Company) -> None:
+def test_the_first_link_makes_the_first_company_and_only_on_an_empty_installation(
+    client: Client, company: Company
+) -> None:
     """Others have accounts here: shown in a transaction that is thrown away, in which they have not."""
     from django.db import transaction
 
@@ -299,11 +313,22 @@ def test_the_first_link_makes_the_first_company_and_only_on_an_empty_installatio
         older, token = people.first_admin_link(), people.first_admin_link()
         assert "Nobody has an account here yet" in client.get("/sign-in/").content.decode()
         assert client.get(f"/welcome/{older}/").status_code == 410
-        said = {"company": "Skovly Dental ÆØ", "country": "DK", "zone": "Europe/Copenhagen", "name": "Karen Skov", "email": "Karen@Skovly.example", "password": PASSWORD}
+        said = {
+            "company": "Skovly Dental ÆØ",
+            "country": "DK",
+            "zone": "Europe/Copenhagen",
+            "name": "Karen Skov",
+            "email": "Karen@Skovly.example",
+            "password": PASSWORD,
+        }
         answer = client.post(f"/welcome/{token}/", said)
         assert answer["Location"] == "/w/skovly-dental-aeo/"
         member = Member.objects.get()
-        assert (member.role, member.user.email, member.workspace.zone) == ("super_admin", "karen@skovly.example", "Europe/Copenhagen")
+        assert (member.role, member.user.email, member.workspace.zone) == (
+            "super_admin",
+            "karen@skovly.example",
+            "Europe/Copenhagen",
+        )
         transaction.set_rollback(True)
     assert Workspace.objects.filter(key=company.key).exists()
 

@@ -13,7 +13,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tieline.project.settings")
-_pages: Callable[[Scope, Receive, Send], Awaitable[None]] = get_asgi_application()
+_pages: Any = get_asgi_application()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

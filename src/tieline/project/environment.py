@@ -56,4 +56,6 @@ def read() -> Environment:
         raise SystemExit(f"TIELINE_PUBLIC_URL must be http://… or https://…, not {public!r}")
     more = [host.strip() for host in os.environ.get("TIELINE_ALLOWED_HOSTS", "").split(",")]
     hosts = dict.fromkeys([parts.hostname, *LOCAL_HOSTS, *filter(None, more)])
-    return Environment(home(), public, tuple(hosts), _flag("TIELINE_TRUST_PROXY"), _flag("TIELINE_DEBUG"), _flag("TIELINE_SAMPLES"))
+    return Environment(
+        home(), public, tuple(hosts), _flag("TIELINE_TRUST_PROXY"), _flag("TIELINE_DEBUG"), _flag("TIELINE_SAMPLES")
+    )

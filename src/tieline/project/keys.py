@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 
-class KeyFileUnsafe(RuntimeError):
+class KeyFileError(RuntimeError):
     """A key file that others than its owner can read."""
 
 
@@ -38,13 +38,13 @@ def read_or_create(path: Path, make: Callable[[], str]) -> str:
 def _read(path: Path) -> str:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        raise KeyFileUnsafe(f"{path} can be read by others (mode {mode:o}): chmod 600 it, then change the key")
+        raise KeyFileError(f"{path} can be read by others (mode {mode:o}): chmod 600 it, then change the key")
     for _ in range(50):  # the process that makes it may not have written it yet
         text = path.read_text(encoding="ascii").strip()
         if text:
             return text
         time.sleep(0.02)
-    raise KeyFileUnsafe(f"{path} is empty: restore it from your backup, or delete it to have a new one made")
+    raise KeyFileError(f"{path} is empty: restore it from your backup, or delete it to have a new one made")
 
 
 def signing_key(data: Path) -> str:

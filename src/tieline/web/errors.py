@@ -21,9 +21,11 @@ def _page(request: HttpRequest, status: int, title: str, text: str, **more: obje
 
 
 @public
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400: the browser sent what no page of ours sends."""
-    return _page(request, 400, _("This request makes no sense to Tieline."), _("Nothing was changed. Go back and try again."))
+    return _page(
+        request, 400, _("This request makes no sense to Tieline."), _("Nothing was changed. Go back and try again.")
+    )
 
 
 @public
@@ -39,18 +41,20 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 @public
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django passes it
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form that is too old, or that another site sent."""
     return _page(
         request,
         403,
         _("This form is too old."),
-        _("Nothing was changed. You signed in or out since the page was opened, or it was sent from elsewhere. Go back, load the page again and repeat."),
+        _(
+            "Nothing was changed. You signed in or out since the page was opened, or it was sent from elsewhere. Go back, load the page again and repeat."
+        ),
     )
 
 
 @public
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: no such page, or none that this reader may know of."""
     return _page(
         request,
@@ -68,8 +72,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             500,
             _("Tieline failed to show this page."),
-            _("What went wrong is in the server’s log. Events still arrive and are kept; load the page again in a moment."),
+            _(
+                "What went wrong is in the server’s log. Events still arrive and are kept; load the page again in a moment."
+            ),
         )
-    except Exception:  # noqa: BLE001 - whatever broke the page may break its frame
+    except Exception:
         log.exception("the error page failed too")
         return HttpResponse(loader.get_template("pages/error_bare.html").render({}), status=500)

@@ -47,7 +47,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "language": language,
             "language_name": dict(settings.LANGUAGES).get(language, language),
             "path": request.get_full_path() if request.method == "GET" else request.path,
-            "initials": initials(user) if known else "",
+            "initials": initials(user) if user is not None and known else "",
             "search": search,
             "workspace": getattr(request, "workspace", None),
             "workspaces": getattr(request, "memberships", []),

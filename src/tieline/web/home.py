@@ -11,21 +11,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from tieline.web import permissions
+from tieline.web.request import PageRequest
 
 
 @require_safe
 @permissions.signed_in
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PageRequest) -> HttpResponse:
     """The first page of a workspace; who is in none is told whom to ask."""
-    if request.member is None:  # type: ignore[attr-defined]
+    if request.usual_member is None:
         return render(request, "pages/no_workspace.html")
-    return render(request, "pages/home.html", {"now": timezone.now(), "greeting": greeting(request), "next_step": next_step()})
+    return render(
+        request, "pages/home.html", {"now": timezone.now(), "greeting": greeting(request), "next_step": next_step()}
+    )
 
 
-def greeting(request: HttpRequest) -> str:
+def greeting(request: PageRequest) -> str:
     """Good morning, afternoon or evening by the workspace's clock, with the first name."""
     hour = timezone.localtime().hour
-    name = (request.user.name.split() or [request.user.email])[0]  # type: ignore[union-attr]
+    name = (request.user.name.split() or [request.user.email])[0]
     if 5 <= hour < 12:
         return _("Good morning, %(name)s.") % {"name": name}
     if 12 <= hour < 18:
@@ -50,6 +53,6 @@ def more(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @permissions.public
-def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def favicon(request: HttpRequest) -> HttpResponse:
     """Browsers ask here without looking at the page."""
     return HttpResponseRedirect(staticfiles_storage.url("tieline/favicon.svg"))

@@ -139,9 +139,7 @@ def lines(request: HttpRequest) -> list[Line]:
     if getattr(request, "member", None) is None:
         return []
     found = [line for entry in MENU if (line := _line(entry, request, name)) is not None]
-    return [
-        replace(line, here=False) if line.here and any(one.here for one in line.inside) else line for line in found
-    ]
+    return [replace(line, here=False) if line.here and any(one.here for one in line.inside) else line for line in found]
 
 
 def phone_lines(menu: Sequence[Line]) -> list[Line]:

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language_from_request, gettext_lazy, override
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tieline.store.team.models import Role, Theme, User
 from tieline.web import permissions
 from tieline.web.middleware.preferences import THEME_COOKIE
+from tieline.web.request import PageRequest
 
 THEME_NAMES = [
     (Theme.SYSTEM, gettext_lazy("As this device")),
@@ -31,7 +32,9 @@ class MyPage(forms.ModelForm):
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
         required=False,
-        help_text=gettext_lazy("Texts that Tieline writes into your CRM have their own language, set for the workspace."),
+        help_text=gettext_lazy(
+            "Texts that Tieline writes into your CRM have their own language, set for the workspace."
+        ),
     )
     theme = forms.ChoiceField(label=gettext_lazy("Light or dark"), choices=THEME_NAMES, widget=forms.RadioSelect)
 
@@ -54,19 +57,19 @@ class MyPage(forms.ModelForm):
 
 @require_http_methods(["GET", "POST"])
 @permissions.signed_in
-def me(request: HttpRequest) -> HttpResponse:
+def me(request: PageRequest) -> HttpResponse:
     """Language, theme and keys, with the ways to password and second factor."""
-    form = MyPage(request.POST or None, instance=request.user)  # type: ignore[arg-type]
+    form = MyPage(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        with override(request.user.language or None):
+        with override(request.user.language or get_language_from_request(request)):
             messages.success(request, _("Your settings are saved."))
         return redirect("me")
     workspaces = [
         {"key": one.workspace.key, "name": one.workspace.name, "role": permissions.ROLE_NAMES[Role(one.role)]}
-        for one in request.memberships  # type: ignore[attr-defined]
+        for one in request.memberships
     ]
-    role = permissions.ROLE_NAMES[Role(request.member.role)] if request.member else ""  # type: ignore[attr-defined]
+    role = permissions.ROLE_NAMES[Role(request.member.role)] if request.member else ""
     more = {"workspaces": workspaces, "role": role, "second_factor": is_mfa_enabled(request.user)}
     return render(request, "pages/me.html", {"form": form, **more})
 
@@ -111,6 +114,10 @@ def theme(request: HttpRequest) -> HttpResponse:
     quiet = request.headers.get("X-Tieline-Quiet") == "1"
     response = HttpResponse(status=204) if quiet else _back(request)
     response.set_cookie(
-        THEME_COOKIE, asked, max_age=settings.LANGUAGE_COOKIE_AGE, secure=settings.LANGUAGE_COOKIE_SECURE, samesite="Lax"
+        THEME_COOKIE,
+        asked,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        samesite="Lax",
     )
     return response

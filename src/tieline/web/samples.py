@@ -23,7 +23,9 @@ _DAY = ((8, 18, 0, 0), (9, 33, 3, 0), (10, 41, 0, 0), (11, 38, 0, 0), (12, 19, 0
 class Agreement(forms.Form):
     """A form with a good field, a bad one, a choice and a switch. Its words are samples and stay English."""
 
-    number = forms.CharField(label="Agreement number", help_text="In e-conomic under Settings, Company. Six or seven digits.")
+    number = forms.CharField(
+        label="Agreement number", help_text="In e-conomic under Settings, Company. Six or seven digits."
+    )
     token = forms.CharField(label="Agreement grant token", widget=forms.PasswordInput(render_value=True))
     note = forms.CharField(label="Note", required=False)
     both = forms.ChoiceField(
@@ -69,7 +71,12 @@ def parts(request: HttpRequest) -> HttpResponse:
             ("Visits", "Zoho CRM", "watch", "Watching", 14, 5000, False),
             ("Visits", "Tryton", "off", "Off", 0, 5000, False),
         ],
-        "times": [now - timedelta(seconds=12), now - timedelta(hours=2), now - timedelta(days=40), now - timedelta(days=500)],
+        "times": [
+            now - timedelta(seconds=12),
+            now - timedelta(hours=2),
+            now - timedelta(days=40),
+            now - timedelta(days=500),
+        ],
         "page": Page([], newer="?after=x", older="?before=x"),
         "tabs": [
             {"url": "#", "label": "Managers"},

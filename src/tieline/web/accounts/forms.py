@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
+from allauth.core import context
 from allauth.mfa.base.forms import BaseAuthenticateForm
 from allauth.mfa.base.internal.flows import post_authentication
-from allauth.core import context
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from babel import Locale
 from django import forms
@@ -127,14 +127,18 @@ class Join(NewPassword):
     name = forms.CharField(
         label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True})
     )
-    field_order = ("name", "password")
+    field_order: tuple[str, ...] = ("name", "password")
 
 
 @lru_cache(maxsize=8)
 def _countries(language: str) -> list[tuple[str, str]]:
     names = Locale.parse(language).territories
     return sorted(
-        ((code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in {"ZZ", "XA", "XB", "EU", "EZ", "UN", "QO"}),
+        (
+            (code, name)
+            for code, name in names.items()
+            if len(code) == 2 and code.isalpha() and code not in {"ZZ", "XA", "XB", "EU", "EZ", "UN", "QO"}
+        ),
         key=lambda pair: pair[1],
     )
 
@@ -156,7 +160,9 @@ def zone_choices() -> list[tuple[str, str]]:
 class FirstAdmin(Join):
     """The first super admin and the first workspace."""
 
-    email = forms.EmailField(label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    email = forms.EmailField(
+        label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
     company = forms.CharField(
         label=_("Company"),
         max_length=120,

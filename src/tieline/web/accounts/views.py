@@ -20,6 +20,7 @@ from tieline.store.team.models import Member, OneTimeLink, User
 from tieline.web import permissions
 from tieline.web.accounts.forms import FirstAdmin, Join, NewPassword
 from tieline.web.reasons import sentence
+from tieline.web.request import PageRequest
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -37,9 +38,9 @@ sign_in = SignInView.as_view()
 
 @require_POST
 @permissions.signed_in
-def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+def sign_out_everywhere(request: PageRequest) -> HttpResponse:
     """End this and every other session of the reader."""
-    people.sign_out_everywhere(request.user)  # type: ignore[arg-type]
+    people.sign_out_everywhere(request.user)
     logout(request)
     messages.success(request, _("You are signed out on every device."))
     return redirect("account_login")

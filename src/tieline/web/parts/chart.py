@@ -114,9 +114,12 @@ def chart(bars: Sequence[Bar]) -> Chart:
                 foot -= height + 1
         label = bar.label if index % every == 0 else ""
         spare = len(bars) > 10 and (index // every) % 2 == 1
-        columns.append(Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label, f"{middle - slot / 2:.1f}", spare))
+        columns.append(
+            Column(bar, tuple(pieces), f"{middle:.1f}", f"{foot - 5:.1f}", label, f"{middle - slot / 2:.1f}", spare)
+        )
     ticks = tuple(
-        Tick(value, f"{_BASE - value * unit:.1f}", f"{_BASE - value * unit + 4:.1f}") for value in range(0, top + 1, step)
+        Tick(value, f"{_BASE - value * unit:.1f}", f"{_BASE - value * unit + 4:.1f}")
+        for value in range(0, top + 1, step)
     )
     return Chart(
         tuple(columns),

@@ -1,7 +1,7 @@
 """A page of a long list by key, not by number: as quick on the last page as on the first, and steady while rows arrive.
 
-    page = pages(Run.objects.filter(...), request, "started")      # newest first, ties by primary key
-    page.rows, page.older, page.newer                              # the last two are addresses, or ""
+page = pages(Run.objects.filter(...), request, "started")      # newest first, ties by primary key
+page.rows, page.older, page.newer                              # the last two are addresses, or ""
 """
 
 from __future__ import annotations

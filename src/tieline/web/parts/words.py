@@ -107,5 +107,3 @@ def phone(value: str) -> str:
     if rest.isdigit() and len(rest) > 6:  # a number that its country does not know yet: pairs are read more easily
         shown = f"{code} {_PAIRS.sub(' ', rest)}"
     return shown.replace(" ", "\u00a0")
-
-

@@ -74,8 +74,8 @@ class PartNode(Node):
             for slot in self.slots:
                 given[slot.name] = mark_safe(slot.content.render(context).strip())  # noqa: S308
         given |= {key: context[key] for key in _SHARED if key in context}
-        engine = context.template.engine
-        return engine.get_template(f"parts/{self.name}.html").render(context.new(given)).strip()
+        template_of_part = context.template.engine.get_template(f"parts/{self.name}.html")  # type: ignore[union-attr]
+        return template_of_part.render(context.new(given)).strip()
 
 
 @register.tag
@@ -210,7 +210,9 @@ def when(moment: datetime | None, style: str = "short") -> SafeString:
     """A time with its zone: "short" (14:22, 20 Nov 14:22), "full" (Friday 20 November 2026, 14:22 CET), "clock"."""
     if moment is None:
         return mark_safe("–")
-    shown = {"short": words.short, "full": words.full, "clock": lambda one: words.clock(one, seconds=True)}[style](moment)
+    shown = {"short": words.short, "full": words.full, "clock": lambda one: words.clock(one, seconds=True)}[style](
+        moment
+    )
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.full(moment), shown)
 
 
