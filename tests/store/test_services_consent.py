@@ -220,19 +220,17 @@ def test_a_state_works_once_and_for_nobody_else(firm: Firm, make_firm: MakeFirm)
     from tieline.store.services.declined import DeclinedError
 
     answer = decide(start(firm))
-    with pytest.raises(DeclinedError, match="consent.other_person"):
+    with pytest.raises(DeclinedError, match=r"consent.other_person"):
         consent.finish(make_firm().user, answer)
     assert consent.finish(firm.user, answer).connection is not None
-    with pytest.raises(DeclinedError, match="consent.unknown"):
+    with pytest.raises(DeclinedError, match=r"consent.unknown"):
         consent.finish(firm.user, answer)
-    with pytest.raises(DeclinedError, match="consent.unknown"):
+    with pytest.raises(DeclinedError, match=r"consent.unknown"):
         consent.finish(firm.user, {**answer, "state": "made up"})
     assert len(connections.listed(firm.workspace)) == 1
 
 
-@pytest.mark.parametrize(
-    ("path", "code"), [("/oauth/v2/token", "vendor.unreachable"), ("/org", "vendor.unreachable")]
-)
+@pytest.mark.parametrize(("path", "code"), [("/oauth/v2/token", "vendor.unreachable"), ("/org", "vendor.unreachable")])
 def test_what_fails_before_the_vendor_said_who_we_are_leaves_nothing(
     firm: Firm, sandboxes: Playing, path: str, code: str
 ) -> None:
@@ -260,7 +258,7 @@ def test_another_account_under_the_same_connection_is_refused(firm: Firm, sandbo
     with workspace_tx(firm.workspace):
         kept = connections.grant_of(row)
         type(row).objects.filter(pk=row.pk).update(identity={"account_id": "another", "name": "Another firm"})
-    with pytest.raises(DeclinedError, match="connection.other_account"):
+    with pytest.raises(DeclinedError, match=r"connection.other_account"):
         consent.finish(firm.user, decide(start(firm, connection=row.pk)))
     assert kept is not None
     assert kept.refresh in sandboxes.zoho.accounts.grants
@@ -277,7 +275,9 @@ def test_secrets_are_sealed_and_a_disconnect_takes_them_away_at_both_ends(firm: 
     flow_settings.set_live(firm.workspace, firm.user, "calls", True)
     with workspace_tx(firm.workspace), database.cursor() as cursor:
         grant = connections.grant_of(row)
-        cursor.execute("SELECT string_agg(encode(sealed, 'escape'), '') FROM store_secret WHERE connection_id = %s", [row.pk])
+        cursor.execute(
+            "SELECT string_agg(encode(sealed, 'escape'), '') FROM store_secret WHERE connection_id = %s", [row.pk]
+        )
         sealed = cursor.fetchone()[0]
     assert grant is not None
     assert grant.refresh not in sealed
@@ -301,7 +301,7 @@ def test_the_workspaces_client_comes_before_the_installations(firm: Firm, monkey
     from tieline.store.services.declined import DeclinedError
 
     zoho = connector("zoho_crm")
-    with pytest.raises(DeclinedError, match="consent.no_client"):
+    with pytest.raises(DeclinedError, match=r"consent.no_client"):
         consent.start(firm.workspace, firm.user, "zoho_crm")
     monkeypatch.setenv("TIELINE_ZOHO_CRM_CLIENT_ID", "1000.HOUSE")
     monkeypatch.setenv("TIELINE_ZOHO_CRM_CLIENT_SECRET", "house")
@@ -329,5 +329,5 @@ def test_a_sandbox_is_offered_only_where_the_installation_has_one(firm: Firm, mo
     shown = offer(firm.workspace, "zoho_crm")
     assert shown is not None
     assert not shown.sandbox
-    with pytest.raises(DeclinedError, match="connection.no_sandbox"):
+    with pytest.raises(DeclinedError, match=r"connection.no_sandbox"):
         start(firm)

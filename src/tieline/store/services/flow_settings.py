@@ -280,12 +280,7 @@ def _made(workspace: int, flow: str) -> FlowSetting:
 
 def _locked(workspace: int, flow: str) -> FlowSetting:
     flows.flow(flow)
-    setting = (
-        FlowSetting.objects.select_for_update(of=("self",))
-        .select_related("target")
-        .filter(workspace_id=workspace, flow=flow)
-        .first()
-    )
+    setting = FlowSetting.objects.select_for_update().filter(workspace_id=workspace, flow=flow).first()
     if setting is None:
         raise DeclinedError("flow.not_set_up")
     return setting

@@ -199,12 +199,8 @@ def _decide(row: InboxItem, user: User | None, choice: Any) -> None:
 
 
 def _locked(workspace: int, item: int) -> InboxItem:
-    row = (
-        InboxItem.objects.select_for_update(of=("self",))
-        .select_related("decided_by")
-        .filter(workspace_id=workspace, pk=item)
-        .first()
-    )
+    # No join: one read while waiting for the lock would not see what the faster one wrote.
+    row = InboxItem.objects.select_for_update().filter(workspace_id=workspace, pk=item).first()
     if row is None:
         raise DeclinedError("inbox.gone")
     return row
