@@ -1,7 +1,10 @@
 """The words that people see, in four languages: collect them, and compile what is translated.
 
-    python tools/messages.py            collect from src/tieline into locale/<language>, then compile (needs gettext)
-    python tools/messages.py --compile  compile only (needs nothing but the package's own requirements)
+    python tools/messages.py              collect from src/tieline into locale/<language>, then compile (needs gettext)
+    python tools/messages.py --compile    compile only (needs nothing but the package's own requirements)
+    python tools/messages.py --missing    print what is not translated yet, as blocks for --fill
+    python tools/messages.py --fill FILE  take translations from blocks of four lines (English, fr, da, it; an empty line
+                                          between blocks; singular|||plural where there are two), then compile
 
 English is the source. The compiled .mo files are committed beside the .po files, so that neither setting up nor building
 needs gettext; a test holds the two together, and wants every entry translated.
@@ -10,8 +13,10 @@ needs gettext; a test holds the two together, and wants every entry translated.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import io
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +80,44 @@ def _settle(path: Path, language: str) -> None:
     entries.save(str(path))
 
 
+def missing(package: Path = PACKAGE) -> list[str]:
+    """English texts that a language lacks, each as the head of a block."""
+    import polib
+
+    found: dict[str, None] = {}
+    for language in LANGUAGES:
+        for entry in polib.pofile(str(catalogue(language, package))):
+            if not (all(entry.msgstr_plural.values()) if entry.msgid_plural else entry.msgstr):
+                found[entry.msgid] = None
+    return list(found)
+
+
+def fill(blocks: str, package: Path = PACKAGE) -> list[str]:
+    """Put translations in; what no entry asks for is given back."""
+    import polib
+
+    given: dict[str, list[str]] = {}
+    for block in filter(None, re.split(r"\n\s*\n", blocks.strip())):
+        english, *translated = block.split("\n")
+        if len(translated) != len(LANGUAGES):
+            raise SystemExit(f"a block has four lines, not {len(translated) + 1}: {english}")
+        given[english.replace("\\n", "\n")] = [one.replace("\\n", "\n") for one in translated]
+    unknown = dict(given)
+    for at, language in enumerate(LANGUAGES):
+        entries = polib.pofile(str(catalogue(language, package)), wrapwidth=0)
+        for entry in entries:
+            if entry.msgid not in given:
+                continue
+            unknown.pop(entry.msgid, None)
+            text = given[entry.msgid][at]
+            if entry.msgid_plural:
+                entry.msgstr_plural = dict(enumerate(text.split("|||")))
+            else:
+                entry.msgstr = text
+        entries.save()
+    return list(unknown)
+
+
 def compiled(path: Path) -> bytes:
     """The bytes of the .mo file that belongs to a .po file."""
     with path.open("rb") as source:
@@ -99,9 +142,23 @@ def main() -> None:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compile", action="store_true", help="compile only")
-    if not parser.parse_args().compile:
-        collect()
-    compile_all()
+    parser.add_argument("--missing", action="store_true", help="print what is not translated yet")
+    parser.add_argument("--fill", type=Path, metavar="FILE", help="take translations from blocks of four lines")
+    asked = parser.parse_args()
+    lock = os.open(PACKAGE / "locale", os.O_RDONLY)  # two who translate at once wait for each other
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if asked.missing:
+            print("\n\n".join(missing()))
+            return
+        if asked.fill:
+            for english in fill(asked.fill.read_text(encoding="utf-8")):
+                print(f"nobody uses: {english}")
+        elif not asked.compile:
+            collect()
+        compile_all()
+    finally:
+        os.close(lock)
 
 
 if __name__ == "__main__":
