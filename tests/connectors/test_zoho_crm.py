@@ -313,6 +313,16 @@ async def test_room_for_the_key_made_by_two_at_once(zoho: Subject) -> None:
     assert both == [{"Products": "Tieline_Key"}] * 2
 
 
+async def test_a_pull_without_news_stays_where_it_is(zoho: Subject) -> None:
+    cursor: str | None = None
+    seen: list[str] = []
+    for _ in range(3):
+        pages = [page async for page in zoho.connector.pull("Products", [], cursor)]
+        cursor = pages[-1].cursor
+        seen.append(cursor)
+    assert len(set(seen)) == 1
+
+
 async def test_requests_are_as_zoho_describes_them(zoho: Subject) -> None:
     description = published()
     await zoho.connector.prepare(["Products"])

@@ -136,6 +136,10 @@ async def test_a_write_that_never_left_did_not_happen(session: ClientSession) ->
         client = Client(session, {"api": f"http://127.0.0.1:{taken.getsockname()[1]}"})
         with pytest.raises(TransientError):
             await ask(client, False)
+        assert client.requests == 1  # a write is never sent twice here, not even one that never left
+        with pytest.raises(TransientError):
+            await ask(client, True)
+        assert client.requests == 4
 
 
 @pytest.mark.parametrize(("read", "expected"), [(True, TransientError), (False, UnknownOutcomeError)])
