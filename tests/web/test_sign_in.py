@@ -345,3 +345,16 @@ def test_the_last_super_admin_stays_one(company: Company) -> None:
     people.change_role(Member.objects.get(workspace=company.workspace, role="admin"), "super_admin")
     people.change_role(head, "admin")
     assert Member.objects.get(pk=head.pk).role == "admin"
+
+
+def test_the_address_of_a_link_is_the_public_one_and_opens(company: Company, client: Client) -> None:
+    from django.conf import settings
+
+    from tieline.web.accounts import links
+
+    for address in (
+        links.invitation(company.workspace, f"y.{company.key}@nordlys.example", "member"),
+        links.new_password(company.users["member"]),
+    ):
+        assert address.startswith(settings.TIELINE_PUBLIC_URL + "/welcome/")
+        assert client.get(address.removeprefix(settings.TIELINE_PUBLIC_URL)).status_code == 200
