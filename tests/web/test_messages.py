@@ -79,7 +79,7 @@ _BARE = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|<[^>]*>", re.DOTALL)
 _COMMENT = re.compile(r"{% comment %}.*?{% endcomment %}", re.DOTALL)
 _SAID = re.compile(r"{% blocktranslate.*?%}.*?{% endblocktranslate %}", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(?:aria-label|placeholder|title|alt)="([^"{]*[a-zA-Z]{2}[^"{]*)"')
-NAMES = {"Tieline", "tieline link"}  # names and commands are the same everywhere
+NAMES = {"Tieline", "tieline create-admin"}  # names and commands are the same everywhere
 
 
 @pytest.mark.proves("HUB-9")
