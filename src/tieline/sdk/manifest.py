@@ -139,10 +139,12 @@ class Capabilities(_Model):
 
 
 class EventSide(_Model):
-    """How deliveries come in. `secret` names the auth field that holds the signing secret; "" where none is ever signed."""
+    """How deliveries come in. `secret` names the auth field that holds the signing secret; "" where none is ever signed.
+    `per_event`: event names of the contract that wants an address for each; ours gets ?event=<name> then."""
 
     secret: str = ""
     contracts: tuple[str, ...] = ()
+    per_event: tuple[str, ...] = ()
     settle_s: float = Field(default=0, ge=0)
 
 

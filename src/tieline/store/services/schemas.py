@@ -9,42 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
 
 from tieline.core.flow import Target
 from tieline.sdk import manifest as manifests
-from tieline.sdk.contract import FieldSchema, Layout, ObjectSchema, VendorUser
+from tieline.sdk.contract import ObjectSchema, VendorUser
 from tieline.store.models import Connection, CrmUser, SchemaSnapshot
 from tieline.store.services.asking import manifest_of
-
-
-def to_json(schema: ObjectSchema) -> dict[str, Any]:
-    """A schema as it is stored."""
-    return asdict(schema)
-
-
-def from_json(raw: Mapping[str, Any]) -> ObjectSchema:
-    """The inverse of `to_json`."""
-    fields = tuple(
-        FieldSchema(**{**one, "choices": tuple((id, label) for id, label in one["choices"])}) for one in raw["fields"]
-    )
-    layouts = tuple(
-        Layout(
-            one["id"],
-            one["label"],
-            tuple(one["required"]),
-            tuple(
-                (id, label, tuple((stage[0], stage[1], stage[2]) for stage in stages))
-                for id, label, stages in one["pipelines"]
-            ),
-        )
-        for one in raw["layouts"]
-    )
-    return ObjectSchema(raw["name"], raw["label"], fields, layouts)
+from tieline.store.vendor_rows import schema_from_json, schema_to_json
 
 
 def keep(connection: Connection, schemas: Sequence[ObjectSchema], users: Sequence[VendorUser]) -> bool:
@@ -58,7 +33,7 @@ def keep(connection: Connection, schemas: Sequence[ObjectSchema], users: Sequenc
     known = {row.object: row for row in _newest(connection)}
     changed = False
     for schema in schemas:
-        text = json.dumps(to_json(schema), sort_keys=True, separators=(",", ":"))
+        text = schema_to_json(schema)
         digest = hashlib.sha256(text.encode()).hexdigest()
         row = known.get(schema.name)
         if row is not None and row.digest == digest:
@@ -90,7 +65,7 @@ def _newest(connection: Connection) -> list[SchemaSnapshot]:
 
 def schemas_of(connection: Connection) -> list[ObjectSchema]:
     """The objects as last described, by name. Inside `workspace_tx`."""
-    return [from_json(row.schema) for row in _newest(connection)]
+    return [schema_from_json(row.schema) for row in _newest(connection)]
 
 
 def users_of(connection: Connection) -> list[VendorUser]:
