@@ -100,6 +100,19 @@ async def test_a_number_is_found_however_it_is_written(zoho: Subject, text: str)
     assert sorted(one.id for one in await look_up(zoho, ["+33698765432", NUMBER])) == sorted(ids)
 
 
+async def test_a_module_without_our_key_is_read_all_the_same() -> None:
+    async with subject(prepared=False) as zoho:
+        await zoho.connector.prepare(["Leads"])
+        (contact,) = await zoho.seed("Contacts", [{"Last_Name": "Berg", "Phone": NUMBER}])
+        for requests in (2, 1):
+            zoho.side.forget_counts()
+            found = await zoho.connector.find("Contacts", ["Phone"], [NUMBER], ["$name", "Tieline_Key"])
+            assert [(one.id, set(one.fields)) for one in found] == [(contact, {"$name", "Phone"})]
+            assert zoho.counted() == requests
+        with pytest.raises(ConfigError):  # looking for our own key where there is none is another matter
+            await zoho.connector.find("Contacts", ["Tieline_Key"], ["k"], [])
+
+
 @pytest.mark.proves("CALL-17")
 async def test_a_converted_lead_names_its_contact(zoho: Subject) -> None:
     (lead,) = await zoho.seed("Leads", [{"Last_Name": "Berg", "Company": "Berg SA", "Phone": NUMBER}])

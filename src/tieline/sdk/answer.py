@@ -18,6 +18,7 @@ from tieline.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from tieline.sdk.codes import REFUSED
 
 _MISSING: Any = object()
 
@@ -60,7 +61,7 @@ class Response:
 class RefusedError(ProtocolError):
     """A clear 4xx that nobody took as an outcome. `response` is for the connector; it is in no message."""
 
-    code = "error.refused"
+    code = REFUSED
 
     def __init__(self, detail: str, response: Response) -> None:
         super().__init__(detail, status=response.status)

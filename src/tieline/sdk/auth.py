@@ -28,6 +28,7 @@ from tieline.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from tieline.sdk.codes import CONSENT_REFUSED, NOT_CONNECTED, STATE
 from tieline.sdk.hosts import origin
 from tieline.sdk.http import Client, Response
 from tieline.sdk.manifest import Auth, Manifest, fill
@@ -103,7 +104,7 @@ class Consent:
 class ConsentRefusedError(AuthError):
     """The person said no, or the vendor did."""
 
-    code = "error.consent_refused"
+    code = CONSENT_REFUSED
 
 
 def new_state() -> str:
@@ -167,7 +168,7 @@ class OAuth2:
     def read_redirect(self, query: Mapping[str, str], state: str) -> Consent:
         """The code of a redirect that answers our state; ConsentRefusedError for a no, AuthError for anybody else's state."""
         if not state or not hmac.compare_digest(query.get("state", "").encode(), state.encode()):
-            raise AuthError("the redirect answers no question of ours", code="error.state")
+            raise AuthError("the redirect answers no question of ours", code=STATE)
         if query.get("error") or not query.get("code"):
             raise ConsentRefusedError(_word(query.get("error", "")) or "no code")
         place: dict[str, str] = {}
@@ -188,7 +189,7 @@ class OAuth2:
     async def refresh(self, grant: Grant) -> Grant:
         """A fresh grant; the refresh token stays where the vendor gives no new one."""
         if not grant.refresh:
-            raise AuthError("there is no refresh token", code="error.auth")
+            raise AuthError("there is no refresh token")
         place = {**self._place, **grant.place}
         answer = await self._ask(place, {"grant_type": "refresh_token", "refresh_token": grant.refresh})
         return self._granted(answer, grant)
@@ -302,7 +303,7 @@ class OAuth2Credentials:
         if grant is None:
             grant = self._grant = await self._tokens.get()
         if grant is None:
-            raise AuthError("nobody has consented yet", code="error.not_connected")
+            raise AuthError("nobody has consented yet", code=NOT_CONNECTED)
         if grant.fresh_until <= self._clock():
             grant = await self._renewed(grant.access)
         return header_of(self._header, {"token": grant.access})
@@ -324,7 +325,7 @@ class OAuth2Credentials:
             async with self._tokens.lock():
                 grant = await self._tokens.get()
                 if grant is None:
-                    raise AuthError("the grant was taken back", code="error.not_connected")
+                    raise AuthError("the grant was taken back", code=NOT_CONNECTED)
                 if grant.access == stale or grant.fresh_until <= self._clock():
                     grant = await self._oauth.refresh(grant)
                     await self._tokens.save(grant)

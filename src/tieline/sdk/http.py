@@ -32,6 +32,7 @@ from tieline.core.errors import (
     UnknownOutcomeError,
 )
 from tieline.sdk.answer import Judge, RefusedError, Response, retry_after, unclear, usual_error
+from tieline.sdk.codes import TIMEOUT, TOKEN_RENEWED
 from tieline.sdk.hosts import PublicResolver, checked_base, is_public, origin
 
 __all__ = [
@@ -115,7 +116,7 @@ def open_session(*, connections: int = 100, public_only: bool = False) -> aiohtt
     closes it."""
     connector = aiohttp.TCPConnector(
         limit=connections,
-        keepalive_timeout=20,
+        keepalive_timeout=10,
         resolver=PublicResolver() if public_only else None,
     )
     session = aiohttp.ClientSession(
@@ -219,7 +220,7 @@ class Client:
                     renewed = await self._renew(response, judge, mine, where)
                     if read:
                         continue
-                    raise TransientError(f"{where}: 401, renewed", code="error.token_renewed")  # noqa: TRY301
+                    raise TransientError(f"{where}: 401, renewed", code=TOKEN_RENEWED)  # noqa: TRY301
                 return await self._judged(response, accept, judge, expect_json, where)
             except TransientError as error:
                 if not read or tried >= TRIES or error.code != TransientError.code:
@@ -335,7 +336,7 @@ class Client:
             raise TransientError(f"{where}: no connection ({type(error).__name__})") from None
         except TimeoutError:
             fault = unclear(read, f"{where}: no answer within {timeout_s:g} s")
-            fault.code = "error.timeout" if read else fault.code
+            fault.code = TIMEOUT if read else fault.code
             raise fault from None
         except aiohttp.InvalidURL:
             raise ConfigError(f"{where}: not a URL", setting="url") from None

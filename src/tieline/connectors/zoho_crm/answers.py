@@ -12,6 +12,7 @@ from typing import Any
 
 from tieline.connectors.zoho_crm.shapes import ORIGIN, version_of
 from tieline.core.errors import AuthError, ConfigError, ScopeError, TielineError
+from tieline.sdk.codes import PERMISSION
 from tieline.sdk.contract import Gone, NotSent, Outcome, Rejected, Stale, Unknown, Written
 from tieline.sdk.http import Judge, Response
 
@@ -54,7 +55,7 @@ def judge(method: str, path: str) -> Judge:
             return ScopeError("a scope is missing", scope=scope_of(method, path), vendor_code=code)
         if response.status == 403 and code:
             told = "the profile of the connected user does not allow this"
-            return ScopeError(told, code="error.permission", scope=scope_of(method, path), vendor_code=code)
+            return ScopeError(told, code=PERMISSION, scope=scope_of(method, path), vendor_code=code)
         if code == "INVALID_HOST":
             return ConfigError("this account is in another data centre", setting="data_centre", vendor_code=code)
         if response.status == 401:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from tieline.connectors.zoho_crm import changes, coql, schema
 from tieline.connectors.zoho_crm.api import Api
 from tieline.connectors.zoho_crm.push import Push
-from tieline.connectors.zoho_crm.shapes import columns, record
-from tieline.core.errors import ProtocolError
+from tieline.connectors.zoho_crm.shapes import ORIGIN, columns, record
+from tieline.core.errors import ConfigError, ProtocolError
 from tieline.sdk.contract import Identity, ObjectSchema, Outcome, Page, PushOperation, VendorRecord, VendorUser
 from tieline.sdk.http import Client
 
@@ -59,6 +59,21 @@ class Connector:
         if not values:
             return []
         names = list(dict.fromkeys((*fields, *by)))
+        keyless: set[str] = self._api.client.memory.setdefault("zoho_crm.keyless", set())
+        if object in keyless and ORIGIN not in by:
+            names = [name for name in names if name != ORIGIN]
+        try:
+            return await self._find(object, by, values, names)
+        except ConfigError as error:
+            # a module that nothing of ours was written to has no room for the key, and is read without
+            if error.params.get("setting") != ORIGIN or ORIGIN in by or ORIGIN not in names:
+                raise
+        keyless.add(object)
+        return await self._find(object, by, values, [name for name in names if name != ORIGIN])
+
+    async def _find(
+        self, object: str, by: Sequence[str], values: Sequence[str], names: Sequence[str]
+    ) -> list[VendorRecord]:
         found, kind_of = await asyncio.gather(
             coql.find(self._api, object, columns(by), values, [*columns(names), "Modified_Time"]), self._kinds(names)
         )

@@ -14,7 +14,6 @@ from tieline.sdk.http import Client
 from tieline.sdk.manifest import Manifest
 from tieline.sdk.sandbox import Fault
 
-
 PATIENCE_S = 30.0
 
 
