@@ -36,6 +36,12 @@ class Run(models.Model):
             models.Index(fields=["subject", "id"], name="store_run_subject"),
             models.Index(fields=["workspace", "-id"], name="store_run_newest"),
             models.Index(fields=["target"], condition=Q(state="applying"), name="store_run_open"),
+            models.Index(fields=["workspace", "-started_at", "-id"], name="store_run_day"),
+            models.Index(
+                fields=["workspace", "-started_at", "-id"],
+                condition=Q(state__in=["failed", "asked", "applying"]),
+                name="store_run_rare",
+            ),
         ]
 
 
@@ -74,6 +80,11 @@ class Operation(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["run", "position"], name="store_operation_run"),
             models.Index(fields=["subject"], name="store_operation_subject"),
+            models.Index(
+                fields=["workspace", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="store_operation_record",
+            ),
         ]
 
 

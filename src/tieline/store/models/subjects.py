@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tieline.store.models.fields import JsonText, loose, workspace
 
@@ -45,4 +45,6 @@ class Subject(models.Model):
                 name="store_subject_due",
             ),
             models.Index(fields=["workspace", "-id"], name="store_subject_newest"),
+            models.Index(fields=["workspace", "-id"], condition=Q(state="parked"), name="store_subject_parked"),
+            models.Index("workspace", F("lanes__0"), F("id").desc(), name="store_subject_lane"),
         ]
