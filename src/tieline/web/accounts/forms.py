@@ -157,6 +157,9 @@ def zone_choices() -> list[tuple[str, str]]:
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ").replace("/", " / ")) for zone in zones)]
 
 
+_LIKELY = {"fr": "FR", "da": "DK", "it": "IT"}  # proposed, never assumed
+
+
 class FirstAdmin(Join):
     """The first super admin and the first workspace."""
 
@@ -179,3 +182,7 @@ class FirstAdmin(Join):
         super().__init__(*args, **kwargs)
         self.fields["country"].choices = country_choices()  # type: ignore[attr-defined]
         self.fields["zone"].choices = zone_choices()  # type: ignore[attr-defined]
+        self.fields["zone"].widget.attrs["data-zone"] = True  # the script proposes the browser's own
+        self.fields["country"].initial = _LIKELY.get((get_language() or "en")[:2], "")
+        self.fields["name"].widget.attrs.pop("autofocus", None)
+        self.fields["company"].widget.attrs["autofocus"] = True

@@ -75,7 +75,14 @@
     }
   }, 500);
 
+  /* A choice of time zones that is still at its first: propose the browser's own. */
+  const propose = () => {
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const choice of document.querySelectorAll("select[data-zone]"))
+      if (choice.selectedIndex === 0 && [...choice.options].some((one) => one.value === own)) choice.value = own;
+  };
+
   /* A form that came back with errors: begin at the first. */
-  const begin = () => document.querySelector("main [aria-invalid=true]")?.focus();
+  const begin = () => { propose(); document.querySelector("main [aria-invalid=true]")?.focus(); };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();
