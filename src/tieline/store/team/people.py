@@ -36,7 +36,9 @@ def somebody_exists() -> bool:
 
 def workspace_key(name: str) -> str:
     """A free key for a workspace of this name, made of a-z, 0-9 and hyphens: "Nordlys ApS" gives "nordlys-aps"."""
-    plain = unicodedata.normalize("NFKD", name.replace("ø", "o").replace("Ø", "O").replace("æ", "ae").replace("Æ", "Ae"))
+    plain = unicodedata.normalize(
+        "NFKD", name.replace("ø", "o").replace("Ø", "O").replace("æ", "ae").replace("Æ", "Ae")
+    )
     base = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:32] or "workspace"
     taken = set(Workspace.objects.filter(key__startswith=base).values_list("key", flat=True))
     key, number = base, 1
@@ -137,7 +139,11 @@ def first_admin_link() -> str:
 def invitation_link(workspace: Workspace, email: str, role: Role | str) -> str:
     """The token of a link that lets the owner of `email` into a workspace with a role."""
     return _new_link(
-        OneTimeLink.Purpose.INVITATION, INVITATION_LIVES, workspace=workspace, email=email.strip().lower(), role=Role(role)
+        OneTimeLink.Purpose.INVITATION,
+        INVITATION_LIVES,
+        workspace=workspace,
+        email=email.strip().lower(),
+        role=Role(role),
     )
 
 
@@ -173,7 +179,9 @@ def _take(token: str) -> OneTimeLink:
 
 
 @transaction.atomic
-def use_first_link(token: str, *, company: str, zone: str, country: str, name: str, email: str, password: str, language: str) -> Member:
+def use_first_link(
+    token: str, *, company: str, zone: str, country: str, name: str, email: str, password: str, language: str
+) -> Member:
     """Make the first user and the first workspace, with that user as its super admin."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FIRST_ADMIN_LOCK])
