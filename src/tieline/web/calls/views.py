@@ -1,0 +1,327 @@
+"""Views of the calls flow: a tab of rules, an edit of the draft, saving, trying, the live switch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from tieline.core.values import phone as read_phone
+from tieline.flows.calls.call import line_names
+from tieline.sdk import manifest as manifests
+from tieline.store.connection import workspace_tx
+from tieline.store.models import ConnectionState, InboxItem
+from tieline.store.services import flow_settings
+from tieline.store.services.declined import DeclinedError
+from tieline.web import permissions
+from tieline.web.calls import cards, clashes, desk, posted, trial
+from tieline.web.calls import draft as drafts
+from tieline.web.calls.desk import FLOW, Desk
+from tieline.web.request import PageRequest
+
+UNKNOWN_LINES = 12
+"""Lines seen in calls that are offered at once."""
+
+
+@dataclass
+class Tab:
+    """A view of the rules. `trouble`: contradictions that a setting on it takes part in."""
+
+    url: str
+    label: str
+    here: bool
+    trouble: int = 0
+
+
+@require_safe
+@permissions.needs("flows.see")
+def first(request: PageRequest) -> HttpResponse:
+    """The flow's own address leads to its first tab."""
+    return redirect("calls-rules", tab="managers")
+
+
+@require_safe
+@permissions.needs("flows.see")
+def rules(request: PageRequest, tab: str) -> HttpResponse:
+    """A tab of rules with the panel beside it."""
+    if tab not in cards.TABS:
+        raise Http404
+    table = desk.open_desk(request)
+    return render(request, "calls/page.html", page(request, table, tab))
+
+
+@require_safe
+@permissions.needs("flows.try")
+def try_it(request: PageRequest) -> HttpResponse:
+    """The last 30 days under the settings as they stand now, and a number of one's own."""
+    table = desk.open_desk(request)
+    context = page(request, table, "try", trials=False)
+    trials = trial.recent(table, trial.MOST, trial.DAYS) if table.is_set_up else []
+    only = request.GET.get("only") == "differs"
+    shown = [one for one in trials if one.differs or one.undecided] if only else trials
+    context |= {"trials": shown, "all_trials": len(trials), "only_differs": only, "summary": trial.summary(trials)}
+    if "number" in request.GET and table.is_set_up:
+        context |= _imagined(request, table)
+    context["typed"] = {
+        "number": request.GET.get("number", ""), "direction": request.GET.get("direction", "inbound"),
+        "ended": request.GET.get("ended", "missed"), "line": request.GET.get("line", ""),
+    }  # fmt: skip
+    return render(request, "calls/page.html", context)
+
+
+def _imagined(request: PageRequest, table: Desk) -> dict[str, Any]:
+    number = request.GET["number"].strip()[:60]
+    if not number:
+        return {"typed_error": _("Type a number, as you would dial it.")}
+    direction = "outbound" if request.GET.get("direction") == "outbound" else "inbound"
+    line = request.GET.get("line", "")
+    if line and all(one["number"] != line for one in table.raw["lines"]):
+        line = ""
+    made = trial.imagined(table, number=number, direction=direction, answered=request.GET.get("ended") == "answered", line=line)  # fmt: skip
+    kind = read_phone(number, table.raw["default_country"]).kind
+    note = "" if kind == "number" else _("This is no number of a person, so no account, lead, contact or deal is made.")
+    return {"imagined": made, "imagined_note": note}
+
+
+@require_POST
+@permissions.needs("flows.change")
+def edit(request: PageRequest, tab: str) -> HttpResponse:
+    """Takes what was changed into the draft; with a button also does what it says. htmx gets the part, forms the page."""
+    if tab not in cards.TABS:
+        raise Http404
+    table = desk.open_desk(request)
+    if not table.is_set_up:
+        return redirect("calls-rules", tab=tab)
+    posted.apply(table, request.POST)
+    act = request.POST.get("act", "")
+    done = _act(request, table, act)
+    if done is not None:
+        return done if not request.htmx else _moved(done)
+    desk.judge(table)
+    desk.keep(request, table)
+    if request.htmx:
+        context = page(request, table, tab)
+        return HttpResponse(render_to_string("calls/body.html", context, request).strip())
+    return redirect(_address(tab))
+
+
+def _address(tab: str) -> str:
+    return reverse("calls-try") if tab == "try" else reverse("calls-rules", args=[tab])
+
+
+def _moved(answer: HttpResponse) -> HttpResponse:
+    """The same for htmx: load the page anew, so that its head shows what is in force now."""
+    out = HttpResponse(status=204)
+    out["HX-Redirect"] = answer["Location"]
+    return out
+
+
+def _act(request: PageRequest, table: Desk, act: str) -> HttpResponseRedirect | None:
+    """What a button asks for; an answer where the page has to be loaded anew."""
+    kind, _colon, rest = act.partition(":")
+    if kind == "save":
+        return _save(request, table)
+    if kind == "discard":
+        desk.forget(request, table.workspace)
+        return redirect(request.POST.get("here") and _address(_tab(request)) or _address("managers"))
+    if kind == "way":
+        desk.judge(table)
+        for path, value in (clashes.changes_of(table, act) or {}).items():
+            drafts.put(table.raw, path, value)
+            if path.endswith(".kind"):
+                drafts.put(table.raw, path.removesuffix("kind") + "user", None)
+    elif kind == "drop" and rest.isdigit() and int(rest) < len(table.raw["lines"]):
+        table.raw["lines"].pop(int(rest))
+    elif kind == "add" and request.POST.get("new.number", "").strip():
+        posted.add_line(table.raw, request.POST["new.number"], request.POST.get("new.label", ""))
+    elif kind == "offer":
+        offered = {one["number"]: one for one in _offered(table)}
+        if rest in offered:
+            posted.add_line(table.raw, rest, offered[rest]["label"])
+    elif kind in ("theirs", "mine") and table.meanwhile is not None and rest in table.meanwhile.both:
+        if kind == "theirs":
+            table.raw = drafts.put_place(table.raw, rest, table.meanwhile.both[rest][1])
+        both = {place: values for place, values in table.meanwhile.both.items() if place != rest}
+        told = table.meanwhile
+        table.meanwhile = desk.Meanwhile(told.who, told.when, both) if both else None
+    elif kind == "seen":
+        table.meanwhile = None
+    return None
+
+
+def _tab(request: PageRequest) -> str:
+    tab = request.POST.get("here", "")
+    return tab if tab in cards.TABS else "managers"
+
+
+def _save(request: PageRequest, table: Desk) -> HttpResponseRedirect | None:
+    """A new version, or why there is none: then the page says it."""
+    desk.judge(table)
+    if table.clashes or table.malformed:
+        return None
+    if request.POST.get("base") != str(table.base_number) and table.meanwhile is not None:
+        return None  # somebody saved since this page was shown: look at both first
+    try:
+        saved = flow_settings.save(table.workspace, request.user, FLOW, table.raw, base=table.base_number)
+    except DeclinedError:
+        # Saved by somebody between our look and now: the next look brings both together and shows them.
+        desk.keep(request, table)
+        messages.warning(request, _("Somebody saved at the same moment. Nothing was lost; look at both and save again."))
+        return redirect(_address(_tab(request)))
+    count = len(table.changes)
+    desk.forget(request, table.workspace)
+    if saved.waits:
+        text = _("Saved as version %(version)s. It waits for consent; until then the version before goes on.")
+    else:
+        text = ngettext(
+            "Saved as version %(version)s: %(count)s change. It counts from the next call.",
+            "Saved as version %(version)s: %(count)s changes. They count from the next call.",
+            count,
+        )
+    messages.success(request, text % {"version": saved.version, "count": count})
+    return redirect(_address(_tab(request)))
+
+
+@require_http_methods(["GET", "POST"])
+@permissions.needs("flows.live")
+def live(request: PageRequest) -> HttpResponse:
+    """Asks before Tieline writes, or stops writing, and says what that means. A switch's change is led here."""
+    if request.htmx:
+        moved = HttpResponse(status=204)
+        moved["HX-Redirect"] = reverse("calls-live")
+        return moved
+    table = desk.open_desk(request)
+    if request.method == "POST":
+        wanted = request.POST.get("live") == "1"
+        try:
+            flow_settings.set_live(table.workspace, request.user, FLOW, wanted)
+        except DeclinedError as declined:
+            messages.error(request, _declined(table, declined))
+        else:
+            messages.success(
+                request,
+                _("Live: from the next call on, Tieline writes to %(crm)s.") % {"crm": cards.crm(table)}
+                if wanted
+                else _("Watching: Tieline decides every call and writes nothing."),
+            )
+        return redirect("calls-rules", tab="managers")
+    trials = trial.recent(table)
+    writes = sum(any(row.parts for row in one.rows) for one in trials)
+    return render(request, "calls/live.html", {**head(table), "desk": table, "trials": len(trials), "writes": writes})
+
+
+def _declined(table: Desk, declined: DeclinedError) -> str:
+    return {
+        "flow.no_target": _("No CRM is connected, so there is nothing to write to. Connect one first."),
+        "flow.target_not_active": _("%(crm)s is disconnected. Connect it again, then switch on.") % {"crm": cards.crm(table)},
+        "flow.waits_for_consent": _("The rules wait for consent at %(crm)s. Give it, then switch on.") % {"crm": cards.crm(table)},
+        "flow.not_set_up": _("There are no rules yet. Connect a CRM first; it brings rules that work unedited."),
+    }.get(declined.code, _("That was not done. Load the page again."))
+
+
+# -- what a page needs -------------------------------------------------------------------------------------------------
+
+
+def head(table: Desk) -> dict[str, Any]:
+    """Source, tie and target, and whether it is live."""
+    view = table.view
+    active = view.target is not None and view.target.state == ConnectionState.ACTIVE
+    kind = "off" if view.target is None or not view.sources else "fail" if not active else "ok" if view.live else "wait"
+    return {
+        "source": ", ".join(one.title for one in view.sources) or _("no phone system yet"),
+        "target": view.target.title if view.target is not None else _("no CRM yet"),
+        "tie_kind": kind,
+        "view": view,
+        "crm": cards.crm(table),
+    }
+
+
+def page(request: PageRequest, table: Desk, tab: str, *, trials: bool = True) -> dict[str, Any]:
+    """Everything a tab shows."""
+    changes = table.changes
+    trouble: dict[str, int] = {}
+    for clash in table.clashes:
+        for name in {cards.tab_of(place) for place in clash.rules}:
+            trouble[name] = trouble.get(name, 0) + 1
+    for place in table.malformed:
+        trouble[cards.tab_of(place)] = trouble.get(cards.tab_of(place), 0) + 1
+    context: dict[str, Any] = {
+        **head(table),
+        "desk": table,
+        "tab": tab,
+        "tabs": [Tab(_address(name), str(label), name == tab, trouble.get(name, 0)) for name, label in cards.TABS.items()],
+        "edit_url": reverse("calls-edit", args=[tab]),
+        "cards": cards.cards(table, tab),
+        "count": len(changes),
+        "unsaid": [cards.place_label(table, place) for place in changes],
+        "troubles": len(table.clashes) + len(table.malformed),
+        "away": [str(cards.TABS[name]) for name in cards.TABS if name in trouble and name != tab],
+        "may_live": permissions.may(request.member, "flows.live"),
+        "may_connect": permissions.may(request.member, "connections.change"),
+        "connections_url": _maybe("connections"),
+        "consent_url": consent_url(table),
+        "waiting": [(scope, sorted({cards.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.view.waiting_scopes.items()],
+        "missing": [(scope, sorted({cards.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.missing.items()],
+        "both": [
+            (place, cards.place_label(table, place), cards.value_words(mine), cards.value_words(theirs))
+            for place, (mine, theirs) in (table.meanwhile.both.items() if table.meanwhile else ())
+        ],
+    }  # fmt: skip
+    if tab == "managers" and table.is_set_up:
+        context |= {
+            "lines": cards.line_rows(table),
+            "default_user": cards.default_user(table),
+            "offered": _offered(table) if table.may_change else [],
+        }
+    if trials and table.is_set_up:
+        found = trial.recent(table)
+        context |= {"trials": found or trial.samples(table), "are_samples": not found, "summary": trial.summary(found)}
+    return context
+
+
+def _maybe(name: str, *args: Any) -> str:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+def consent_url(table: Desk) -> str:
+    """The page on which the missing rights are asked for: the CRM's own, once there is one."""
+    target = table.view.target
+    if target is None:
+        return _maybe("connections")
+    return next((found for name in ("connections-consent", "connections-one", "connections-connection") if (found := _maybe(name, target.pk))), _maybe("connections"))  # fmt: skip
+
+
+def _offered(table: Desk) -> list[dict[str, str]]:
+    """Lines of the phone systems that are not in the table, then lines seen in calls that nobody knows."""
+    country = table.raw["default_country"]
+    known = {name for line in table.raw["lines"] for name in line_names(line["number"], line["country"] or country)}
+    out: list[dict[str, str]] = []
+
+    def offer(number: str, label: str, where: str) -> None:
+        names = line_names(number, country)
+        if number and not known & set(names):
+            known.update(names)
+            out.append({"number": number, "label": label, "where": where})
+
+    for source in table.view.sources:
+        for number, label in source.lines:
+            offer(str(number), str(label), source.title)
+    with workspace_tx(table.workspace):
+        items = InboxItem.objects.filter(
+            workspace_id=table.workspace, flow=FLOW, kind="unknown_line", state="open"
+        ).order_by("-id")
+        topics = list(items.values_list("topic", flat=True)[:UNKNOWN_LINES])
+    for topic in topics:
+        offer(topic, "", _("seen in calls"))
+    return out
