@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +86,36 @@ def make(
 
 def _one(link: Any, query: str, values: list[Any]) -> int:
     return int(link.execute(query, values).fetchone()[0])
+
+
+def zoho(place: Place, base: str) -> Company:
+    """A company on Zoho's sandbox at this base URL: granted, described, with room for our key, and the flow's defaults."""
+    from benchmarks._place import post
+    from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
+
+    given = post(f"{base}/_control/zoho_crm/token", {})
+    grant = {"access": given["access_token"], "refresh": given["refresh_token"], "fresh_until": 4e9}
+    made = make(
+        place,
+        config={"base_url": f"{base}/zoho_crm", "fields": {"client_id": CLIENT_ID}},
+        secret={"client_secret": CLIENT_SECRET, "grant": grant},
+    )
+    # In a process of its own, as a page would: it describes the CRM and begins with the defaults.
+    subprocess.run([sys.executable, "-c", _FIRST_SETTINGS, str(made.workspace), str(made.target)], check=True)
+    return made
+
+
+_FIRST_SETTINGS = """
+import sys, django
+django.setup()
+from tieline.store.connection import workspace_tx
+from tieline.store.models import Connection, FlowSetting, FlowVersion
+from tieline.store.services import connections
+from tieline.store.services.first_settings import first_settings
+workspace, target = map(int, sys.argv[1:])
+connections.refresh(workspace, None, target, prepare=True)
+with workspace_tx(workspace):
+    setting = FlowSetting.objects.get(workspace_id=workspace, flow="calls")
+    raw = first_settings(setting, Connection.objects.get(pk=target), None)
+    FlowVersion.objects.filter(setting=setting, number=1).update(settings=raw)
+"""

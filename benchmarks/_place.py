@@ -98,7 +98,8 @@ def place() -> Iterator[Place]:
                 process.wait(20)
             process.kill()
         server.erase()
-        shutil.rmtree(home, ignore_errors=True)
+        if not os.environ.get("KEEP_LOGS"):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -9,12 +9,7 @@ from tieline.engine.ports import RunRow
 from tieline.store.drain_session import DrainSession, dumps
 from tieline.store.pool import Link
 
-_OVERTAKEN = """
-UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now()
-  FROM json_to_recordset(%s::json) AS r(subject bigint, kinds json)
- WHERE i.subject_id = r.subject AND i.state = 'open' AND i.workspace_id = %s
-   AND i.kind NOT IN (SELECT json_array_elements_text(r.kinds))
-"""
+_OVERTAKEN = "SELECT store_overtake(%s, %s::json)"
 _ASK = """
 INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, subject_id, run_id,
                                   state, times, created, last_at)
@@ -42,7 +37,7 @@ def replace_questions(connection: Link, session: DrainSession, runs: Sequence[Ru
     if not runs:
         return
     asked = [{"subject": run.subject, "kinds": [question["kind"] for question in run.questions]} for run in runs]
-    connection.execute(_OVERTAKEN, [dumps(asked), session.workspace])
+    connection.execute(_OVERTAKEN, [session.workspace, dumps(asked)])
     add_questions(connection, session, [(run.id, question) for run in runs for question in run.questions])
 
 

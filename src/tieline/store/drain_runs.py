@@ -15,11 +15,10 @@ _RUN_IDS = "SELECT nextval('store_run_id_seq') FROM generate_series(1, %s)"
 _SAVE_RUNS = """
 INSERT INTO store_run (id, workspace_id, target_id, epoch, subject_id, flow, revision, state, settings_version, known,
                        considered, questions, notices, started_at, finished_at, requests)
-SELECT r.id, %(workspace)s, %(target)s, %(epoch)s, r.subject, s.flow, r.revision, r.state, r.settings_version, r.known,
+SELECT r.id, %(workspace)s, %(target)s, %(epoch)s, r.subject, %(flow)s, r.revision, r.state, r.settings_version, r.known,
        r.considered, r.questions, r.notices, r.started_at, CASE WHEN r.state <> 'applying' THEN now() END, r.requests
   FROM json_to_recordset(%(runs)s::json) AS r(id bigint, subject bigint, revision int, state text, settings_version int,
        known json, considered json, questions json, notices json, started_at timestamptz, requests float8)
-  JOIN store_subject s ON s.id = r.subject
 """
 # A key that is there already is taken over by the new run, unless what it did stands or is not known.
 _SAVE_OPERATIONS = """
@@ -41,73 +40,37 @@ ON CONFLICT (target_id, key) DO UPDATE SET
        error = excluded.error, position = excluded.position, requests = o.requests + excluded.requests
  WHERE o.state NOT IN ('done', 'unknown', 'sent')
 """
+# A look-up by key is LATERAL with a LIMIT: Postgres cannot turn it round and begin with the table.
 _KEPT = """
-SELECT o.key, o.run_id, o.state, o.external_id FROM json_array_elements_text(%s::json) AS k(key)
-  JOIN store_operation o ON o.target_id = %s AND o.key = k.key
+SELECT o.* FROM json_array_elements_text(%s::json) AS k(key)
+ CROSS JOIN LATERAL (SELECT o.key, o.run_id, o.state, o.external_id FROM store_operation o
+                      WHERE o.target_id = %s AND o.key = k.key LIMIT 1) AS o
 """
-_MOVE_SUBJECTS = """
-UPDATE store_subject s SET
-       state = CASE WHEN s.revision > r.revision AND r.state <> 'applying' THEN 'due' ELSE r.state END,
-       due_at = CASE WHEN s.revision > r.revision AND r.state <> 'applying' THEN now() ELSE r.due_at END,
-       attempts = r.attempts, why = r.why
-  FROM json_to_recordset(%s::json) AS r(id bigint, state text, due_at timestamptz, revision int, attempts int, why json)
- WHERE s.id = r.id AND s.target_id = %s
-"""
-_FINISH_SUBJECTS = _MOVE_SUBJECTS.replace("why = r.why", "why = r.why, own = r.own").replace(
-    "why json)", "why json, own json)"
-)
+_MOVE_SUBJECTS = "SELECT store_move_subjects(%s, %s::json, %s)"
 
 _OPERATION = (
     "o.key, o.run_id, o.subject_id, o.slot, o.verb, o.role, o.values, o.target_ref, o.before, o.state, o.reason,"
     f" o.match_keys, o.external_id, {iso('o.sent_at')}, o.attempts, o.error, o.position, o.requests"
 )
 _OPEN_RUNS = f"""
-SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, {SUBJECT}
-  FROM store_run r JOIN store_subject s ON s.id = r.subject_id
+SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, s.*
+  FROM store_run r CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s WHERE s.id = r.subject_id LIMIT 1) AS s
  WHERE r.target_id = %s AND r.state = 'applying' AND r.flow = %s ORDER BY r.id
 """
 _OPEN_OPERATIONS = f"""
-SELECT {_OPERATION} FROM store_run r JOIN store_operation o ON o.run_id = r.id
+SELECT o.* FROM store_run r
+ CROSS JOIN LATERAL (SELECT {_OPERATION} FROM store_operation o WHERE o.run_id = r.id OFFSET 0) AS o
  WHERE r.target_id = %s AND r.state = 'applying' AND r.flow = %s ORDER BY o.run_id, o.position
 """
-_SAVE_RESULTS = """
-UPDATE store_operation o SET state = r.state, external_id = coalesce(r.external_id, o.external_id),
-       record_version = coalesce(r.record_version, o.record_version), error = r.error,
-       requests = o.requests + r.requests, done_at = CASE WHEN r.state = 'done' THEN now() END
-  FROM json_to_recordset(%s::json) AS r(key text, state text, external_id text, record_version text, error json,
-       requests float8)
- WHERE o.target_id = %s AND o.key = r.key
-"""
-_LINK_RECORDS = """
-INSERT INTO store_link AS l (workspace_id, target_id, epoch, role, external_id, subject_id, slot, key, base, version, made_at)
-SELECT DISTINCT ON (o.role, o.external_id)
-       o.workspace_id, o.target_id, o.epoch, o.role, o.external_id, o.subject_id, o.slot, o.key, o.values, o.record_version,
-       now()
-  FROM json_array_elements_text(%s::json) AS k(key)
-  JOIN store_operation o ON o.target_id = %s AND o.key = k.key
- WHERE o.verb = 'create' AND o.external_id IS NOT NULL
-ON CONFLICT (target_id, role, external_id, epoch) DO UPDATE SET version = excluded.version, base = excluded.base
-"""
-_LINK_VERSIONS = """
-UPDATE store_link l SET version = coalesce(o.record_version, l.version), base = (l.base::jsonb || o.values::jsonb)::json
-  FROM json_array_elements_text(%s::json) AS k(key)
-  JOIN store_operation o ON o.target_id = %s AND o.key = k.key AND o.verb = 'update'
- WHERE l.target_id = o.target_id AND l.role = o.target_ref->>0 AND l.external_id = o.target_ref->>1 AND l.epoch = o.epoch
-"""
+_SAVE_RESULTS = "SELECT store_save_results(%s, %s::json)"
 _OWN_KEYS = """
 INSERT INTO store_ownkey (workspace_id, target_id, epoch, role, by, value, external_id, values, made_at)
 SELECT %s, %s, %s, r.role, r.by, r.value, r.id, r.values, now()
   FROM json_to_recordset(%s::json) AS r(role text, by text, value text, id text, values json)
 ON CONFLICT (target_id, value, role, by, external_id, epoch) DO UPDATE SET values = excluded.values, made_at = now()
 """
-_SEND = """
-UPDATE store_operation o SET state = 'sent', sent_at = now(), attempts = o.attempts + 1
-  FROM json_array_elements_text(%s::json) AS k(key) WHERE o.target_id = %s AND o.key = k.key
-"""
-_END_RUNS = """
-UPDATE store_run r SET state = e.value, finished_at = now() FROM json_each_text(%s::json) AS e
- WHERE r.id = e.key::bigint AND r.target_id = %s
-"""
+_SEND = "SELECT store_send(%s, %s::json)"
+_END_RUNS = "SELECT store_end_runs(%s, %s::json)"
 
 
 class RunSide:
@@ -129,7 +92,8 @@ class RunSide:
             if operations:
                 written = connection.execute(_SAVE_OPERATIONS, {"operations": dumps(operations), **self._whose()})
             if subjects:
-                connection.execute(_MOVE_SUBJECTS, [dumps([_moved(row) for row in subjects]), session.target])
+                moved = dumps([_moved(row) for row in subjects])
+                connection.execute(_MOVE_SUBJECTS, [session.target, moved, False])
             drain_inbox.replace_questions(connection, session, runs)
             drain_inbox.raise_notices(connection, session, runs)
         if written is not None and written.rowcount < len(operations):
@@ -161,18 +125,14 @@ class RunSide:
     def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
         """Outcomes, links, own keys, and the next operations marked as sent, at once."""
         session = self.session
-        done = dumps([result.key for result in results if result.state == "done"])
         own = [own for result in results for own in result.own]
         with session.tx() as connection:
             if results:
-                connection.execute(_SAVE_RESULTS, [dumps([_outcome(result) for result in results]), session.target])
-            if done != "[]":
-                connection.execute(_LINK_RECORDS, [done, session.target])
-                connection.execute(_LINK_VERSIONS, [done, session.target])
+                connection.execute(_SAVE_RESULTS, [session.target, dumps([_outcome(result) for result in results])])
             if own:
                 connection.execute(_OWN_KEYS, [session.workspace, session.target, session.epoch, dumps(_once(own))])
             if send:
-                connection.execute(_SEND, [dumps(list(send)), session.target])
+                connection.execute(_SEND, [session.target, dumps(list(send))])
 
     def finish(
         self,
@@ -185,15 +145,20 @@ class RunSide:
         with session.tx() as connection:
             if runs:
                 ended = dumps({str(run): state for run, state in runs.items()})
-                connection.execute(_END_RUNS, [ended, session.target])
+                connection.execute(_END_RUNS, [session.target, ended])
             if subjects:
-                moved = [{**_moved(row), "own": row.own} for row in subjects]
-                connection.execute(_FINISH_SUBJECTS, [dumps(moved), session.target])
+                moved = dumps([{**_moved(row), "own": row.own} for row in subjects])
+                connection.execute(_MOVE_SUBJECTS, [session.target, moved, True])
             drain_inbox.add_questions(connection, session, questions)
 
-    def _whose(self) -> dict[str, int]:
+    def _whose(self) -> dict[str, int | str]:
         session = self.session
-        return {"workspace": session.workspace, "target": session.target, "epoch": session.epoch}
+        return {
+            "workspace": session.workspace,
+            "target": session.target,
+            "epoch": session.epoch,
+            "flow": self.flow,
+        }
 
     def _numbered(self, runs: Sequence[RunRow], send: Sequence[str]) -> list[dict[str, Any]]:
         """Gives the runs their ids, in the given rows; the operations as they are to be stored."""

@@ -22,14 +22,16 @@ SUBJECT = (
 )
 
 _OPEN_EVENTS = f"""
-SELECT e.id, e.connection_id, e.method, e.query, e.headers, e.body, {iso("e.received_at")}
-  FROM store_openevent o JOIN store_event e ON e.id = o.event_id
+SELECT e.* FROM store_openevent o
+ CROSS JOIN LATERAL (SELECT e.id, e.connection_id, e.method, e.query, e.headers, e.body, {iso("e.received_at")}
+                       FROM store_event e WHERE e.id = o.event_id LIMIT 1) AS e
  WHERE o.target_id = %s AND o.source_id = ANY(%s::bigint[])
  ORDER BY o.event_id LIMIT %s
 """
 _SUBJECTS = f"""
-SELECT {SUBJECT} FROM json_to_recordset(%s::json) AS k(source bigint, key text)
-  JOIN store_subject s ON s.source_id = k.source AND s.key = k.key AND s.flow = %s AND s.target_id = %s
+SELECT s.* FROM json_to_recordset(%s::json) AS k(source bigint, key text)
+ CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s
+                      WHERE s.source_id = k.source AND s.key = k.key AND s.flow = %s AND s.target_id = %s LIMIT 1) AS s
 """
 _SAVE_SUBJECTS = """
 INSERT INTO store_subject AS s (workspace_id, target_id, epoch, flow, source_id, key, subject, state, due_at, lanes,
@@ -50,13 +52,16 @@ _FOLDED = "DELETE FROM store_openevent WHERE target_id = %s AND event_id = ANY(%
 _LINK_EVENTS = """
 INSERT INTO store_eventsubject (subject_id, event_id, workspace_id)
 SELECT DISTINCT s.id, (l.x->>0)::bigint, s.workspace_id FROM json_array_elements(%s::json) AS l(x)
-  JOIN store_subject s ON s.source_id = (l.x->>1)::bigint AND s.key = l.x->>2 AND s.target_id = %s
+ CROSS JOIN LATERAL (SELECT s.id, s.workspace_id FROM store_subject s
+                      WHERE s.source_id = (l.x->>1)::bigint AND s.key = l.x->>2 AND s.flow = %s AND s.target_id = %s
+                      LIMIT 1) AS s
 ON CONFLICT DO NOTHING
 """
 _REFUSE_EVENTS = """
 INSERT INTO store_refusedevent (event_id, workspace_id, connection_id, reason)
 SELECT e.id, e.workspace_id, e.connection_id, r.value
-  FROM json_each(%s::json) AS r JOIN store_event e ON e.id = r.key::bigint
+  FROM json_each(%s::json) AS r
+ CROSS JOIN LATERAL (SELECT e.id, e.workspace_id, e.connection_id FROM store_event e WHERE e.id = r.key::bigint LIMIT 1) AS e
 ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason
 """
 _TAKE_DUE = f"""
@@ -72,8 +77,9 @@ SELECT {iso("min(s.due_at)")} FROM store_subject s
 _OWN_KEYS = """
 SELECT o.role, o.by, o.value, o.external_id, o.values
   FROM (SELECT x->>0 AS role, x->>1 AS by, x->>2 AS value FROM json_array_elements(%s::json) AS f(x)) AS f
-  JOIN store_ownkey o ON o.target_id = %s AND o.value = f.value AND o.role = f.role AND o.by = f.by
- WHERE o.epoch = %s AND o.made_at >= %s::timestamptz
+ CROSS JOIN LATERAL (SELECT * FROM store_ownkey o
+                      WHERE o.target_id = %s AND o.value = f.value AND o.role = f.role AND o.by = f.by AND o.epoch = %s
+                        AND o.made_at >= %s::timestamptz OFFSET 0) AS o
  ORDER BY o.id
 """
 
@@ -132,7 +138,7 @@ class SubjectSide:
                 }
                 connection.execute(_SAVE_SUBJECTS, parameters)
             if links:
-                connection.execute(_LINK_EVENTS, [dumps(links), session.target])
+                connection.execute(_LINK_EVENTS, [dumps(links), self.flow, session.target])
             if refused:
                 connection.execute(_REFUSE_EVENTS, [dumps({str(event): why for event, why in refused.items()})])
             if events:
