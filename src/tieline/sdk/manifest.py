@@ -94,9 +94,11 @@ class Auth(_Model):
 
 
 class Role(_Model):
-    """A role's object and fields, as in `core.mapping.RoleMap`."""
+    """A role's object and fields, as in `core.mapping.RoleMap`. `page` is the object's name in `Manifest.record_page`,
+    where it is another one than `object`."""
 
     object: str
+    page: str = ""
     fields: dict[str, tuple[str, ...]]
     origin: str = ""
     links: dict[str, str] = Field(default_factory=dict)
@@ -158,6 +160,8 @@ class Manifest(_Model):
     letters: str = Field(min_length=1, max_length=2)
     checked: str
     docs: str = ""
+    record_page: str = ""
+    """Where people open a record at the vendor: a URL with {object}, {id}, and names of the data centre or typed fields."""
     environments: tuple[str, ...] = ("production",)
     auth: Auth = Auth()
     hosts: dict[str, str] = Field(default_factory=dict)
