@@ -12,7 +12,9 @@ urlpatterns = [
     path("me/", preferences.me, name="me"),
     path("me/language/", preferences.language, name="me-language"),
     path("me/theme/", preferences.theme, name="me-theme"),
+    path("", include("tieline.web.connections.urls")),
     path("", include("tieline.web.accounts.urls")),
+    path("", include("tieline.web.calls.urls")),
 ]
 
 if settings.DEBUG or getattr(settings, "TIELINE_SAMPLES", False):

@@ -162,7 +162,8 @@ def _owner(desk: Desk, controls: Controls, role: str) -> Rule:
         body = _("%(crm)s keeps no owner here.") % {"crm": crm(desk)}
         return Rule(sentence("%(body)s", body=body), [f"{role}.owner"])
     body = sentence(
-        _("Its owner is %(owner)s. If there is none, or that person is inactive, the default user (%(default)s)."), **parts
+        _("Its owner is %(owner)s. If there is none, or that person is inactive, the default user (%(default)s)."),
+        **parts,
     )
     return Rule(body, [f"{role}.owner"])
 
@@ -220,7 +221,11 @@ def _lead(desk: Desk, controls: Controls) -> list[Card]:
     statuses = desk.target.choices.get(("lead", "status"), ())
     help = _("Judged before this call creates anything itself, so one stranger does not become three records.")
     first = _create(
-        desk, controls, "lead", _("When nobody matches on the first call, in or out, create a lead named %(name)s."), help
+        desk,
+        controls,
+        "lead",
+        _("When nobody matches on the first call, in or out, create a lead named %(name)s."),
+        help,
     )
     held = desk.raw["lead"].get("status")
     if statuses or held:
@@ -278,7 +283,9 @@ def _call(desk: Desk, controls: Controls) -> list[Card]:
     keeps = rule["recording"] != "none"
     ways = [("link", _("as a link to the phone system")), ("copy", _("as a copy in the CRM"))]
     way = controls.select("call.recording", _("How recordings are kept"), ways, rule["recording"] if keeps else "link")
-    held = bool({"recording_url"} & set(desk.target.roles.get("call", ()))) or desk.target.limits.get("call_attach", True)
+    held = bool({"recording_url"} & set(desk.target.roles.get("call", ()))) or desk.target.limits.get(
+        "call_attach", True
+    )
     recordings = Rule(
         sentence(_("Keep the recording %(way)s."), way=way), ["call.recording"],
         controls.switch("call.records", _("Keep recordings"), on=keeps, disabled=not (room and held)),
@@ -414,6 +421,8 @@ def value_words(value: Any) -> str:
             manager = (value.get("manager") or {}).get("label") or _("no manager")
             return _("left out of the CRM") if value.get("ignore") else manager
         if "stage" in value:
-            return " › ".join(str(value[part].get("label") or value[part]["id"]) for part in ("layout", "pipeline", "stage"))
+            return " › ".join(
+                str(value[part].get("label") or value[part]["id"]) for part in ("layout", "pipeline", "stage")
+            )
         return str(value.get("label") or value.get("id") or value)
     return str(value)

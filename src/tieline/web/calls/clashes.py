@@ -86,4 +86,3 @@ def _consequence(desk: Desk, clash: Clash) -> str:
     if code == why.CLASH_OWNER_CYCLE and desk.settings is not None:
         return text(CONSEQUENCES, code) % {"chain": chain(clash.rules, makes(desk.settings))}
     return text(CONSEQUENCES, code)
-

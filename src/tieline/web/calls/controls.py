@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tieline.web.calls.desk import Desk
+from tieline.web.calls.posted import OWN
 from tieline.web.calls.words import owner_words
 
 Choice = tuple[str, str]
-OWN: Final = "own"
 NAMES: Final[dict[str, str | Promise]] = {
     "{number}": gettext_lazy("the number, formatted"),
     "{line} {number}": gettext_lazy("the line and the number"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.http import QueryDict
 from django.utils import timezone
 
 from tieline.core.flow import Clash, Target
@@ -18,11 +19,12 @@ from tieline.flows.calls.settings import Settings
 from tieline.sdk.contract import FieldSchema, ObjectSchema, VendorUser
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
-from tieline.store.models import FlowSetting, FlowVersion
+from tieline.store.models import FlowVersion
 from tieline.store.services import flow_settings, schemas, scopes
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.flow_settings import Checked, FlowView
 from tieline.web.calls import draft as drafts
+from tieline.web.calls import posted
 from tieline.web.permissions import may
 from tieline.web.request import PageRequest
 
@@ -62,6 +64,8 @@ class Desk:
     missing: Mapping[str, Sequence[scopes.Rule]] = field(default_factory=dict)
     surplus: Sequence[str] = ()
     meanwhile: Meanwhile | None = None
+    is_news: bool = False
+    """`meanwhile` was found just now: nobody has seen it yet."""
 
     @property
     def is_set_up(self) -> bool:
@@ -81,35 +85,77 @@ class Desk:
         return next((one for one in thing.fields if one.name == wanted), None)
 
 
-def open_desk(request: PageRequest) -> Desk:
-    """The desk of this reader, with their draft if they may change anything."""
+def open_desk(request: PageRequest, post: QueryDict | None = None) -> Desk:
+    """The desk of this reader, with their draft if they may change anything; `post` is laid over it first.
+
+    What a page posts belongs to the version that the page showed, so it is laid over that one; only then do versions saved
+    meanwhile come in. Else an old page would quietly put back what somebody else has changed.
+    """
     workspace = request.workspace.pk
-    changing = may(request.member, "flows.change")
     with workspace_tx(workspace):
         view = flow_settings.current(workspace, FLOW)
         number = max(view.version, view.waiting)
         base = _whole(view.waiting_raw if view.waiting > view.version else view.raw)
-        kept = request.session.get(_key(workspace)) if changing else None
-        raw, own, meanwhile = copy.deepcopy(base), set[str](), None
-        if kept and base:
-            raw, own = kept["raw"], set(kept.get("own", ()))
-            if kept["base"] != number:
-                raw, meanwhile = _together(workspace, view, kept, base)
-            elif kept.get("meanwhile"):
-                told = kept["meanwhile"]
-                meanwhile = Meanwhile(told["who"], told["when"], {p: (m, t) for p, (m, t) in told["both"].items()})
-        desk = Desk(workspace, view, number, base, raw, changing, own, meanwhile=meanwhile)
-        if view.target is not None:
-            manifest = manifest_of(view.target.connector)
-            by_name = {one.name: one for one in schemas.schemas_of(view.target)}
-            desk.manifest = manifest
-            desk.users = schemas.users_of(view.target)
-            desk.objects = {
-                role: by_name[mapped.object] for role, mapped in manifest.roles.items() if mapped.object in by_name
-            }
-            desk.target = schemas.target_of(view.target)
+        desk = Desk(workspace, view, number, base, copy.deepcopy(base), may(request.member, "flows.change"), set())
+        _describe(desk)
+        if base and desk.may_change:
+            _lay(desk, request.session.get(_key(workspace)), post)
         judge(desk)
         return desk
+
+
+def _describe(desk: Desk) -> None:
+    """What the CRM offers, as it was last described."""
+    target = desk.view.target
+    if target is None:
+        return
+    desk.manifest = manifest_of(target.connector)
+    by_name = {one.name: one for one in schemas.schemas_of(target)}
+    desk.users = schemas.users_of(target)
+    roles = desk.manifest.roles.items()
+    desk.objects = {role: by_name[mapped.object] for role, mapped in roles if mapped.object in by_name}
+    desk.target = schemas.target_of(target)
+
+
+def _lay(desk: Desk, kept: Mapping[str, Any] | None, post: QueryDict | None) -> None:
+    """The draft as kept, what was posted, and what others saved since, together."""
+    at, both = desk.base_number, dict[str, tuple[Any, Any]]()
+    if kept:
+        at, desk.raw, desk.own_names = kept["base"], kept["raw"], set(kept.get("own", ()))
+        told = kept.get("meanwhile")
+        if told:
+            desk.meanwhile = Meanwhile(told["who"], told["when"], {p: (m, t) for p, (m, t) in told["both"].items()})
+    fresh = False
+    if post is not None:
+        given = post.get("base", "")
+        shown = int(given) if given.isdigit() else at
+        older = _version(desk, shown) if shown != at else None
+        if older is None:
+            posted.apply(desk, post)
+        else:
+            draft, base = desk.raw, _whole(older.settings)
+            desk.raw = copy.deepcopy(base)
+            posted.apply(desk, post)
+            result = drafts.merged(base, desk.raw, draft)
+            desk.raw, both, fresh = result.raw, result.both, shown < desk.base_number
+    if at != desk.base_number:
+        base_row = _version(desk, at)
+        if base_row is None:  # of another CRM's settings: nothing to bring together
+            desk.raw = copy.deepcopy(desk.base)
+        else:
+            result = drafts.merged(_whole(base_row.settings), desk.raw, desk.base)
+            desk.raw, both, fresh = result.raw, {**both, **result.both}, True
+    if fresh:
+        last = _version(desk, desk.base_number)
+        if last is not None:
+            who = last.saved_by.name if last.saved_by else ""
+            desk.meanwhile = Meanwhile(who, timezone.localtime(last.saved_at).strftime("%H:%M"), both)
+            desk.is_news = True
+
+
+def _version(desk: Desk, number: int) -> FlowVersion | None:
+    rows = FlowVersion.objects.filter(workspace_id=desk.workspace, setting__flow=FLOW, number=number)
+    return rows.select_related("saved_by").first()
 
 
 def judge(desk: Desk) -> None:
@@ -163,24 +209,6 @@ def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     whole: dict[str, Any] = Settings.model_validate(dict(raw)).model_dump(mode="json")
     return whole
-
-
-def _together(
-    workspace: int, view: FlowView, kept: Mapping[str, Any], theirs: dict[str, Any]
-) -> tuple[dict[str, Any], Meanwhile | None]:
-    """My draft on the version that somebody else saved. Settings of another CRM are not brought together."""
-    setting = FlowSetting.objects.filter(workspace_id=workspace, flow=FLOW).first()
-    rows = FlowVersion.objects.filter(
-        workspace_id=workspace, setting=setting, number__in=[kept["base"], max(view.version, view.waiting)]
-    ).select_related("saved_by")
-    by_number = {row.number: row for row in rows}
-    base, last = by_number.get(kept["base"]), by_number.get(max(view.version, view.waiting))
-    if base is None or last is None:
-        return copy.deepcopy(theirs), None
-    result = drafts.merged(_whole(base.settings), kept["raw"], theirs)
-    who = last.saved_by.name if last.saved_by else ""
-    when = timezone.localtime(last.saved_at).strftime("%H:%M")
-    return result.raw, Meanwhile(who, when, result.both)
 
 
 def _without(raw: Mapping[str, Any], base: Mapping[str, Any], wrong: Sequence[str]) -> dict[str, Any]:

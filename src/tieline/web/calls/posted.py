@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.http import QueryDict
 
 from tieline.core.flow import Place
 from tieline.web.calls import draft as drafts
-from tieline.web.calls.controls import OWN
-from tieline.web.calls.desk import Desk
 
+if TYPE_CHECKING:
+    from tieline.web.calls.desk import Desk
+
+OWN: Final = "own"
+"""Chosen in the list of names: typed in own words."""
 SWITCH: Final = "_switch"
 """Hidden beside each switch: one that is off is not posted by itself."""
 ROLES: Final = ("account", "lead", "contact", "deal", "task", "call")

@@ -179,9 +179,7 @@ def _found(answers: Iterable[Mapping[str, Any]]) -> dict[Find, tuple[Record, ...
     for known in answers:
         for role, by, value, records in (known or {}).get("found", ()):
             # by a link, the records are of the role; their fields are as they were read
-            out.setdefault(
-                Find(role, by, value), tuple(Record(role, id, from_json(fields)) for id, fields in records)
-            )
+            out.setdefault(Find(role, by, value), tuple(Record(role, id, from_json(fields)) for id, fields in records))
     return out
 
 
@@ -238,12 +236,19 @@ def _tried(desk: Desk, then: Then, users: Mapping[str, User]) -> Trial:
         return Trial(phone(str(subject.get("external") or "")), then.subject.arrived_at, "", "off", _("Not readable"))
     trial = _shown(desk, subject, plan, users, then, then.subject.arrived_at)
     if asked and then.decided:
-        trial.asked = [_("Not looked up at the time, taken as none: %(what)s.") % {"what": ", ".join(dict.fromkeys(asked))}]
+        trial.asked = [
+            _("Not looked up at the time, taken as none: %(what)s.") % {"what": ", ".join(dict.fromkeys(asked))}
+        ]
     return trial
 
 
 def _shown(
-    desk: Desk, subject: Mapping[str, Any], plan: Plan, users: Mapping[str, User], then: Then | None, when: datetime | None
+    desk: Desk,
+    subject: Mapping[str, Any],
+    plan: Plan,
+    users: Mapping[str, User],
+    then: Then | None,
+    when: datetime | None,
 ) -> Trial:
     call = call_of(subject, desk.settings)  # type: ignore[arg-type]
     number = call.person.international if call.person.raw else _("number withheld")
@@ -276,7 +281,9 @@ def _shown(
                 trial.rows.append(Row(_("no %(role)s") % {"role": text(ROLES, role)}, [], said(one.reason)))
     for one in plan.operations:
         if one.slot == "contact.link":
-            trial.rows.append(Row(text(ROLES, "contact"), [Part("plain", _("linked to the new account"))], said(one.reason)))
+            trial.rows.append(
+                Row(text(ROLES, "contact"), [Part("plain", _("linked to the new account"))], said(one.reason))
+            )
     if before is None and not trial.undecided:
         trial.state, trial.word = ("note", _("Would write")) if plan.operations else ("off", _("Nothing"))
     elif trial.differs and not trial.undecided:
@@ -297,7 +304,9 @@ def _rule(role: str) -> str:
 
 def _written(then: Then) -> dict[str, OperationRow]:
     """Records that the call made, by slot; what the CRM refused is none."""
-    return {one.slot: one for one in then.operations if one.verb == "create" and one.state not in ("rejected", "blocked")}
+    return {
+        one.slot: one for one in then.operations if one.verb == "create" and one.state not in ("rejected", "blocked")
+    }
 
 
 def _stuck(trial: Trial, plan: Plan) -> None:
@@ -311,7 +320,9 @@ def _stuck(trial: Trial, plan: Plan) -> None:
         trial.state, trial.word, trial.undecided = "fail", _("No owner"), True
 
 
-def _gone(trial: Trial, before: Mapping[str, OperationRow], creates: Mapping[str, Operation], users: Mapping[str, User]) -> None:
+def _gone(
+    trial: Trial, before: Mapping[str, OperationRow], creates: Mapping[str, Operation], users: Mapping[str, User]
+) -> None:
     """What the call made then and would not make now."""
     for slot, row in before.items():
         if slot in creates:

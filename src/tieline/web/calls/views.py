@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tieline.core.values import phone as read_phone
 from tieline.flows.calls.call import line_names
-from tieline.sdk import manifest as manifests
 from tieline.store.connection import workspace_tx
 from tieline.store.models import ConnectionState, InboxItem
 from tieline.store.services import flow_settings
@@ -88,7 +87,7 @@ def _imagined(request: PageRequest, table: Desk) -> dict[str, Any]:
     made = trial.imagined(table, number=number, direction=direction, answered=request.GET.get("ended") == "answered", line=line)  # fmt: skip
     kind = read_phone(number, table.raw["default_country"]).kind
     note = "" if kind == "number" else _("This is no number of a person, so no account, lead, contact or deal is made.")
-    return {"imagined": made, "imagined_note": note}
+    return {"imagined": made, "imagined_list": [made], "imagined_note": note}
 
 
 @require_POST
@@ -97,12 +96,12 @@ def edit(request: PageRequest, tab: str) -> HttpResponse:
     """Takes what was changed into the draft; with a button also does what it says. htmx gets the part, forms the page."""
     if tab not in cards.TABS:
         raise Http404
-    table = desk.open_desk(request)
+    table = desk.open_desk(request, request.POST)
     if not table.is_set_up:
         return redirect("calls-rules", tab=tab)
-    posted.apply(table, request.POST)
     act = request.POST.get("act", "")
-    done = _act(request, table, act)
+    # what somebody saved meanwhile is looked at before any button counts: its rows may have moved
+    done = None if table.is_news and act != "discard" else _act(request, table, act)
     if done is not None:
         return done if not request.htmx else _moved(done)
     desk.judge(table)
@@ -131,9 +130,8 @@ def _act(request: PageRequest, table: Desk, act: str) -> HttpResponseRedirect | 
         return _save(request, table)
     if kind == "discard":
         desk.forget(request, table.workspace)
-        return redirect(request.POST.get("here") and _address(_tab(request)) or _address("managers"))
+        return redirect(_address(_tab(request)))
     if kind == "way":
-        desk.judge(table)
         for path, value in (clashes.changes_of(table, act) or {}).items():
             drafts.put(table.raw, path, value)
             if path.endswith(".kind"):
@@ -164,17 +162,16 @@ def _tab(request: PageRequest) -> str:
 
 def _save(request: PageRequest, table: Desk) -> HttpResponseRedirect | None:
     """A new version, or why there is none: then the page says it."""
-    desk.judge(table)
-    if table.clashes or table.malformed:
+    if table.clashes or table.malformed or not table.changes:
         return None
-    if request.POST.get("base") != str(table.base_number) and table.meanwhile is not None:
-        return None  # somebody saved since this page was shown: look at both first
     try:
         saved = flow_settings.save(table.workspace, request.user, FLOW, table.raw, base=table.base_number)
     except DeclinedError:
         # Saved by somebody between our look and now: the next look brings both together and shows them.
         desk.keep(request, table)
-        messages.warning(request, _("Somebody saved at the same moment. Nothing was lost; look at both and save again."))
+        messages.warning(
+            request, _("Somebody saved at the same moment. Nothing was lost; look at both and save again.")
+        )
         return redirect(_address(_tab(request)))
     count = len(table.changes)
     desk.forget(request, table.workspace)
@@ -221,8 +218,10 @@ def live(request: PageRequest) -> HttpResponse:
 def _declined(table: Desk, declined: DeclinedError) -> str:
     return {
         "flow.no_target": _("No CRM is connected, so there is nothing to write to. Connect one first."),
-        "flow.target_not_active": _("%(crm)s is disconnected. Connect it again, then switch on.") % {"crm": cards.crm(table)},
-        "flow.waits_for_consent": _("The rules wait for consent at %(crm)s. Give it, then switch on.") % {"crm": cards.crm(table)},
+        "flow.target_not_active": _("%(crm)s is disconnected. Connect it again, then switch on.")
+        % {"crm": cards.crm(table)},
+        "flow.waits_for_consent": _("The rules wait for consent at %(crm)s. Give it, then switch on.")
+        % {"crm": cards.crm(table)},
         "flow.not_set_up": _("There are no rules yet. Connect a CRM first; it brings rules that work unedited."),
     }.get(declined.code, _("That was not done. Load the page again."))
 

@@ -1,8 +1,8 @@
 """Sentences for every code of the calls flow (flows/calls/reasons.py), and its things by name.
 
-    said(reason)             one reason in the reader's language, its codes put into words and numbers as people write them
-    the(role), a_new(role)   "the account", "a new account"
-    owner_words(kind)        "the line’s manager"
+said(reason)             one reason in the reader's language, its codes put into words and numbers as people write them
+the(role), a_new(role)   "the account", "a new account"
+owner_words(kind)        "the line’s manager"
 """
 
 from __future__ import annotations
