@@ -92,7 +92,7 @@ def subject_of(call: DayCall, using: Settings) -> dict[str, Any]:
     ]  # fmt: skip
     if call.outcome == "vm":
         facts.append({"type": "voicemail", "occurred_at": f"{at}:50Z"})
-    if call.recording != "-":
+    if call.recording != "-" or call.outcome == "vm":
         facts.append(
             {"type": "recording_ready", "occurred_at": f"{at}:55Z", "recording_url": f"https://phone.example/{call.id}"}
         )

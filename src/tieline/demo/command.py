@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tieline.demo.tally import Tally
 
 PORT = 8000
-QUIET_S = 180.0
+QUIET_S = 90.0
 """The longest wait until a phase of the day is worked off."""
 HELD = ("Calls", "note")
 
@@ -168,13 +168,13 @@ class _Demo:
                 print(f"  {firm.name:20} sign in as {firm.email} with {self.password}")
             print(f"\nThe sandbox of Zoho CRM and SipSim: {self.sandbox}   Ctrl-C ends everything.")
         mismatches = sum(tally.mismatches for tally in tallies)
-        line = {
+        summary = {
             "flows": ["calls"],
             "expected": sum(tally.expected.total() for tally in tallies),
             "found": sum(tally.found.total() for tally in tallies),
             "mismatches": mismatches,
         }
-        print(json.dumps(line), flush=True)
+        print(json.dumps(summary), flush=True)
         return mismatches
 
 

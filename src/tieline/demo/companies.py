@@ -58,19 +58,22 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
     phones = _phones(space.pk, user, sandbox)
     flow_settings.set_live(space.pk, user, FLOW, True)
 
+    def save(raw: dict[str, Any]) -> None:
+        """Saves, and gives the consent that the new rules need beyond that of the defaults (CALL-3)."""
+        if flow_settings.save(space.pk, user, FLOW, raw).waits:
+            consent.finish(user, accept(consent.start(space.pk, user, "zoho_crm", connection=crm.pk)))
+
     def noon() -> None:
-        target = connections.target_of(crm)
         raw = dict(flow_settings.current(space.pk, FLOW).raw)
         raw["account"] = {**raw["account"], "create": True}
         raw["contact"] = {**raw["contact"], "create": True, "owner": {"kind": "account"}}
         raw["task"] = {**raw["task"], "owner": {"kind": "account"}}
+        raw["deal"] = {**raw["deal"], "when": "no_active"}
+        save(raw)  # only now pipelines may be read
+        target = _target(space.pk, crm)
         stages = nordlys.STAGES_AT_NOON
         places = {user_id: _place(target, stages.get(first, stages["*"])) for first, user_id in users.items()}
-        raw["deal"] = {**raw["deal"], "when": "no_active", "per_manager": True, "places": places}
-        saved = flow_settings.save(space.pk, user, FLOW, raw)
-        if saved.waits:  # CALL-3: the new rules need scopes that the defaults did not
-            again = consent.start(space.pk, user, "zoho_crm", connection=crm.pk)
-            consent.finish(user, accept(again))
+        save({**raw, "deal": {**raw["deal"], "per_manager": True, "places": places}})
 
     def count() -> Tally:
         records = _get(f"{sandbox}/_control/zoho_crm/records")
@@ -175,12 +178,20 @@ def _lines(
 
 def _place(target: Target, stage: str) -> dict[str, Any]:
     """The deal place whose stage is called so."""
-    found = next(place for place in target.places if place.stage == stage)
+    found = next((place for place in target.places if place.stage == stage), None)
+    if found is None:
+        raise RuntimeError(f"no stage {stage!r} among {[place.stage for place in target.places]}")
     return {
         "layout": {"id": found.layout, "label": "Standard"},
         "pipeline": {"id": found.pipeline, "label": "Standard"},
         "stage": {"id": found.stage, "label": stage},
     }
+
+
+def _target(workspace: int, crm: Connection) -> Target:
+    with workspace_tx(workspace):
+        crm.refresh_from_db()
+        return connections.target_of(crm)
 
 
 def _first_names(crm: Connection) -> dict[str, str]:

@@ -46,6 +46,7 @@ def seed(rpc: Rpc, company: int, employees: Mapping[str, int]) -> dict[tuple[str
             "name": "Jeanne Roux",
             "categories": [["add", [category]]],
             "contact_mechanisms": [phone("06 12 00 00 01", "other")],
+            "relations": [["create", [{"to": leroy, "type": kind}]]],
         }
     )
     paul = party(
@@ -55,7 +56,6 @@ def seed(rpc: Rpc, company: int, employees: Mapping[str, int]) -> dict[tuple[str
             "contact_mechanisms": [phone("+33612000002", "mobile")],
         }
     )
-    rpc.call("model.party.relation.create", [{"from_": jeanne, "to": leroy, "type": kind}])
     lead = {"description": "Escalier chêne", "party": leroy, "company": company, "employee": employees["Alice"]}
     opportunity = rpc.call("model.sale.opportunity.create", [lead], context={"company": company})[0]
     rpc.call("model.sale.opportunity.opportunity", [opportunity], context={"company": company})
@@ -116,7 +116,7 @@ class Found:
         self.phone = {row["party"]: e164(row["value"], COUNTRY) for row in mechanisms}
         people = set(rpc.call("model.party.party.search", [["categories.name", "=", PERSON]], 0, None, None))
         self.parties = {row["id"]: ("c" if row["id"] in people else "a") for row in parties}
-        relations = read("party.relation", [["type.name", "=", EMPLOYEE_OF]], ["from_", "to"])
+        relations = read("party.relation.all", [["type.name", "=", EMPLOYEE_OF]], ["from_", "to"])
         self.employer = {row["from_"]: row["to"] for row in relations}
         self.opportunities = read(
             "sale.opportunity",
@@ -124,7 +124,7 @@ class Found:
             ["state", "party", "employee", "reference", "description", "contact.value_compact", "comment"],
         )
         self.notes = read("ir.note", [], ["resource", "message"])
-        self.links = read("ir.attachment", [["type", "=", "link"]], ["resource", "link"])
+        self.links = read("ir.attachment", [["type", "=", "link"]], ["resource", "link", "description"])
 
     def party(self, number: int | None) -> str:
         if number is None:

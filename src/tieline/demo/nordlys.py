@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tieline.demo.day import DayCall, Expected
 from tieline.demo.tally import Row, Tally, e164

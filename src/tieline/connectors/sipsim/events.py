@@ -92,7 +92,9 @@ def _key(fields: Mapping[str, Any]) -> str:
         )
     if not call:
         raise ProtocolError("a call event without pbx_id")
-    return f"{call}|{name}|{fields.get('receiver') or ''}"
+    # an end may come once more when its recording is ready: that is news, not the same event again
+    told = "|audio" if fields.get("audio_path") else ""
+    return f"{call}|{name}|{fields.get('receiver') or ''}{told}"
 
 
 def fields_of(request: Request) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from tieline.connectors.tryton.shapes import (
     MECHANISMS,
     NOTE_LINKS,
     PARTY_LINKS,
+    PHONES,
 )
 from tieline.connectors.tryton.wire import tagged_bytes, tagged_date, tagged_decimal, tagged_time
+from tieline.core.values import phone
 from tieline.sdk.contract import Link, Outcome, PushOperation, Rejected
 
 NEW_STAGES = ("opportunity", "lost", "cancelled")
@@ -69,7 +71,10 @@ def _mechanism(name: str, value: Any, old: Mapping[str, Any] | None) -> list[lis
         return [["delete", [there[0]]]] if there else []
     if there:
         return [["write", [there[0]], {"value": str(value)}]]
-    return [["create", [{"type": name, "value": str(value)}]]]
+    # Tryton refuses a phone number that no numbering plan has; people are called from such numbers all the same
+    number = phone(str(value), "") if name in PHONES else None
+    kind = "other" if number is not None and number.is_number and not number.valid else name
+    return [["create", [{"type": kind, "value": str(value)}]]]
 
 
 def _address(values: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[list[Any]]:

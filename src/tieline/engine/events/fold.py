@@ -33,8 +33,8 @@ class Parsed:
 
 
 def fact(said: CallFact, received_at: str) -> dict[str, Any]:
-    """A fact as flows read it: what is said, and when (the arrival, where the source gave no time)."""
-    out: dict[str, Any] = {}
+    """A fact as flows read it: what is said, when (the arrival, where the source gave no time), and when it arrived."""
+    out: dict[str, Any] = {"arrived_at": received_at}
     for name in _NAMES:
         value = getattr(said, name)
         if value is not None and value is not False:

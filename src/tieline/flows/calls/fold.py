@@ -129,6 +129,8 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
         _recording(new, url, fact.get("recording_s"), time)
     if at is not None:
         _seen(new, kind, at)
+    if (arrived := instant(fact.get("arrived_at"))) is not None:
+        _earliest(new, "arrived_at", arrived)
 
 
 def _seen(new: dict[str, Any], kind: str, at: str) -> None:
@@ -220,6 +222,7 @@ def _when(new: dict[str, Any], settings: Settings, changed: bool) -> Folded:
             return Folded(new, ready=True, changed=changed)
         due = moved(new["ended_at"], timedelta(seconds=settings.settle_s))
         return Folded(new, False, due, changed, because(SETTLING, seconds=settings.settle_s))
-    first = new.get("first_at")
+    # a delivery that comes a day late has its end behind it: the wait counts from the arrival
+    first = max(filter(None, (new.get("first_at"), new.get("arrived_at"))), default=None)
     # a call without any time cannot be waited for: it is decided at once rather than never
     return Folded(new, False, moved(first, NO_END_AFTER) if first else LONG_AGO, changed, because(IN_PROGRESS))
