@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import TielineError
-from tieline.core.values import phone
 from tieline.sdk.auth import Grant
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
@@ -243,9 +242,8 @@ def set_lines(workspace: int, user: User | None, connection: int, lines: Sequenc
     """The company's lines of a phone system that cannot list them: (number, label)."""
     with workspace_tx(workspace):
         row = locked(workspace, connection)
-        country = row.workspace.country or "FR"
-        for number, _ in lines:
-            if not phone(number, country).is_number and not number.strip().isalnum():
+        for number, _ in lines:  # extensions and lines of other countries are lines too
+            if not any(sign.isdigit() for sign in number):
                 raise DeclinedError("connection.line_invalid", field="lines", line=number)
         row.lines = [[number.strip(), label.strip()] for number, label in lines]
         row.save(update_fields=["lines"])

@@ -1,0 +1,1 @@
+"""Connections: what can be connected, what is, and how it does."""

@@ -1,0 +1,142 @@
+"""What is done to a connection from its page. Each is one form; the page comes back with what it did, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from tieline.store.models import Connection
+from tieline.store.services import connections
+from tieline.store.services.asking import manifest_of
+from tieline.store.services.declined import DeclinedError
+from tieline.web import permissions
+from tieline.web.connections import shown, words
+from tieline.web.connections.forms import Lines, SigningSecret, Title
+from tieline.web.connections.views import context_of
+from tieline.web.request import PageRequest
+
+
+def _done(request: PageRequest, row: Connection, deed: Callable[[], object], said: str) -> HttpResponse:
+    """Does it and goes back to the page, with a word about it or why it was not done."""
+    try:
+        deed()
+    except DeclinedError as error:
+        messages.error(request, words.declined(error))
+    else:
+        messages.success(request, said)
+    return redirect(shown.url_of(row))
+
+
+@require_POST
+@permissions.needs("connections.change")
+def pause(request: PageRequest, connection: str) -> HttpResponse:
+    """Ask nothing of it for now; events are kept."""
+    row = shown.asked(request, connection)
+    said = _("%(title)s is paused. Events are kept.") % {"title": row.title}
+    return _done(request, row, lambda: connections.pause(request.workspace.pk, request.user, row.pk), said)
+
+
+@require_POST
+@permissions.needs("connections.change")
+def resume(request: PageRequest, connection: str) -> HttpResponse:
+    """Go on."""
+    row = shown.asked(request, connection)
+    said = _("%(title)s goes on.") % {"title": row.title}
+    return _done(request, row, lambda: connections.resume(request.workspace.pk, request.user, row.pk), said)
+
+
+@require_POST
+@permissions.needs("connections.change")
+def refresh(request: PageRequest, connection: str) -> HttpResponse:
+    """Look again: who we are, fields, people, lines."""
+    row = shown.asked(request, connection)
+    prepare = request.POST.get("prepare") == "1"
+    said = _("Looked again. What is shown is what %(title)s says now.") % {"title": row.title}
+    return _done(
+        request, row, lambda: connections.refresh(request.workspace.pk, request.user, row.pk, prepare=prepare), said
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@permissions.needs("connections.change")
+def disconnect(request: PageRequest, connection: str) -> HttpResponse:
+    """End it, after saying what stops."""
+    row = shown.asked(request, connection)
+    if request.method == "POST":
+        connections.disconnect(request.workspace.pk, request.user, row.pk)
+        messages.success(request, _("%(title)s is disconnected. Its secrets are deleted.") % {"title": row.title})
+        return redirect("connections")
+    return render(request, "connections/disconnect.html", context_of(request, row))
+
+
+@sensitive_post_parameters("secret")
+@require_POST
+@permissions.needs("connections.change")
+def secret(request: PageRequest, connection: str) -> HttpResponse:
+    """Replace the signing secret, or take it away."""
+    row = shown.asked(request, connection)
+    form = SigningSecret(request.POST)
+    if not form.is_valid():
+        return render(request, "connections/one.html", context_of(request, row, secret_form=form), status=400)
+    remove = "remove" in request.POST
+    value = "" if remove else form.cleaned_data["secret"].strip()
+    if not value and not remove:
+        messages.error(request, _("Nothing was typed, so the secret stays as it was."))
+        return redirect(shown.url_of(row))
+    name = manifest_of(row.connector).events.secret
+    said = (
+        _("The signing secret is gone. The address itself is what protects it now.")
+        if remove
+        else _("The signing secret is replaced. It holds from the next event on.")
+    )
+    return _done(
+        request, row, lambda: connections.set_secret(request.workspace.pk, request.user, row.pk, name, value), said
+    )
+
+
+@require_POST
+@permissions.needs("connections.change")
+def address(request: PageRequest, connection: str) -> HttpResponse:
+    """A new address for its events."""
+    row = shown.asked(request, connection)
+    said = _("There is a new address. Paste it at the phone system: the old one has stopped.")
+    return _done(request, row, lambda: connections.new_intake_key(request.workspace.pk, request.user, row.pk), said)
+
+
+@require_POST
+@permissions.needs("connections.change")
+def lines(request: PageRequest, connection: str) -> HttpResponse:
+    """Type the lines of a phone system."""
+    row = shown.asked(request, connection)
+    form = Lines(request.POST)
+    if form.is_valid():
+        pairs = form.pairs()
+        try:
+            connections.set_lines(request.workspace.pk, request.user, row.pk, pairs)
+        except DeclinedError as error:
+            form.add_error("lines", words.declined(error))
+        else:
+            said = ngettext("%(count)s line is kept.", "%(count)s lines are kept.", len(pairs))
+            messages.success(request, said % {"count": len(pairs)})
+            return redirect(shown.url_of(row))
+    return render(request, "connections/one.html", context_of(request, row, lines_form=form), status=400)
+
+
+@require_POST
+@permissions.needs("connections.change")
+def rename(request: PageRequest, connection: str) -> HttpResponse:
+    """Call it something else."""
+    row = shown.asked(request, connection)
+    form = Title(request.POST)
+    if not form.is_valid():
+        return render(request, "connections/one.html", context_of(request, row, title_form=form), status=400)
+    title = form.cleaned_data["title"]
+    said = _("It is called %(title)s now.") % {"title": title}
+    return _done(request, row, lambda: connections.rename(request.workspace.pk, request.user, row.pk, title), said)

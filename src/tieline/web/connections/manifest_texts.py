@@ -1,0 +1,36 @@
+"""Labels and help of connectors' manifests, marked for translation. A test holds this list against the manifests."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+TEXTS: Final = (
+    # SipSim
+    _("Signing secret"),
+    _("Shown in SipSim beside the webhook address. Leave it empty for the older webhooks, which are not signed: then the secret in the address is what protects it."),
+    _("API token"),
+    _("Needs the rights calls.read and phones.read. Without it, lines are typed by hand and lost events cannot be fetched again."),
+    # Tryton
+    _("Address of the server"),
+    _("Database"),
+    _("The name that people choose when they sign in to Tryton."),
+    _("Application key"),
+    _('In Tryton: the user\'s preferences, Applications, a new one for "REST API", validated by an administrator. Give the user the groups Party Administration, Sales and Sale Opportunity.'),
+    _("Category of persons"),
+    _("Tryton does not tell persons from companies. Parties in this category are contacts, all others are accounts."),
+    _("Relation of a person to the company"),
+    _("The type of relation that links a contact to its account. It needs the module party_relationship."),
+    # Zoho CRM
+    _("Client ID"),
+    _("From Zoho's API console: a server-based application with this page's redirect address."),
+    _("Client secret"),
+    _("Shown beside the client ID. Each data centre may have its own."),
+)  # fmt: skip
+
+
+def said(text: str) -> str:
+    """A manifest's text in the reader's language; as it stands where nobody has translated it."""
+    return gettext(text) if text else ""

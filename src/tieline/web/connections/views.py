@@ -1,0 +1,162 @@
+"""Connections: the marketplace and one connection's page, with the parts of it that stay fresh by themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from tieline.sdk.manifest import Manifest
+from tieline.store.connection import workspace_tx
+from tieline.store.models import Connection, ConnectionState, Grant
+from tieline.store.services import connections, scopes
+from tieline.store.services.asking import manifest_of, opening_of
+from tieline.store.services.health import Health, health
+from tieline.store.services.offers import offers
+from tieline.web import permissions
+from tieline.web.connections import shown, words
+from tieline.web.connections.forms import Lines, SigningSecret, Title
+from tieline.web.connections.manifest_texts import said
+from tieline.web.permissions import may
+from tieline.web.request import PageRequest
+
+
+@require_safe
+@permissions.needs("connections.see")
+def marketplace(request: PageRequest) -> HttpResponse:
+    """What is connected and what can be."""
+    cards = [shown.card(one) for one in offers(request.workspace.pk)]
+    query = request.GET.get("q", "").strip()[:100]
+    category = request.GET.get("category", "")
+    mine = request.GET.get("mine") == "1"
+    found = [one for one in cards if not query or shown.matches(one, query)]
+    counted = Counter(name for one in found for name in one.offer.manifest.categories)
+    chips = [
+        {"name": name, "label": words.CATEGORIES.get(name, name), "count": counted[name]} for name in sorted(counted)
+    ]
+    if category:
+        found = [one for one in found if category in one.offer.manifest.categories]
+    lines = [line for one in cards for line in one.lines]
+    context = {
+        "cards": [one for one in found if one.lines] if mine else found,
+        "lines": sorted(lines, key=lambda one: one.connection.pk),
+        "ready": sum(1 for one in cards if not one.lines),
+        "chips": chips,
+        "all": sum(1 for one in cards if not query or shown.matches(one, query)),
+        "query": query,
+        "category": category,
+        "mine": mine,
+        "may_change": may(request.member, "connections.change"),
+        "wizard": "" if lines else shown.page_url("start"),
+    }
+    return render(request, "connections/marketplace.html", context)
+
+
+@require_safe
+@permissions.needs("connections.see")
+def one(request: PageRequest, connection: str) -> HttpResponse:
+    """Everything about one connection."""
+    row = shown.asked(request, connection)
+    return render(request, "connections/one.html", context_of(request, row))
+
+
+@require_safe
+@permissions.needs("connections.see")
+def pulse(request: PageRequest, connection: str) -> HttpResponse:
+    """Its health, for the part of the page that stays fresh."""
+    row = shown.asked(request, connection)
+    return render(request, "connections/pulse.html", _health_of(request, row))
+
+
+@require_safe
+@permissions.needs("connections.see")
+def last_event(request: PageRequest, connection: str) -> HttpResponse:
+    """The newest delivery, for the part of the page that waits for it."""
+    row = shown.asked(request, connection)
+    return render(request, "connections/last_event.html", _health_of(request, row))
+
+
+def _health_of(request: PageRequest, row: Connection) -> dict[str, Any]:
+    with workspace_tx(request.workspace.pk):
+        found = health(row)
+    vendor = manifest_of(row.connector).title
+    last = found.last
+    return {
+        "connection": row,
+        "health": found,
+        "word": words.HEALTH[found.word],
+        "vendor": vendor,
+        "last": last,
+        "last_said": words.error_said(last.reason, vendor) if last is not None and last.reason else "",
+        "trouble_said": words.error_said(found.trouble, vendor) if found.trouble else "",
+        "troubles": shown.troubles(found, vendor),
+        "connection_id": shown.shown_id(row),
+        "pulse_url": shown.url_of(row, "connections-pulse"),
+        "event_url": shown.url_of(row, "connections-event"),
+    }
+
+
+def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str, Any]:
+    """What the page of a connection shows; `forms`: those that came back with errors."""
+    workspace = request.workspace.pk
+    manifest = manifest_of(row.connector)
+    context = _health_of(request, row)
+    found: Health = context["health"]
+    with workspace_tx(workspace):
+        wanted = scopes.needed(row) if manifest.auth.kind == "oauth2" else {}
+        grant = Grant.objects.filter(workspace_id=workspace, connection=row, ended=None).select_related("user").first()
+    ended = row.state == ConnectionState.DISCONNECTED
+    return {
+        **context,
+        "manifest": manifest,
+        "identity": shown.identity(row, manifest),
+        "is_sandbox": row.environment == shown.SANDBOX,
+        "grant": grant,
+        "asked": shown.asked_for(wanted, found.missing),
+        "used": shown.used_by(workspace, row),
+        "reconnect_url": shown.url_of(row, "connections-reconnect"),
+        "origin": _origin(row, manifest),
+        "ended": ended,
+        "paused": row.state == ConnectionState.PAUSED,
+        "may_change": may(request.member, "connections.change") and not ended,
+        "stops": connections.stops(workspace, row.pk) if not ended else None,
+        "title_form": forms.get("title_form") or Title(initial={"title": row.title}),
+        "budget_label": manifest.title,
+        **(_phone(request, row, manifest, forms) if "events" in manifest.facets and not ended else {}),
+    }
+
+
+def _origin(row: Connection, manifest: Manifest) -> str:
+    """How surely a record is never made twice there: "unique", "search" or "none"; "" where nothing is written."""
+    if "records" not in manifest.facets:
+        return ""
+    made = row.origin_fields or not any(role.origin for role in manifest.roles.values())
+    return manifest.capabilities.origin if made else "none"
+
+
+def _phone(request: PageRequest, row: Connection, manifest: Manifest, forms: dict[str, Any]) -> dict[str, Any]:
+    workspace = request.workspace.pk
+    with workspace_tx(workspace):
+        address = connections.intake_url(row) if may(request.member, "connections.change") else ""
+        stored = opening_of(row).fields
+    secret = next((one for one in manifest.auth.fields if one.name == manifest.events.secret), None)
+    kept = stored.get(manifest.events.secret, "")
+    return {
+        "is_phone": True,
+        "address": address,
+        "addresses": [(name, f"{address}?event={name}") for name in manifest.events.per_event] if address else [],
+        "secret": secret,
+        "secret_label": said(secret.label) if secret else "",
+        "secret_help": said(secret.help) if secret else "",
+        "secret_kept": f"…{kept[-4:]}" if len(kept) > 12 else bool(kept),
+        "secret_form": forms.get("secret_form") or SigningSecret(),
+        "lists_lines": connections.has_api(manifest, stored) and "history" in manifest.facets,
+        "lines_form": forms.get("lines_form") or Lines(initial={"lines": Lines.as_text(row.lines)}),
+        "lines": row.lines,
+        "calls_url": shown.page_url("calls"),
+        "address_url": reverse("connections-address", args=[shown.shown_id(row)]),
+    }
