@@ -1,16 +1,24 @@
 """The vendor's rate, shared by every process that speaks to a connection: `engine.ports.Budget` on one row of Postgres.
 
-The arithmetic is the engine's (`engine.effects.budget`); here it is applied to a locked row.
+The arithmetic is the engine's (`engine.effects.budget`); here it is applied to a locked row. Where the vendor has no rate a
+second, only a sum a day, a process takes for several requests at once and spends that within half a second: so long may
+it be unaware of a pause that another process was told.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from tieline.engine.effects import budget as arithmetic
 from tieline.store.pool import Link, Rows
+
+ADVANCE = 20.0
+"""Credits taken at once where no rate a second is to be kept."""
+ADVANCE_S = 0.5
 
 _COLUMNS = "tokens, at_s, paused_until_s, used, day"
 
@@ -33,19 +41,46 @@ class StoredBudget:
         self._rate = rate_per_s
         self._credits = credits_per_day
         self._clock = clock
+        self._turn = threading.Lock()
+        self._advance = 0.0
+        self._advance_until = 0.0
+        self._made = 0
 
     def take(self, cost: float, priority: int) -> float:
         """Seconds to wait before a request of this cost may be made; 0 takes it now. Priority 0 is live, 1 back-fill."""
+        with self._turn:  # who waits for another thread here does not hold the row meanwhile
+            if self._rate:
+                return self._take(cost, cost, priority)
+            if cost > self._advance or self._clock() >= self._advance_until:
+                wait = self._take(cost + ADVANCE, cost, priority)
+                if wait > 0:
+                    return wait
+            self._advance -= cost
+            self._made += 1
+            return 0.0
+
+    def _take(self, wanted: float, least: float, priority: int) -> float:
+        """Takes from the row: what is wanted, or where that is not there the least that will do."""
         with self._tx() as connection:
             bucket = self._locked(connection)
-            after, wait = arithmetic.take(bucket, cost, priority, self._clock(), self._rate, self._credits)
-            made = 1 if wait <= 0 else 0
+            now = self._clock()
+            if self._advance > 0:  # what was not spent goes back
+                bucket = replace(bucket, used=max(0.0, bucket.used - self._advance))
+                self._advance = 0.0
+            for amount in dict.fromkeys((wanted, least)):
+                after, wait = arithmetic.take(bucket, amount, priority, now, self._rate, self._credits)
+                if wait <= 0:
+                    break
+            made, self._made = self._made + (1 if wait <= 0 and self._rate else 0), 0
             self._keep(connection, bucket, after, made, 0)
+        if wait <= 0 and not self._rate:
+            self._advance, self._advance_until = amount, now + ADVANCE_S
         return wait
 
     def pause(self, seconds: float) -> None:
         """Nobody asks this connection for so long."""
-        with self._tx() as connection:
+        with self._turn, self._tx() as connection:
+            self._advance_until = 0.0
             bucket = self._locked(connection)
             self._keep(connection, bucket, arithmetic.pause(bucket, seconds, self._clock()), 0, 1)
 
