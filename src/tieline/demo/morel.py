@@ -164,8 +164,7 @@ class Found:
         started = re.search(r"start=([0-9T:+\-Z.]+)", message)
         at = datetime.fromisoformat(started.group(1)).astimezone(ZoneInfo(ZONE)).strftime("%H:%M") if started else "?"
         direction = "Out" if "direction=outbound" in message else "In" if "direction=inbound" in message else "?"
-        mark = re.search(r"\[tieline:([^\s\]]+)", message)
-        joined = mark is not None and any(mark.group(1) in str(link) for link in self.links)
+        joined = any(f" note={note['id']}]" in (link["description"] or "") for link in self.links)
         return "note", at, direction, place, "recording" if "://" in message or joined else ""
 
 
