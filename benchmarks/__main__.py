@@ -26,7 +26,9 @@ def main() -> int:
         print(f"there is no benchmark {wanted!r}, only {', '.join(names())}", file=sys.stderr)
         return 2
     if not wanted:  # each in a process of its own: settings are read once a process
-        return max(subprocess.run([sys.executable, "-m", "benchmarks", name], check=False).returncode for name in names())
+        return max(
+            subprocess.run([sys.executable, "-m", "benchmarks", name], check=False).returncode for name in names()
+        )
     for line in importlib.import_module(f"benchmarks.{wanted}").measure():
         print(json.dumps({"benchmark": wanted, **line}), flush=True)
     return 0

@@ -34,8 +34,8 @@ class Place:
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """A `tieline` command in a process of its own."""
-        log = (self.home / f"{command[0]}-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen([sys.executable, "-m", "tieline.cli", *command], stdout=log, stderr=log)
+        with (self.home / f"{command[0]}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "tieline.cli", *command], stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -79,8 +79,8 @@ def place() -> Iterator[Place]:
     """An installation with its tables; everything is gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="tl-bench-", dir="/tmp"))
     home.chmod(0o755)
+    before = {name: os.environ.pop(name, None) for name in ("TIELINE_HOME", "TIELINE_DATABASE_URL")}
     os.environ["TIELINE_HOME"] = str(home)
-    os.environ.pop("TIELINE_DATABASE_URL", None)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tieline.project.settings"
     server = EmbeddedPostgres(home / "postgres")
     made = Place(home, "", server)
@@ -91,6 +91,11 @@ def place() -> Iterator[Place]:
         subprocess.run([sys.executable, "-m", "tieline.cli", "migrate"], check=True, stdout=subprocess.DEVNULL)
         yield made
     finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         for process in made.processes:
             process.terminate()
         for process in made.processes:
