@@ -23,6 +23,8 @@ from tieline.engine.events.lookup import numbers_of
 from tieline.sdk.contract import Files, Request
 from tieline.sdk.manifest import Capabilities
 
+MOST_ROUNDS = 500
+"""Times that the clock is moved before a test says that there is no end."""
 BECAUSE = because(declare("test.because"))
 
 
@@ -185,11 +187,12 @@ class Bench:
     async def quiet(self, drain: Drain | None = None, *, until: Callable[[], bool] = lambda: False) -> Progress:
         """Drains and moves the clock to whenever there is more to do, until nothing is left to come."""
         drain = drain or self.drain()
-        while True:
+        for _ in range(MOST_ROUNDS):
             progress = await drain.run_until_quiet()
             if progress.stopped is not None or progress.next_s is None or until():
                 return progress
             self.clock.now = max(self.clock.now, progress.next_s) + 0.001
+        raise AssertionError("it never comes to an end")
 
     def states(self) -> dict[str, int]:
         out: dict[str, int] = {}

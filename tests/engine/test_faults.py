@@ -363,3 +363,50 @@ async def test_an_unknown_write_holds_its_lane_and_nobody_elses() -> None:
     }
     await bench.quiet(drain)
     exactly(bench, 3, 2)
+
+
+async def test_what_came_while_a_run_was_applied_is_decided_anew_by_the_next_process() -> None:
+    bench = Bench()
+    first = bench.drain()
+    bench.event("c0", number(0))
+    bench.crm.faults.extend(["", "transient"])
+    await first.run_until_quiet()
+    assert bench.states() == {"applying": 1}
+    bench.event("c0", number(0), "recording_ready", url="https://a/1")
+    await first.step()
+    await bench.quiet(bench.drain())
+    assert [one["Recording"] for one in bench.crm.all("Calls")] == ["https://a/1"]
+    exactly(bench, 1, 1)
+
+
+async def test_a_run_that_refers_to_what_a_finished_one_wrote_is_taken_up_by_the_next_process() -> None:
+    bench = Bench(capabilities=ZOHO.model_copy(update={"push_dependent": 0, "write_batch": 1}))
+    bench.event("c0", number(0))
+    bench.event("c1", number(0))
+    # Look-up, lead; then the deal, the first call and the second one side by side.
+    bench.crm.faults.extend(["", "", "", "", "transient"])
+    await bench.drain().run_until_quiet()
+    assert {row.key: row.state for row in bench.store.rows.values()} == {"c0": "done", "c1": "applying"}
+    await bench.quiet(bench.drain())
+    exactly(bench, 2, 1)
+    assert len({one["What_Lead"] for one in bench.crm.all("Calls")}) == 1
+    assert len(bench.store.runs) == 2
+
+
+async def test_a_run_that_refers_to_what_never_was_written_is_decided_again_by_the_next_process() -> None:
+    bench = Bench()
+    bench.event("c0", number(0))
+    bench.event("c1", number(0))
+    bench.crm.reject = refuse("Leads", Rejected("NO"))
+    died = []
+
+    def die(name: str, when: str) -> None:
+        if name == "finish" and when == "before" and not died:
+            died.append(name)
+            raise Killed(name)
+
+    bench.store.before_call = die
+    with pytest.raises(Killed):
+        await bench.drain().run_until_quiet()
+    await bench.quiet(bench.drain())
+    assert {row.key: row.state for row in bench.store.rows.values()} == {"c0": "parked", "c1": "done"}
