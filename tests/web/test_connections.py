@@ -54,7 +54,7 @@ def test_every_card_says_what_it_can_and_where_that_was_checked(company: Company
         assert title in said
     assert "checked against a sandbox only" in said
     assert "checked against the vendor’s own server" in said
-    assert "0 connected, 3 more ready" in said
+    assert "Nothing is connected yet, 3 systems are ready." in said
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_page_before_consent_lists_each_right_with_its_rule(
     said = text_of(answer)
     for scope in consent.wanted(company.workspace.pk, "zoho_crm"):
         assert scope in said
-    assert "Calls: create leads" in said
+    assert "create leads" in said
     assert "Any connection" in said
     assert "Sandbox: a practice copy" in said
     assert sandboxes.url in answer["Content-Security-Policy"]

@@ -138,7 +138,7 @@ def asked_for(wanted: Mapping[str, Sequence[Rule]], missing: Sequence[str] = ())
     ordered = sorted(groups.items(), key=lambda one: (one[0][0].path != "*", -len(one[0])))
     return [
         Asked(
-            [words.rule(one) for one in rules],
+            words.rules(rules),
             [one for one in scopes if one not in missing],
             [one for one in scopes if one in missing],
         )

@@ -2,12 +2,12 @@
 
 declined(error)          why something was not done, and what to do
 ability(one), health_word(word), next_step(group)
-rule(one)                a rule that needs a scope: "Calls: log every call"
+rules(many)              rules that need a scope: "Calls: log calls, create leads"
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -222,12 +222,15 @@ def ability(one: Ability) -> str:
     return filled(str(_ABILITIES[one.code]), values)
 
 
-def rule(one: Rule) -> str:
-    """The rule that needs something, with its flow."""
-    said = str(RULES.get(one.path, one.path))
-    if not one.flow:
-        return said
-    return gettext("%(flow)s: %(rule)s") % {"flow": FLOWS.get(one.flow, one.flow), "rule": said}
+def rules(many: Sequence[Rule]) -> list[str]:
+    """Several rules, those of one flow together: "Calls: log calls, create leads"."""
+    by_flow: dict[str, list[str]] = {}
+    for one in many:
+        by_flow.setdefault(one.flow, []).append(str(RULES.get(one.path, one.path)))
+    return [
+        gettext("%(flow)s: %(rule)s") % {"flow": FLOWS.get(flow, flow), "rule": ", ".join(said)} if flow else ", ".join(said)
+        for flow, said in by_flow.items()
+    ]
 
 
 def error_said(raw: Mapping[str, Any] | None, vendor: str) -> str:

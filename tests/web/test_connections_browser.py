@@ -1,0 +1,182 @@
+"""Consent as people give it: a real browser, the Zoho sandbox's own consent page, accepted and refused, wide and narrow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.store.playing import Playing, playing
+from tests.web.browser import Weight, contrast_faults, look, reach_faults, session_of
+from tests.web.conftest import Company
+
+if TYPE_CHECKING:
+    from tests.conftest import Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("web")]
+
+
+@pytest.fixture(scope="module")
+def sandboxes(web: Installation) -> Iterator[Playing]:
+    with playing() as run:
+        os.environ["TIELINE_SANDBOX_URL"] = run.url
+        yield run
+        os.environ.pop("TIELINE_SANDBOX_URL", None)
+
+
+@pytest.fixture(scope="module")
+def server(web: Installation, sandboxes: Playing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that knows its own address and the sandboxes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    log = (tmp_path_factory.mktemp("server") / "server.log").open("w+")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "--factory", "tieline.api.asgi:application", "--port", str(port), "--log-level", "warning"],
+        env=os.environ | {"TIELINE_PUBLIC_URL": address},
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/sign-in/", timeout=5).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                if run.poll() is not None:
+                    break
+                time.sleep(0.25)
+        if run.poll() is not None:
+            log.seek(0)
+            pytest.fail(f"the server did not start: {log.read()[-2000:]}")
+        yield address
+    finally:
+        run.terminate()
+        run.wait(20)
+        log.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: str) -> Iterator[Any]:
+    """`open_page(user, width, theme, script)`; errors in a console fail the test."""
+    contexts: list[Any] = []
+    said: list[str] = []
+
+    def make(user: Any, width: int = 1440, theme: str = "light", *, script: bool = True) -> Any:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900 if width > 800 else 844},
+            color_scheme=theme,  # type: ignore[arg-type]
+            locale="en",
+            base_url=server,
+            java_script_enabled=script,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.add_cookies([{"name": "tieline_session", "value": session_of(user), "url": server}])
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [line for line in said if "the server responded with a status of" not in line] == []
+
+
+def faults(page: Any) -> list[str]:
+    return contrast_faults(page) + reach_faults(page)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_codes(sandboxes: Playing) -> None:
+    """Zoho gives ten codes in ten minutes; each test has its own."""
+    sandboxes.zoho.accounts.code_times.clear()
+
+
+@pytest.mark.proves("CALL-2", "CALL-3", "CALL-4", "HUB-16")
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_consent_is_accepted(company: Company, open_page: Any, server: str, width: int, theme: str) -> None:
+    page = open_page(company.users["admin"], width, theme)
+    weight = Weight(page)
+    page.goto(company.url("/connections/"))
+    look(page, f"connections-empty-{width}-{theme}", whole=True)
+    assert faults(page) == []
+    page.get_by_role("link", name="Connect Zoho CRM", exact=True).click()
+    assert page.get_by_text("ZohoCRM.modules.Leads.CREATE").is_visible()
+    look(page, f"connections-consent-{width}-{theme}", whole=True)
+    assert faults(page) == []
+    assert weight.bytes() < 300_000
+    assert [one for one in weight.addresses if not one.startswith(server)] == []
+    page.get_by_role("button", name="Go to Zoho CRM").click()
+    page.wait_for_url("**/zoho_crm/accounts/oauth/v2/auth?**")
+    look(page, f"connections-vendor-{width}-{theme}")
+    page.get_by_role("button", name="Accept").click()
+    page.wait_for_url("**/connections/conn_*/")
+    assert page.get_by_text("Zoho CRM is connected.").is_visible()
+    assert page.get_by_text("Healthy").first.is_visible()
+    assert page.get_by_text("refuses a second one with the same mark").is_visible()
+    look(page, f"connections-one-{width}-{theme}", whole=True)
+    assert faults(page) == []
+    page.goto(company.url("/connections/"))
+    look(page, f"connections-list-{width}-{theme}", whole=True)
+    assert faults(page) == []
+
+
+@pytest.mark.proves("CALL-2", "HUB-16")
+@pytest.mark.parametrize(("width", "theme", "script"), [(1440, "dark", True), (390, "light", True), (1440, "light", False)])
+def test_consent_is_refused(company: Company, open_page: Any, width: int, theme: str, script: bool) -> None:
+    from tieline.store.services import connections
+
+    page = open_page(company.users["admin"], width, theme, script=script)
+    page.goto(company.url("/connections/new/zoho_crm/"))
+    page.get_by_role("button", name="Go to Zoho CRM").click()
+    page.get_by_role("button", name="Refuse").click()
+    page.wait_for_url("**/connections/consent/?**")
+    assert page.get_by_text("You refused at Zoho CRM.").is_visible()
+    assert page.get_by_text("Tieline got no access and kept nothing.").is_visible()
+    assert connections.listed(company.workspace.pk, ended=True) == []
+    if script:
+        look(page, f"connections-refused-{width}-{theme}")
+        assert faults(page) == []
+    page.get_by_role("link", name="Try again").click()
+    assert page.get_by_role("button", name="Go to Zoho CRM").is_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_the_first_event_of_a_phone_system_appears_by_itself(
+    company: Company, open_page: Any, sandboxes: Playing, server: str, width: int, theme: str
+) -> None:
+    page = open_page(company.users["admin"], width, theme)
+    page.goto(company.url("/connections/new/sipsim/"))
+    page.get_by_text("Sandbox: a practice copy").click()
+    page.get_by_label("API token").fill("sandbox-token")
+    look(page, f"connections-form-{width}-{theme}", whole=True)
+    assert faults(page) == []
+    page.get_by_role("button", name="Check and connect").click()
+    page.wait_for_url("**/connections/conn_*/")
+    assert page.get_by_text("Waiting for the first event").is_visible()
+    look(page, f"connections-phone-{width}-{theme}", whole=True)
+    assert faults(page) == []
+    url = page.get_by_label("Address for events").input_value()
+    request = urllib.request.Request(url, b'{"event": "test"}', {"Content-Type": "application/json"})
+    assert urllib.request.urlopen(request, timeout=10).status == 202
+    page.get_by_text("An event arrived").wait_for(timeout=15_000)
+    page.get_by_role("link", name="Disconnect").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_text("The address for its events stops working at once.").is_visible()
+    look(page, f"connections-dialog-{width}-{theme}")
+    dialog.get_by_role("button", name="Disconnect SipSim").click()
+    assert page.get_by_text("SipSim is disconnected.").is_visible()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(request, timeout=10)
