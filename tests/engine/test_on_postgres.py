@@ -123,7 +123,9 @@ async def test_deaths_and_lost_answers_on_postgres(installation: Installation, c
             while True:
                 progress = await drain.run_until_quiet()
                 assert progress.stopped is None
-                assert not progress.elsewhere
+                if progress.elsewhere:  # Postgres needs a moment to see that the last session is gone
+                    await asyncio.sleep(0.05)
+                    continue
                 if progress.next_s is None:
                     return True
                 await asyncio.sleep(max(0.0, progress.next_s - time.time()) + 0.01)
