@@ -127,13 +127,14 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
     _advance(new, 2 if ended else STATE.get(kind, 0))
     if url := fact.get("recording_url"):
         _recording(new, url, fact.get("recording_s"), time)
-    if at is not None:
-        _seen(new, kind, at)
-    if (arrived := instant(fact.get("arrived_at"))) is not None:
+    _seen(new, kind, at, instant(fact.get("arrived_at")))
+
+
+def _seen(new: dict[str, Any], kind: str, at: str | None, arrived: str | None) -> None:
+    if arrived is not None:
         _earliest(new, "arrived_at", arrived)
-
-
-def _seen(new: dict[str, Any], kind: str, at: str) -> None:
+    if at is None:
+        return
     _earliest(new, "first_at", at)
     if kind in ("ringing", "leg_ringing"):
         _earliest(new, "rang_at", at)
