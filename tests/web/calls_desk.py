@@ -149,8 +149,8 @@ def five_calls(calls: Calls) -> None:
     """Strangers, a known company, a private line."""
     crm = {"account": [{"id": "71", "name": "Vestkyst Tømrer A/S", "phone": "+4512804410", "owner": "u3"}]}
     lead = {"lead": [{"id": "81", "name": "Atelier Morel", "phone": "+33465712008", "owner": "u3"}]}
-    add_call(calls, "+4512345678", minutes=1)
-    add_call(calls, "+33465712008", missed=False, crm=lead, minutes=17)
-    add_call(calls, "+390115550142", minutes=32)
-    add_call(calls, "+4512804410", missed=False, crm=crm, minutes=48)
     add_call(calls, "+4512131415", line="+4570100419", missed=False, minutes=74)
+    add_call(calls, "+4512804410", missed=False, crm=crm, minutes=48)
+    add_call(calls, "+390115550142", minutes=32)
+    add_call(calls, "+33465712008", missed=False, crm=lead, minutes=17)
+    add_call(calls, "+4512345678", minutes=1)

@@ -76,7 +76,7 @@ def _three(desk: Desk, controls: Controls, at: str, held: Mapping[str, Any] | No
             choices = [("", _("choose…")), *choices] if depth == 0 else [("", "–")]
         missing = _("%(name)s (not offered there)") % {"name": held[part].get("label") or ids[depth]} if held else ""
         title = {"layout": _("Layout"), "pipeline": _("Pipeline"), "stage": _("Stage")}[part]
-        watch = () if held and whole else (at,)
+        watch = () if (held and whole) or (not held and depth) else (at,)
         label = _("%(part)s for %(whose)s") % {"part": title, "whose": whose}
         disabled = not held and depth > 0
         out.append(controls.select(f"{at}.{part}", label, choices, ids[depth], watch=watch, missing=missing, disabled=disabled))  # fmt: skip

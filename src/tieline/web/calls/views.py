@@ -21,7 +21,7 @@ from tieline.store.models import ConnectionState, InboxItem
 from tieline.store.services import flow_settings
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
-from tieline.web.calls import cards, clashes, desk, posted, trial
+from tieline.web.calls import cards, clashes, desk, posted, told, trial
 from tieline.web.calls import draft as drafts
 from tieline.web.calls.desk import FLOW, Desk
 from tieline.web.request import PageRequest
@@ -66,7 +66,7 @@ def try_it(request: PageRequest) -> HttpResponse:
     trials = trial.recent(table, trial.MOST, trial.DAYS) if table.is_set_up else []
     only = request.GET.get("only") == "differs"
     shown = [one for one in trials if one.differs or one.undecided] if only else trials
-    context |= {"trials": shown, "all_trials": len(trials), "only_differs": only, "summary": trial.summary(trials)}
+    context |= {"trials": shown, "all_trials": len(trials), "only_differs": only, "summary": told.summary(trials)}
     if "number" in request.GET and table.is_set_up:
         context |= _imagined(request, table)
     context["typed"] = {
@@ -282,7 +282,7 @@ def page(request: PageRequest, table: Desk, tab: str, *, trials: bool = True) ->
         }
     if trials and table.is_set_up:
         found = trial.recent(table)
-        context |= {"trials": found or trial.samples(table), "are_samples": not found, "summary": trial.summary(found)}
+        context |= {"trials": found or trial.samples(table), "are_samples": not found, "summary": told.summary(found)}
     return context
 
 

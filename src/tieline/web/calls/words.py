@@ -201,6 +201,8 @@ def first_up(said: str) -> str:
 def said(reason: Reason | Mapping[str, Any]) -> str:
     """One reason in the reader's language; also as stored. A code of another room is asked of the common table."""
     one = reason if isinstance(reason, Reason) else Reason.from_json(reason)
+    if one.code == "call.deal.none_active" and not one.params.get("count"):
+        one = Reason("call.deal.none")  # of none, none is active
     try:
         return reasons.sentence(one.code, **_named(one))
     except KeyError:
