@@ -67,9 +67,10 @@ def one(request: PageRequest, connection: str) -> HttpResponse:
 @require_safe
 @permissions.needs("connections.see")
 def pulse(request: PageRequest, connection: str) -> HttpResponse:
-    """Its health, for the part of the page that stays fresh."""
+    """Its health, for the parts of the page that stay fresh."""
     row = shown.asked(request, connection)
-    return render(request, "connections/pulse.html", _health_of(request, row))
+    part = "word" if request.GET.get("part") == "word" else "pulse"
+    return render(request, f"connections/{part}.html", _health_of(request, row))
 
 
 @require_safe
@@ -96,6 +97,7 @@ def _health_of(request: PageRequest, row: Connection) -> dict[str, Any]:
         "troubles": shown.troubles(found, vendor),
         "connection_id": shown.shown_id(row),
         "pulse_url": shown.url_of(row, "connections-pulse"),
+        "word_url": shown.url_of(row, "connections-pulse") + "?part=word",
         "event_url": shown.url_of(row, "connections-event"),
     }
 
