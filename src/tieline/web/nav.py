@@ -58,7 +58,7 @@ MENU: tuple[Entry, ...] = (
             Entry("outreach", _("Outreach"), "outreach", "outreach.work"),
         ),
     ),
-    Entry("runs", _("Runs"), "runs", "runs.see"),
+    Entry("runs", _("Runs"), "runs", "runs.see", inside=(Entry("events", _("Events"), "list", "runs.see"),)),
     Entry("connections", _("Connections"), "plug", "connections.see"),
     Entry(
         "settings",

@@ -7,6 +7,7 @@ from tieline.web import home, preferences, samples
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("home/live/", home.live, name="home-live"),
     path("more/", home.more, name="more"),
     path("favicon.ico", home.favicon, name="favicon"),
     path("me/", preferences.me, name="me"),
@@ -14,6 +15,10 @@ urlpatterns = [
     path("me/theme/", preferences.theme, name="me-theme"),
     path("", include("tieline.web.connections.urls")),
     path("", include("tieline.web.accounts.urls")),
+    path("", include("tieline.web.events.urls")),
+    path("", include("tieline.web.inbox.urls")),
+    path("", include("tieline.web.runs.urls")),
+    path("", include("tieline.web.search.urls")),
     path("", include("tieline.web.calls.urls")),
 ]
 

@@ -27,9 +27,6 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "flow.paused": _("%(flow)s is paused at %(title)s. %(error)s"),
     "intake.signature_wrong": _("The signature did not fit, so nothing was done."),
     "intake.not_of_contract": _("What came is not what this system sends, so nothing was done: %(detail)s"),
-    "inbox.gone": _("This case is not there any more."),
-    "inbox.no_choice": _("Choose one first."),
-    "inbox.not_a_notice": _("This is a question, and something waits for its answer: it cannot be put aside."),
 }
 
 STORY: Final[dict[str, str | Promise]] = {

@@ -1,0 +1,14 @@
+"""Addresses of the inbox."""
+
+from django.urls import path
+
+from tieline.web.inbox import views
+
+urlpatterns = [
+    path("inbox/", views.inbox, name="inbox"),
+    path("inbox/list/", views.cases, name="inbox-list"),
+    path("inbox/count/", views.count, name="inbox-count"),
+    path("inbox/<str:shown>/", views.case, name="inbox-case"),
+    path("inbox/<str:shown>/answer/", views.answer, name="inbox-answer"),
+    path("inbox/<str:shown>/aside/", views.put_aside, name="inbox-aside"),
+]

@@ -1,0 +1,216 @@
+"""Pages of the inbox: the list, one case, the answer; and the count beside its entry in the menu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from tieline.store import public_ids
+from tieline.store.connection import workspace_tx
+from tieline.store.models import InboxItem, Run, Subject
+from tieline.store.services import inbox as service
+from tieline.store.services.declined import DeclinedError
+from tieline.store.services.inbox import Case, Decision, Group
+from tieline.web import nav, permissions, reasons
+from tieline.web.inbox import asked
+from tieline.web.inbox.asked import Asked, Entry
+from tieline.web.parts import words
+from tieline.web.request import PageRequest
+from tieline.web.runs import rows
+from tieline.web.runs.lines import Names, names
+
+SETTLED = 5
+
+
+@nav.counts("inbox")
+def waiting(request: HttpRequest) -> int:
+    """What waits for a person, for the menu."""
+    workspace = getattr(request, "workspace", None)
+    return service.count(workspace.pk) if workspace is not None else 0
+
+
+@require_safe
+@permissions.needs("inbox.see")
+def inbox(request: PageRequest) -> HttpResponse:
+    """The list, with its first case beside it where there is room."""
+    return _page(request, None)
+
+
+@require_safe
+@permissions.needs("inbox.see")
+def case(request: PageRequest, shown: str) -> HttpResponse:
+    """One case."""
+    return _page(request, _case(request.workspace.pk, shown))
+
+
+@require_safe
+@permissions.needs("inbox.see")
+def cases(request: PageRequest) -> HttpResponse:
+    """The left half again, while somebody looks at it."""
+    workspace = request.workspace.pk
+    with workspace_tx(workspace):
+        context = _left(workspace, service.groups(workspace), names(workspace))
+    return render(request, "inbox/entries.html", {**context, "here": request.GET.get("here", "")})
+
+
+@require_safe
+@permissions.needs("inbox.see")
+def count(request: PageRequest) -> HttpResponse:
+    """The count beside the menu's entry; 204 while it is what the page shows already."""
+    now = waiting(request)
+    if str(now) == request.GET.get("shown", ""):
+        return HttpResponse(status=204)
+    return render(request, "inbox/count.html", {"count": now})
+
+
+@require_POST
+@permissions.needs("inbox.answer")
+def answer(request: PageRequest, shown: str) -> HttpResponse:
+    """A decision. Who was slower is told what was decided."""
+    workspace = request.workspace.pk
+    found = _case(workspace, shown)
+    if found.item is None:
+        raise Http404
+    choice = _choice(request.POST.get("choice", ""), found)
+    try:
+        if request.POST.get("alike"):
+            made = service.answer_like(workspace, request.user, found.item, choice)
+            mine = any(one.item == found.item for one in made)
+            decision = made[0] if mine else service.answer(workspace, request.user, found.item, choice)
+            count = len(made)
+        else:
+            decision, count = service.answer(workspace, request.user, found.item, choice), 1
+    except DeclinedError as error:
+        messages.error(request, reasons.sentence(error.code, **error.params))
+        return HttpResponseRedirect(reverse("inbox-case", args=[shown]))
+    _tell(request, found, decision, count)
+    return _onwards(request, shown)
+
+
+@require_POST
+@permissions.needs("inbox.answer")
+def put_aside(request: PageRequest, shown: str) -> HttpResponse:
+    """A notice was read."""
+    workspace = request.workspace.pk
+    found = _case(workspace, shown)
+    if found.item is None:
+        raise Http404
+    try:
+        decision = service.dismiss(workspace, request.user, found.item)
+    except DeclinedError as error:
+        messages.error(request, reasons.sentence(error.code, **error.params))
+        return HttpResponseRedirect(reverse("inbox-case", args=[shown]))
+    if decision.mine:
+        messages.success(request, _("Put aside. It comes again when it happens again."))
+    else:
+        messages.info(request, asked.decided(service.case(workspace, found.item)))
+    return _onwards(request, shown)
+
+
+# -- inside -------------------------------------------------------------------------------------------------------------
+
+
+def _case(workspace: int, shown: str) -> Case:
+    item = public_ids.of("case").read(shown)
+    if item is not None:
+        try:
+            return service.case(workspace, item)
+        except DeclinedError:
+            raise Http404 from None
+    subject = public_ids.of("call").read(shown)
+    for group in service.groups(workspace) if subject is not None else ():
+        for one in group.cases:
+            if one.item is None and one.subject_id == subject:
+                return one
+    raise Http404
+
+
+def _choice(text: str, found: Case) -> Any:
+    if text == "none":
+        return "none"
+    role, _colon, id = text.partition(":")
+    if not any(str(one[0]) == role and str(one[1]) == id for one in found.options):
+        return None  # the service says that nothing was chosen
+    return {"role": role, "id": id}
+
+
+def _page(request: PageRequest, chosen: Case | None) -> HttpResponse:
+    workspace = request.workspace.pk
+    with workspace_tx(workspace):
+        groups = service.groups(workspace)
+        known = names(workspace)
+        connections = rows.connections(workspace)
+        left = _left(workspace, groups, known)
+        shown = chosen or (groups[0].cases[0] if groups else None)
+        right = None
+        if shown is not None:
+            right = _right(request, shown, groups, known, connections)
+    context = {
+        **left,
+        "case": right,
+        "here": right.id if right is not None else "",
+        "opened": chosen is not None,
+        "waits": sum(len(group.cases) for group in groups if group.waits),
+        "questions": sum(1 for group in groups if group.waits),
+    }
+    return render(request, "inbox/inbox.html", context)
+
+
+def _left(workspace: int, groups: list[Group], known: Names) -> dict[str, list[Entry]]:
+    start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    done = (
+        InboxItem.objects.filter(workspace_id=workspace, state__in=["answered", "dismissed"], decided_at__gte=start)
+        .order_by("-decided_at")
+        .values_list("pk", flat=True)[:SETTLED]
+    )
+    settled = [service.case(workspace, pk) for pk in done]
+    return {
+        "waiting": [asked.entry(group, known) for group in groups if group.waits],
+        "notices": [asked.entry(group, known) for group in groups if not group.waits],
+        "settled": [asked.settled(one, known, {}) for one in settled],
+    }
+
+
+def _right(request: PageRequest, shown: Case, groups: list[Group], known: Names, connections: Any) -> Asked:
+    workspace = request.workspace.pk
+    group = next(
+        (one for one in groups if (one.flow, one.kind, one.topic) == (shown.flow, shown.kind, shown.topic)), None
+    )
+    run = Run.objects.filter(workspace_id=workspace, pk=shown.run).first() if shown.run else None
+    target: int | None = run.target_id if run is not None else None
+    if target is None and shown.subject_id is not None:
+        target = (
+            Subject.objects.filter(workspace_id=workspace, pk=shown.subject_id).values_list("target", flat=True).first()
+        )
+    like = group.cases if group is not None else ()
+    return asked.asked(shown, like, run, connections, known, target, request.workspace.country or "FR")
+
+
+def _tell(request: PageRequest, found: Case, decision: Decision, count: int) -> None:
+    choice = asked.choice_name(decision.answer, found.options, found.kind, decision.state)
+    if not decision.mine:
+        by = decision.by or _("Somebody")
+        when = words.short(decision.at) if decision.at else ""
+        said = _("%(who)s was faster (%(when)s): %(choice)s.") % {"who": by, "when": when, "choice": choice}
+        messages.warning(request, said)
+    elif count > 1:
+        said = ngettext("%(count)s case settled: %(choice)s.", "%(count)s cases settled: %(choice)s.", count)
+        messages.success(request, said % {"count": words.number(count), "choice": choice})
+    else:
+        messages.success(request, _("Settled: %(choice)s. The call goes on now.") % {"choice": choice})
+
+
+def _onwards(request: PageRequest, shown: str) -> HttpResponse:
+    """To the next case that waits, else to the list."""
+    for group in service.groups(request.workspace.pk):
+        if group.waits:
+            return HttpResponseRedirect(reverse("inbox-case", args=[asked.case_id(group.cases[0])]))
+    return HttpResponseRedirect(reverse("inbox"))

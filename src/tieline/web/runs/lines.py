@@ -1,0 +1,53 @@
+"""The company's lines and the CRM's people by name, for every sentence of one page: two queries, whatever it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db.models import F
+from pydantic import ValidationError
+
+from tieline.flows.calls.call import Lines
+from tieline.flows.calls.flow import FLOW
+from tieline.store.models import CrmUser, FlowVersion
+from tieline.web.parts.words import phone
+
+
+@dataclass(slots=True)
+class Names:
+    """users: (connection, id in the CRM) → name. lines: the settings' index of lines, None before the first settings."""
+
+    users: dict[tuple[int, str], str] = field(default_factory=dict)
+    lines: Lines | None = None
+
+    def user(self, target: int, user: object) -> str:
+        """A person of the CRM; the id where the name is not known."""
+        return self.users.get((target, str(user)), str(user))
+
+    def line(self, raw: str) -> str:
+        """A line as people call it: "04 11 (Anna)", else its number."""
+        found = self.lines.find(raw) if self.lines is not None else None
+        if found is None:
+            return phone(raw)
+        manager = (found.manager.label.split() or [""])[0] if found.manager is not None else ""
+        shown = found.label or phone(found.number)
+        return f"{shown} ({manager})" if manager and manager not in shown else shown
+
+
+def names(workspace: int) -> Names:
+    """Everything by name. Inside `workspace_tx`."""
+    users = CrmUser.objects.filter(workspace_id=workspace).values_list("connection_id", "external_id", "name")
+    raw = (
+        FlowVersion.objects.filter(
+            workspace_id=workspace, setting__flow="calls", number=F("setting__version"), setting__workspace_id=workspace
+        )
+        .values_list("settings", flat=True)
+        .first()
+    )
+    lines = None
+    if raw is not None:
+        try:
+            lines = Lines(FLOW.load(raw))
+        except ValidationError:  # settings of a later version: numbers say enough
+            lines = None
+    return Names({(connection, id): name for connection, id, name in users}, lines)

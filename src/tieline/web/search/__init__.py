@@ -1,0 +1,1 @@
+"""One box: phone numbers, names and ids of records, runs."""

@@ -1,0 +1,10 @@
+"""Addresses of the search."""
+
+from django.urls import path
+
+from tieline.web.search import views
+
+urlpatterns = [
+    path("search/", views.search, name="search"),
+    path("search/found/", views.found, name="search-found"),
+]
