@@ -91,7 +91,7 @@ def _one(link: Any, query: str, values: list[Any]) -> int:
 def zoho(place: Place, base: str) -> Company:
     """A company on Zoho's sandbox at this base URL: granted, described, with room for our key, and the flow's defaults."""
     from benchmarks._place import post
-    from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
+    from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 
     given = post(f"{base}/_control/zoho_crm/token", {})
     grant = {"access": given["access_token"], "refresh": given["refresh_token"], "fresh_until": 4e9}

@@ -60,7 +60,7 @@ def plain(**fields: str) -> list[Request]:
 @pytest.mark.proves("CALL-19")
 def test_the_same_event_has_the_same_key_in_both_contracts() -> None:
     arrived = arrive(signed(END), SECRET, NOW)
-    assert (arrived.signature, arrived.event_key) == ("verified", "call_abc123|incoming_call_end|+33198765432")
+    assert (arrived.signature, arrived.event_key) == ("verified", "call_abc123|incoming_call_end|+33198765432|audio")
     old = {name: str(value) for name, value in END.items()} | {"status": "answer"}
     for request in plain(**old):
         assert arrive(request, {}, NOW) == type(arrived)("absent", arrived.event_key)
@@ -222,3 +222,9 @@ def test_odd_values_are_facts_or_refused_never_a_crash(event: str, fields: dict[
     fact = parse(request)[0]
     assert isinstance(fact.call_key, str)
     assert fact.talk_s is None or fact.talk_s >= 0
+
+
+def test_an_end_that_comes_again_with_its_recording_is_another_event() -> None:
+    without = arrive(signed({**END, "audio_path": None}), SECRET, NOW).event_key
+    assert arrive(signed(END), SECRET, NOW).event_key != without
+    assert arrive(signed({**END, "audio_path": None}), SECRET, NOW).event_key == without

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.sandboxes.openapi import published
-from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID
+from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID
 from tieline.connectors.zoho_crm.tests import FIELDS, OBJECTS, subject
 from tieline.core.errors import ConfigError, ScopeError, TielineError
 from tieline.core.flow import Need

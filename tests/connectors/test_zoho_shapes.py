@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tieline.connectors.zoho_crm.answers import outcome, outcomes, scope_of, sub_outcome
 from tieline.connectors.zoho_crm.coql import CRITERIA, IN_VALUES, any_of, text, wheres
 from tieline.connectors.zoho_crm.phones import renderings
-from tieline.connectors.zoho_crm.sandbox_coql import parse
+from tieline.connectors.zoho_crm.sandbox.coql import parse
 from tieline.connectors.zoho_crm.shapes import body, flat, record
 from tieline.core.values import phones
 from tieline.sdk.contract import Gone, Link, NotSent, Rejected, Stale, Unknown, Written

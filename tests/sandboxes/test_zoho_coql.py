@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sandboxes.conftest import Zoho
-from tieline.connectors.zoho_crm.sandbox_coql import Both, Condition, Query, Where, parse
-from tieline.connectors.zoho_crm.sandbox_query import run
-from tieline.connectors.zoho_crm.sandbox_rows import Tables
-from tieline.connectors.zoho_crm.sandbox_schema import Schema
-from tieline.connectors.zoho_crm.sandbox_writes import Writer, seed_row
+from tieline.connectors.zoho_crm.sandbox.coql import Both, Condition, Query, Where, parse
+from tieline.connectors.zoho_crm.sandbox.query import run
+from tieline.connectors.zoho_crm.sandbox.rows import Tables
+from tieline.connectors.zoho_crm.sandbox.schema import Schema
+from tieline.connectors.zoho_crm.sandbox.writes import Writer, seed_row
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.sandboxes.conftest import Zoho
-from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
+from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 
 CALLBACK = "http://127.0.0.1:9/callback"
 SCOPE = "ZohoCRM.modules.ALL,ZohoCRM.org.READ"

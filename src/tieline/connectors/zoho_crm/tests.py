@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tieline.connectors.zoho_crm.connector import Connector
-from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET
+from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from tieline.sdk.auth import Grant
 from tieline.sdk.conformance.subject import Kept, Subject
 from tieline.sdk.connect import open_client

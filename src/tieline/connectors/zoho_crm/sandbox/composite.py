@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import orjson
 
-from tieline.connectors.zoho_crm.sandbox_answers import error, refused
-from tieline.connectors.zoho_crm.sandbox_writes import Writer
+from tieline.connectors.zoho_crm.sandbox.answers import error, refused
+from tieline.connectors.zoho_crm.sandbox.writes import Writer
 from tieline.sdk.sandbox import Reply, Request, json_reply
 
 LARGEST = 5
@@ -24,6 +24,7 @@ SubAnswer = Callable[[Request, str], Reply]
 
 def run(request: Request, writer: Writer, answer: SubAnswer) -> tuple[Reply, int]:
     """The answer and its credits. ``answer`` runs one sub-request without credits; ``writer`` keeps the undo journal."""
+    asked: dict[str, Any] = {}
     try:
         asked = request.json()
         subs = asked[_NAMES]

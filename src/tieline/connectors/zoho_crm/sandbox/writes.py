@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import error, field_error, success
-from tieline.connectors.zoho_crm.sandbox_checks import Checked, check, completed
-from tieline.connectors.zoho_crm.sandbox_rows import Deleted, Row, Tables, read, told
-from tieline.connectors.zoho_crm.sandbox_schema import DUPLICATE_CHECK, Ids
+from tieline.connectors.zoho_crm.sandbox.answers import error, field_error, success
+from tieline.connectors.zoho_crm.sandbox.checks import Checked, check, completed
+from tieline.connectors.zoho_crm.sandbox.rows import Deleted, Row, Tables, read, told
+from tieline.connectors.zoho_crm.sandbox.schema import DUPLICATE_CHECK, Ids
 
 BATCH = 100
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, key_of, read
+from tieline.connectors.zoho_crm.sandbox.rows import Row, Tables, key_of, read
 
 
 class TooManyError(Exception):

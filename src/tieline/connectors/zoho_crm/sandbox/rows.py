@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tieline.connectors.zoho_crm.sandbox_schema import NAME_FIELDS, Module, Schema
+from tieline.connectors.zoho_crm.sandbox.schema import NAME_FIELDS, Module, Schema
 
 ZONE = ZoneInfo("Europe/Paris")
 DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused, success
-from tieline.connectors.zoho_crm.sandbox_rows import read, told
-from tieline.connectors.zoho_crm.sandbox_schema import (
+from tieline.connectors.zoho_crm.sandbox.answers import batch, error, nothing, refused, success
+from tieline.connectors.zoho_crm.sandbox.rows import read, told
+from tieline.connectors.zoho_crm.sandbox.schema import (
     JSON_TYPES,
     LENGTHS,
     ORG_ID,

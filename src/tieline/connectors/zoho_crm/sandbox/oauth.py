@@ -9,7 +9,7 @@ from html import escape
 from random import Random
 from urllib.parse import urlencode
 
-from tieline.connectors.zoho_crm.sandbox_schema import Schema
+from tieline.connectors.zoho_crm.sandbox.schema import Schema
 from tieline.sdk.sandbox import Reply, Request, html_reply, json_reply, redirect
 
 CLIENT_ID = "1000.SANDBOXTIELINE0000000000000000"

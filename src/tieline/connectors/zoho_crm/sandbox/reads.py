@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from tieline.connectors.zoho_crm.sandbox_answers import nothing, refused
-from tieline.connectors.zoho_crm.sandbox_criteria import TooManyError, criteria
-from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, read, told
+from tieline.connectors.zoho_crm.sandbox.answers import nothing, refused
+from tieline.connectors.zoho_crm.sandbox.criteria import TooManyError, criteria
+from tieline.connectors.zoho_crm.sandbox.rows import Row, Tables, read, told
 from tieline.sdk.sandbox import Reply, Request, json_reply
 
 PAGE = 200

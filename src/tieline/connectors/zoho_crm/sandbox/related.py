@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused, success
-from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, told
-from tieline.connectors.zoho_crm.sandbox_schema import Ids
-from tieline.connectors.zoho_crm.sandbox_writes import Writer
+from tieline.connectors.zoho_crm.sandbox.answers import batch, error, nothing, refused, success
+from tieline.connectors.zoho_crm.sandbox.rows import Row, Tables, told
+from tieline.connectors.zoho_crm.sandbox.schema import Ids
+from tieline.connectors.zoho_crm.sandbox.writes import Writer
 from tieline.sdk.sandbox import Reply, Request, json_reply
 
 LARGEST_FILE = 20 * 1024 * 1024

@@ -13,21 +13,25 @@ from typing import Any
 
 import orjson
 
-from tieline.connectors.zoho_crm import (
-    sandbox_composite,
-    sandbox_metadata,
-    sandbox_query,
-    sandbox_reads,
-    sandbox_related,
+from tieline.connectors.zoho_crm.sandbox import (
+    composite,
+    metadata,
+    related,
 )
-from tieline.connectors.zoho_crm.sandbox_answers import batch, error, nothing, refused
-from tieline.connectors.zoho_crm.sandbox_control import controlled
-from tieline.connectors.zoho_crm.sandbox_coql import CoqlError, parse
-from tieline.connectors.zoho_crm.sandbox_limits import Behaviour, Meter, allowed, coql_credits, reads, write_credits
-from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Accounts, Grant
-from tieline.connectors.zoho_crm.sandbox_rows import Tables, read
-from tieline.connectors.zoho_crm.sandbox_schema import Schema
-from tieline.connectors.zoho_crm.sandbox_writes import BATCH, Writer, seed_row
+from tieline.connectors.zoho_crm.sandbox import (
+    query as queries,
+)
+from tieline.connectors.zoho_crm.sandbox import (
+    reads as reading,
+)
+from tieline.connectors.zoho_crm.sandbox.answers import batch, error, nothing, refused
+from tieline.connectors.zoho_crm.sandbox.control import controlled
+from tieline.connectors.zoho_crm.sandbox.coql import CoqlError, parse
+from tieline.connectors.zoho_crm.sandbox.limits import Behaviour, Meter, allowed, coql_credits, reads, write_credits
+from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Accounts, Grant
+from tieline.connectors.zoho_crm.sandbox.rows import Tables, read
+from tieline.connectors.zoho_crm.sandbox.schema import Schema
+from tieline.connectors.zoho_crm.sandbox.writes import BATCH, Writer, seed_row
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
 
 _STATUS_CODES = {
@@ -56,7 +60,7 @@ class ZohoCrm(Sandbox):
         self.schema = Schema()
         self.tables = Tables(self.schema)
         self.writer = Writer(self.tables, self.now)
-        self.attachments = sandbox_related.Attachments(self.tables)
+        self.attachments = related.Attachments(self.tables)
 
     # -- what the kit asks ------------------------------------------------------------------------------------------
 
@@ -162,15 +166,13 @@ class ZohoCrm(Sandbox):
                 case ["coql"] if request.method == "POST":
                     return self._coql(request, grant)
                 case ["__composite_requests"] if request.method == "POST":
-                    return sandbox_composite.run(
-                        request, self.writer, lambda inner, below: self._api(inner, below, grant)[0]
-                    )
+                    return composite.run(request, self.writer, lambda inner, below: self._api(inner, below, grant)[0])
                 case ["settings", *rest]:
                     return self._settings(request, rest), 1
                 case ["users", *rest] if request.method == "GET":
-                    return sandbox_metadata.users(self.schema, request, rest[0] if rest else None, grant.user), 1
+                    return metadata.users(self.schema, request, rest[0] if rest else None, grant.user), 1
                 case ["org"] if request.method == "GET":
-                    return sandbox_metadata.org(self.schema), 1
+                    return metadata.org(self.schema), 1
                 case [module, *rest] if module in self.tables.by_module:
                     return self._records(request, module, rest, grant.user)
         except ValueError:
@@ -183,23 +185,23 @@ class ZohoCrm(Sandbox):
         wanted = parts[1] if len(parts) > 1 else None
         match request.method, parts[:1], len(parts):
             case "GET", ["modules"], 1 | 2:
-                return sandbox_metadata.modules(self.schema, wanted)
+                return metadata.modules(self.schema, wanted)
             case "GET", ["fields"], 1 | 2:
-                return sandbox_metadata.fields(self.schema, request, wanted)
+                return metadata.fields(self.schema, request, wanted)
             case "GET", ["fields"], 3 if parts[2] == "pick_list_values":
-                return sandbox_metadata.pick_list_values(self.schema, request, parts[1])
+                return metadata.pick_list_values(self.schema, request, parts[1])
             case "POST", ["fields"], 1:
-                reply = sandbox_metadata.make_fields(self.schema, request)
+                reply = metadata.make_fields(self.schema, request)
                 self.writer.learn_uniques()
                 return reply
             case "DELETE", ["fields"], 2:
-                reply = sandbox_metadata.remove_field(self.schema, request, parts[1])
+                reply = metadata.remove_field(self.schema, request, parts[1])
                 self.writer.learn_uniques()
                 return reply
             case "GET", ["layouts"], 1 | 2:
-                return sandbox_metadata.layouts(self.schema, request, wanted)
+                return metadata.layouts(self.schema, request, wanted)
             case "GET", ["pipeline"], 1 | 2:
-                return sandbox_metadata.pipelines(self.schema, request, wanted)
+                return metadata.pipelines(self.schema, request, wanted)
         return refused(404, "INVALID_URL_PATTERN")
 
     def _coql(self, request: Request, grant: Grant) -> tuple[Reply, int]:
@@ -211,7 +213,7 @@ class ZohoCrm(Sandbox):
             query = parse(text)
             if not reads(grant.scopes, query.module):
                 return refused(401, "OAUTH_SCOPE_MISMATCH"), 0
-            rows, more = sandbox_query.run(self.tables, query, self.now())
+            rows, more = queries.run(self.tables, query, self.now())
         except CoqlError as wrong:
             return refused(400, wrong.code, wrong.message, **wrong.details), 1
         cost = coql_credits(query.limit)
@@ -222,7 +224,7 @@ class ZohoCrm(Sandbox):
     def _records(self, request: Request, module: str, parts: list[str], user: str) -> tuple[Reply, int]:
         match request.method, parts:
             case "GET", []:
-                return sandbox_reads.page(self.tables, module, request, self.now(), user), 1
+                return reading.page(self.tables, module, request, self.now(), user), 1
             case "DELETE", []:
                 return self._delete(request, module, user), 1
             case _, []:
@@ -230,11 +232,11 @@ class ZohoCrm(Sandbox):
             case "POST", ["upsert"]:
                 return self._write(request, module, "upsert", user)
             case "GET", ["search"]:
-                return sandbox_reads.search(self.tables, module, request, self.now()), 1
+                return reading.search(self.tables, module, request, self.now()), 1
             case "GET", ["deleted"]:
-                return sandbox_reads.deleted(self.tables, module, request), 1
+                return reading.deleted(self.tables, module, request), 1
             case "POST", ["actions", "change_owner"]:
-                return sandbox_related.change_owner(self.tables, self.writer, module, None, request, user), 1
+                return related.change_owner(self.tables, self.writer, module, None, request, user), 1
             case _, [row_id, *rest] if row_id.isdigit():
                 return self._record(request, module, row_id, rest, user)
         return refused(404, "INVALID_URL_PATTERN"), 1
@@ -247,18 +249,18 @@ class ZohoCrm(Sandbox):
                     if self.behaviour.unknown_id == 204
                     else refused(400, "INVALID_DATA", resource_path_index=1)
                 )
-                return sandbox_reads.record(self.tables, module, row_id, request, missing), 1
+                return reading.record(self.tables, module, row_id, request, missing), 1
             case "DELETE", []:
                 result = self.writer.delete(module, row_id, user)
                 return batch([result], 200) if result["status"] == "success" else json_reply(400, result), 1
             case _, []:
                 return self._write(request, module, "update", user, row_id)
             case "POST", ["actions", "change_owner"]:
-                return sandbox_related.change_owner(self.tables, self.writer, module, row_id, request, user), 1
+                return related.change_owner(self.tables, self.writer, module, row_id, request, user), 1
             case "POST", ["actions", "convert"] if module == "Leads":
-                return sandbox_related.convert(self.tables, self.writer, row_id, request, user), 5
+                return related.convert(self.tables, self.writer, row_id, request, user), 5
             case (("GET" | "POST"), ["Notes"]):
-                return sandbox_related.notes_of(self.tables, self.writer, module, row_id, request, user), 1
+                return related.notes_of(self.tables, self.writer, module, row_id, request, user), 1
             case _, ["Attachments", *one] if len(one) <= 1:
                 return self.attachments.answer(module, row_id, one, request, user, int(self.now())), 1
         return refused(404, "INVALID_URL_PATTERN"), 1

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_answers import error, field_error
-from tieline.connectors.zoho_crm.sandbox_rows import Row, Tables, read, told
-from tieline.connectors.zoho_crm.sandbox_schema import FieldDef, Layout, Module
+from tieline.connectors.zoho_crm.sandbox.answers import error, field_error
+from tieline.connectors.zoho_crm.sandbox.rows import Row, Tables, read, told
+from tieline.connectors.zoho_crm.sandbox.schema import FieldDef, Layout, Module
 
 EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>()]{2,}")
 DURATION = re.compile(r"\d{1,4}:[0-5]\d")

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tieline.connectors.zoho_crm.sandbox_coql import Both, Condition, CoqlError, Query, Where
-from tieline.connectors.zoho_crm.sandbox_rows import Row, Table, Tables, key_of, read
-from tieline.connectors.zoho_crm.sandbox_schema import FieldDef
+from tieline.connectors.zoho_crm.sandbox.coql import Both, Condition, CoqlError, Query, Where
+from tieline.connectors.zoho_crm.sandbox.rows import Row, Table, Tables, key_of, read
+from tieline.connectors.zoho_crm.sandbox.schema import FieldDef
 
 _ORDERED = ("integer", "bigint", "currency", "double", "percent", "date", "datetime", "autonumber", "text", "id")
 _UNSEARCHABLE = ("textarea",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tieline.connectors.zoho_crm.sandbox_oauth import CLIENT_ID, Client
-from tieline.connectors.zoho_crm.sandbox_schema import User
+from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, Client
+from tieline.connectors.zoho_crm.sandbox.schema import User
 from tieline.sdk.sandbox import Reply, Request, json_reply
 
 if TYPE_CHECKING:
