@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import psycopg
 
+from tieline.store.masking import MOST, masked, masked_headers
+
 log = logging.getLogger(__name__)
 
 LAST = 100
 _MOST_WAITING = 500
-_BODY = 4096
-_TELLING = r"[\w.-]*(?:secret|token|password|passwd|signature|authorization|api_?key|cookie|hash)[\w.-]*"
-_SECRETS = re.compile(rf'("?{_TELLING}"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|[^&\s,}}]+)', re.IGNORECASE)
-_SECRET_HEADER = re.compile(_TELLING, re.IGNORECASE)
-_DIGITS = re.compile(r"\d{3,}(?=\d{2})")
-_MAIL = re.compile(r"[^\s\"'<>=&:,]+(?=@|%40)")
 _INSERT = """
 INSERT INTO store_refuseddelivery (workspace_id, connection_id, at, status, reason, method, headers, body)
 VALUES (%s, %s, now(), %s, %s, %s, %s, %s)
@@ -30,17 +25,6 @@ _PRUNE = """
 DELETE FROM store_refuseddelivery WHERE workspace_id = %s AND connection_id = %s AND id <=
   (SELECT id FROM store_refuseddelivery WHERE connection_id = %s ORDER BY id DESC OFFSET %s LIMIT 1)
 """
-
-
-def masked(text: str) -> str:
-    """Text without what is secret or personal: values of secret names, all but the last two digits, names of mailboxes."""
-    text = _SECRETS.sub(r"\1•••", text)
-    return _MAIL.sub("•••", _DIGITS.sub("•••", text))[:_BODY]
-
-
-def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers alike."""
-    return {name: "•••" if _SECRET_HEADER.fullmatch(name) else masked(value)[:200] for name, value in headers.items()}
 
 
 class Refused:
@@ -66,7 +50,7 @@ class Refused:
         if len(self._waiting) >= _MOST_WAITING:
             return
         text = masked(
-            (f"?{query}\n" if query else "") + body[: 4 * _BODY].decode("utf-8", "replace").replace("\x00", "�")
+            (f"?{query}\n" if query else "") + body[: 4 * MOST].decode("utf-8", "replace").replace("\x00", "�")
         )
         row = (
             workspace,

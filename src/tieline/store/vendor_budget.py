@@ -67,10 +67,11 @@ class StoredBudget:
             if self._advance > 0:  # what was not spent goes back
                 bucket = replace(bucket, used=max(0.0, bucket.used - self._advance))
                 self._advance = 0.0
-            for amount in dict.fromkeys((wanted, least)):
-                after, wait = arithmetic.take(bucket, amount, priority, now, self._rate, self._credits)
-                if wait <= 0:
-                    break
+            amount = wanted
+            after, wait = arithmetic.take(bucket, wanted, priority, now, self._rate, self._credits)
+            if wait > 0 and least < wanted:
+                amount = least
+                after, wait = arithmetic.take(bucket, least, priority, now, self._rate, self._credits)
             made, self._made = self._made + (1 if wait <= 0 and self._rate else 0), 0
             self._keep(connection, bucket, after, made, 0)
         if wait <= 0 and not self._rate:
