@@ -285,7 +285,7 @@ def _trouble(row: Connection, health: Health) -> Trouble | None:
     step = next_step(reason)
     word = str(connection_words.HEALTH.get(health.word, health.word))
     title = f"{row.title}: {say(reason) if reason else word}"
-    return Trouble(title, _("Nothing is lost: what arrives is kept.") + " " + step.text, step.label or _("See"), url)
+    return Trouble(title, step.text, _("Fix it"), url)
 
 
 def _page(name: str) -> str:
@@ -338,9 +338,8 @@ def up_to_date(request: HttpRequest) -> nav.SideState | None:
         return None
     with workspace_tx(workspace.pk):
         connections = Connection.objects.filter(workspace_id=workspace.pk).values_list("pk", flat=True)
-        waiting = rows.open_subjects(workspace.pk, connections)
-    stopped = sum(1 for one in waiting if one.state == "parked")
-    going = len(waiting) - stopped
+        going = sum(1 for one in rows.open_subjects(workspace.pk, connections) if one.state != "parked")
+        stopped = Subject.objects.filter(workspace_id=workspace.pk, state="parked").count()
     line = ngettext("%(count)s call open", "%(count)s calls open", going) % {"count": words.number(going)}
     if stopped:
         said_stopped = ngettext("%(count)s call stopped", "%(count)s calls stopped", stopped)

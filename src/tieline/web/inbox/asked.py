@@ -204,11 +204,9 @@ def _question(case: Case, names: Names) -> str:
 
 
 def _arrived(subject: Mapping[str, Any], names: Names) -> str:
-    parts = []
     when = _moment(subject.get("started_at") or subject.get("ended_at"))
-    if when is not None:
-        parts.append(words.full(when))
-    parts.append(told.call_said(subject, names))
+    call = told.call_said(subject, names)
+    parts = [f"{words.full(when)}: {call}" if when is not None else call]
     if subject.get("talk_s"):
         parts.append(_("talked for %(time)s") % {"time": words.lasted(subject["talk_s"])})
     elif subject.get("total_s"):
@@ -238,8 +236,8 @@ def _candidate(case: Case, option: Sequence[Any], shown: Shown, country: str) ->
     role, id, fields = str(option[0]), str(option[1]), option[2] or {}
     account = fields.get("account")
     about = [calls.text(calls.ROLES, role)]
-    if account:
-        about.append(shown.value("account", account).partition(" ")[2].strip("“”"))
+    if account and (name := shown.found.get(_plain(account))):
+        about.append(name)
     sub = []
     if fields.get("owner"):
         sub.append(_("Owner %(user)s") % {"user": shown.names.user(shown.target, _plain(fields["owner"]))})

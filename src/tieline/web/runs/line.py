@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils import timezone
 
 from tieline.store import public_ids
 from tieline.store.models import Connection, Operation, Run, Subject
@@ -36,6 +37,11 @@ class Line:
     tie: str
     cost: str
     moving: bool = False
+
+    @property
+    def clock(self) -> str:
+        """How its time is written: with seconds today."""
+        return "clock" if timezone.localtime(self.at).date() == timezone.localdate() else "short"
 
 
 def run_id(run: int) -> str:

@@ -24,6 +24,13 @@ class Names:
         """A person of the CRM; the id where the name is not known."""
         return self.users.get((target, str(user)), str(user))
 
+    def first(self, target: int, user: object) -> str:
+        """The first name, where nobody else at this CRM has it."""
+        name = self.user(target, user)
+        short = (name.split() or [name])[0]
+        alike = sum(1 for (one, _id), other in self.users.items() if one == target and other.split()[:1] == [short])
+        return short if alike == 1 else name
+
     def line(self, raw: str) -> str:
         """A line as people call it: "04 11 (Anna)", else its number."""
         found = self.lines.find(raw) if self.lines is not None else None

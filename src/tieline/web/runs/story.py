@@ -22,6 +22,7 @@ from tieline.web.runs.values import HIDDEN, Shown, field_name
 from tieline.web.words import Step, next_step, say
 from tieline.web.words.names import DONE, IN_MANY, NOT_DONE, OPERATIONS
 
+MOST_INLINE = 3
 LATE_S = 10.0
 """An event that comes later than this after what it tells of is called late."""
 
@@ -75,6 +76,7 @@ class Write:
     why: str
     error: str = ""
     step: Step | None = None
+    inline: bool = False
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ def of_run(
     target = connections.get(run.target_id)
     shown = Shown(names, run.target_id, _found(run))
     out.sought = _sought(run, shown, target)
-    out.decided = [_decision(rule, applied, reason) for rule, applied, reason in run.considered]
+    weighed = [_decision(rule, applied, reason) for rule, applied, reason in run.considered]
+    out.decided = sorted(weighed, key=lambda one: not one.applied)
     out.writes = [_write(one, shown, target) for one in operations]
     out.asks = [(calls.first_up(say(one["reason"])), _options(one.get("options") or ())) for one in run.questions]
     out.notices = [calls.first_up(say(one["reason"])) for one in run.notices]
@@ -251,6 +254,7 @@ def _write(row: Operation, shown: Shown, target: Connection | None) -> Write:
         say(row.reason),
         say(trouble) if trouble else "",
         next_step(trouble) if trouble else None,
+        inline=row.verb == "update" and len(changes) <= MOST_INLINE,
     )
 
 

@@ -96,7 +96,7 @@ def _made(operations: Sequence[Operation], names: Names, *, only_done: bool) -> 
     owner = owners.pop() if len(owners) == 1 else ""
     if not owner:
         return nouns
-    return _("%(what)s for %(who)s") % {"what": nouns, "who": names.user(created[roles[0]].target_id, owner)}
+    return _("%(what)s for %(who)s") % {"what": nouns, "who": names.first(created[roles[0]].target_id, owner)}
 
 
 def listed(items: Sequence[str]) -> str:
