@@ -8,7 +8,12 @@ from typing import Any
 
 from tests.web.conftest import Company
 
-PEOPLE = (("u1", "Anna Krogh", True), ("u2", "Mikkel Holm", True), ("u3", "Camille Roux", True), ("u9", "Felix Lund", False))
+PEOPLE = (
+    ("u1", "Anna Krogh", True),
+    ("u2", "Mikkel Holm", True),
+    ("u3", "Camille Roux", True),
+    ("u9", "Felix Lund", False),
+)
 LINES = (("+45 70 10 04 11", "Anna", "u1"), ("+45 70 10 04 12", "Workshop", "u2"))
 STAGES = (("Qualification", "Qualification", "open"), ("Won", "Won", "won"))
 
@@ -51,9 +56,15 @@ def schema(manifest: Any, role: str) -> Any:
     fields = {}
     for name, vendors in manifest.roles[role].fields.items():
         kind = "user" if name == "owner" else "text"
-        choices = (("Not Contacted", "Not contacted"), ("Attempted", "Attempted to contact")) if name == "status" and role == "lead" else ()
+        choices = (
+            (("Not Contacted", "Not contacted"), ("Attempted", "Attempted to contact"))
+            if name == "status" and role == "lead"
+            else ()
+        )
         fields[vendors[0]] = FieldSchema(vendors[0], name.title(), "choice" if choices else kind, choices=choices)
-    fields["Industry"] = FieldSchema("Industry", "Industry", "choice", choices=(("crafts", "Crafts"), ("trade", "Trade")))
+    fields["Industry"] = FieldSchema(
+        "Industry", "Industry", "choice", choices=(("crafts", "Crafts"), ("trade", "Trade"))
+    )
     standard = (("p1", "Sales pipeline", STAGES), ("p2", "Service", (("Asked", "Asked", "open"),)))
     pipelines = {"l1": standard, "l2": (("p3", "Wholesale", (("Talks", "Talks", "open"), ("Lost", "Lost", "lost"))),)}
     layouts = ()
@@ -64,7 +75,9 @@ def schema(manifest: Any, role: str) -> Any:
     return ObjectSchema(manifest.roles[role].object, role.title(), tuple(fields.values()), layouts)
 
 
-def make_calls(company: Company, *, connector: str = "zoho_crm", live: bool = True, without: tuple[str, ...] = ()) -> Calls:
+def make_calls(
+    company: Company, *, connector: str = "zoho_crm", live: bool = True, without: tuple[str, ...] = ()
+) -> Calls:
     """The flow set up as a connection's consent does it. `without`: scopes that were not granted."""
     from tieline.sdk.contract import VendorUser
     from tieline.store.connection import workspace_tx
@@ -77,15 +90,21 @@ def make_calls(company: Company, *, connector: str = "zoho_crm", live: bool = Tr
     scopes = sorted({scope for needed in manifest.needs.values() for scope in needed} - set(without))
     with workspace_tx(workspace):
         place = {"workspace": company.workspace}
-        source = Connection.objects.create(**place, connector="sipsim", title="SipSim", lines=[list(line[:2]) for line in LINES])
+        source = Connection.objects.create(
+            **place, connector="sipsim", title="SipSim", lines=[list(line[:2]) for line in LINES]
+        )
         target = Connection.objects.create(**place, connector=connector, title=manifest.title, scopes=scopes)
         roles = manifest.roles if connector == "zoho_crm" else [role for role in manifest.roles if role != "task"]
-        schemas.keep(target, [schema(manifest, role) for role in roles], [VendorUser(id, name, "", active) for id, name, active in PEOPLE])
+        schemas.keep(
+            target,
+            [schema(manifest, role) for role in roles],
+            [VendorUser(id, name, "", active) for id, name, active in PEOPLE],
+        )
     flow_settings.add_source(workspace, owner, "calls", source.pk)
     flow_settings.set_target(workspace, owner, "calls", target.pk, crm_user="u1")
     raw = dict(flow_settings.current(workspace, "calls").raw)
     raw["lines"] = [
-        {"number": number, "label": label, "manager": {"id": user, "label": dict((p[0], p[1]) for p in PEOPLE)[user]}, "ignore": False, "country": None}
+        {"number": number, "label": label, "manager": {"id": user, "label": {p[0]: p[1] for p in PEOPLE}[user]}, "ignore": False, "country": None}
         for number, label, user in LINES
     ]  # fmt: skip
     raw["lines"].append({"number": "+4570100419", "label": "Private", "manager": None, "ignore": True, "country": None})
@@ -125,13 +144,19 @@ def add_call(
             **place, flow="calls", source_id=calls.source.pk, key=subject["key"], subject=subject, state="done",
             lanes=list(FLOW.lanes(subject, settings)), arrived_at=now,
         )  # fmt: skip
-        answers = [[find.role, find.by, find.value, [[one.id, _plain(one.fields)] for one in found]] for find, found in known.found.items()]
+        answers = [
+            [find.role, find.by, find.value, [[one.id, _plain(one.fields)] for one in found]]
+            for find, found in known.found.items()
+        ]
         run = Run.objects.create(
             **place, subject_id=row.pk, flow="calls", revision=0, state="done", settings_version=1, known={"found": answers},
             considered=[[one.rule, one.applied, one.reason.to_json()] for one in plan.considered], started_at=now,
         )  # fmt: skip
         for position, one in enumerate(plan.operations):
-            values = {name: {"$ref": ["x", f"~{value.slot}"]} if isinstance(value, Local) else value for name, value in _plain(one.values).items()}
+            values = {
+                name: {"$ref": ["x", f"~{value.slot}"]} if isinstance(value, Local) else value
+                for name, value in _plain(one.values).items()
+            }
             Operation.objects.create(
                 **place, key=f"{row.pk}-{one.slot}", run_id=run.pk, subject_id=row.pk, slot=one.slot, verb=one.verb, role=one.role,
                 values=values, state="done", reason=one.reason.to_json(), position=position,

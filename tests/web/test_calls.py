@@ -25,7 +25,7 @@ def calls(company: Company) -> Calls:
 
 def seen(response: Any) -> str:
     """What stands on a page, in one line of plain text."""
-    body = re.sub(r"<(style|script)\b.*?</\1>", " ", response.content.decode(), flags=re.S)
+    body = re.sub(r"<(style|script)\b.*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
@@ -47,7 +47,7 @@ def form_of(response: Any) -> dict[str, Any]:
                 put(given["name"], "on")
         else:
             put(given["name"], given.get("value", ""))
-    for tag, name, body in re.findall(r'<select ([^>]*name="([^"]+)"[^>]*)>(.*?)</select>', text, re.S):
+    for tag, name, body in re.findall(r'<select ([^>]*name="([^"]+)"[^>]*)>(.*?)</select>', text, re.DOTALL):
         if " disabled" in tag:
             continue
         values = re.findall(r'<option value="([^"]*)"( selected)?', body)
@@ -95,7 +95,9 @@ def test_a_contradiction_is_shown_at_once_with_its_example_and_not_saved(
     shown = edit(client, company, "accounts-leads", lead__owner="account")
     text = seen(shown)
     assert "These two owners wait for each other" in text
-    assert "Example: +33 6 12 34 56 78 calls line Anna for the first time and reaches nobody." in text.replace("\u00a0", " ")
+    assert "Example: +33 6 12 34 56 78 calls line Anna for the first time and reaches nobody." in text.replace(
+        "\u00a0", " "
+    )
     assert "the account asks the lead for its owner, the lead asks the account for its owner" in text
     assert 'role="alert"' in shown.content.decode()
     assert "1 contradiction. Save opens when it is solved." in text
@@ -112,7 +114,10 @@ def test_a_way_out_solves_it_and_what_is_valid_is_saved(calls: Calls, company: C
     client = signed_in(company.users["admin"])
     shown = edit(client, company, "accounts-leads", account__create="on", account__owner="lead", lead__owner="account")
     ways = re.findall(r'value="(way:0:\d)">([^<]+)', shown.content.decode())
-    assert [html.unescape(words) for _, words in ways] == ["Account: use the line’s manager", "Lead: use the line’s manager"]
+    assert [html.unescape(words) for _, words in ways] == [
+        "Account: use the line’s manager",
+        "Lead: use the line’s manager",
+    ]
     solved = edit(client, company, "accounts-leads", act=ways[1][0])
     assert "2 changes, not saved" in seen(solved)
     saved = edit(client, company, "accounts-leads", act="save")
@@ -120,7 +125,11 @@ def test_a_way_out_solves_it_and_what_is_valid_is_saved(calls: Calls, company: C
     after = client.get(saved["HX-Redirect"])
     assert "Saved as version 3: 2 changes." in seen(after)
     raw = calls.raw()
-    assert (raw["account"]["create"], raw["account"]["owner"]["kind"], raw["lead"]["owner"]["kind"]) == (True, "lead", "manager")
+    assert (raw["account"]["create"], raw["account"]["owner"]["kind"], raw["lead"]["owner"]["kind"]) == (
+        True,
+        "lead",
+        "manager",
+    )
     assert calls.version() == 3
 
 
@@ -241,8 +250,8 @@ def test_only_stages_of_the_pipeline_are_offered_and_missing_managers_are_said(
     text = seen(shown)
     assert "No pipeline and stage is chosen for Anna Krogh" in text
     assert "No pipeline and stage is chosen for Mikkel Holm" in text
-    edit(client, company, "deals", **{"deal__places__u1__layout": "l1"})
-    shown = edit(client, company, "deals", **{"deal__places__u2__layout": "l2"})
+    edit(client, company, "deals", deal__places__u1__layout="l1")
+    shown = edit(client, company, "deals", deal__places__u2__layout="l2")
     assert "No pipeline and stage" not in seen(shown)
     edit(client, company, "deals", act="save")
     raw = calls.raw()["deal"]
@@ -333,10 +342,16 @@ def test_a_look_up_that_was_not_made_then_is_said(calls: Calls, company: Company
 
 
 @pytest.mark.proves("CALL-25")
-def test_a_typed_number_is_decided_with_stored_answers_or_as_unknown(calls: Calls, company: Company, signed_in: SignIn) -> None:
+def test_a_typed_number_is_decided_with_stored_answers_or_as_unknown(
+    calls: Calls, company: Company, signed_in: SignIn
+) -> None:
     five_calls(calls)
     client = signed_in(company.users["member"])
-    stranger = seen(client.get(company.url("/calls/try/"), {"number": "+45 22 33 44 55", "ended": "missed", "line": "+45 70 10 04 12"}))
+    stranger = seen(
+        client.get(
+            company.url("/calls/try/"), {"number": "+45 22 33 44 55", "ended": "missed", "line": "+45 70 10 04 12"}
+        )
+    )
     assert "Nothing is stored for this number: decided as an unknown caller." in stranger
     assert "new, owner Mikkel Holm" in stranger
     known = seen(client.get(company.url("/calls/try/"), {"number": "12 80 44 10", "ended": "answered"}))
@@ -406,7 +421,9 @@ def test_every_code_of_the_flow_has_a_sentence() -> None:
     from tieline.web import reasons as sentences
     from tieline.web.calls import words
 
-    assert fold and reasons and words
+    assert fold
+    assert reasons
+    assert words
     ours = {code for code in DECLARED if code.startswith("call.") and not code.startswith("call.story.")}
     assert len(ours) > 60
     assert ours - sentences.codes() == set()

@@ -82,7 +82,9 @@ def test_every_tab_is_readable_and_reachable(
 
 
 @pytest.mark.proves("HUB-16")
-def test_long_words_fit_and_everything_is_reached_by_tab(browser_page: BrowserPage, calls: Calls, company: Company) -> None:
+def test_long_words_fit_and_everything_is_reached_by_tab(
+    browser_page: BrowserPage, calls: Calls, company: Company
+) -> None:
     long = "Reception and spare parts of the workshop in Villeurbanne, second floor"
     calls.save(company.users["super_admin"], lines=[{**line, "label": long} for line in calls.raw()["lines"]])
     page = browser_page(320, user=company.users["admin"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings as django
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,7 +18,7 @@ from tieline.flows.calls import reasons as why
 from tieline.web.calls import clashes, places
 from tieline.web.calls.controls import Controls, Rule, sentence
 from tieline.web.calls.desk import Desk
-from tieline.web.calls.words import MANY, OWNERS, first_up, said, text, the
+from tieline.web.calls.words import MANY, said, text
 
 TABS: Final[dict[str, str | Promise]] = {
     "managers": gettext_lazy("Managers"),
@@ -138,7 +138,7 @@ def _card(desk: Desk, role: str, rules: list[Rule]) -> Card:
 # -- rules that several tabs have ---------------------------------------------------------------------------------------
 
 
-def _create(desk: Desk, controls: Controls, role: str, words: str, help: str, **parts: SafeString) -> Rule:
+def _create(desk: Desk, controls: Controls, role: str, words: str, aid: str, **parts: SafeString) -> Rule:
     """The rule that makes a record: its switch, name and layout."""
     places = [f"{role}.create", f"{role}.name"]
     body = sentence(words, name=controls.name(role), **parts)
@@ -151,7 +151,7 @@ def _create(desk: Desk, controls: Controls, role: str, words: str, help: str, **
     off = role not in desk.target.roles and bool(desk.target.roles)
     on = bool(desk.raw[role]["create"])
     label = _("Create: %(what)s") % {"what": text(MANY, role)}
-    return Rule(body, places, controls.switch(f"{role}.create", label, on=on, disabled=off), help)
+    return Rule(body, places, controls.switch(f"{role}.create", label, on=on, disabled=off), aid)
 
 
 def _owner(desk: Desk, controls: Controls, role: str) -> Rule:
@@ -219,13 +219,13 @@ def _account(desk: Desk, controls: Controls) -> list[Card]:
 
 def _lead(desk: Desk, controls: Controls) -> list[Card]:
     statuses = desk.target.choices.get(("lead", "status"), ())
-    help = _("Judged before this call creates anything itself, so one stranger does not become three records.")
+    aid = _("Judged before this call creates anything itself, so one stranger does not become three records.")
     first = _create(
         desk,
         controls,
         "lead",
         _("When nobody matches on the first call, in or out, create a lead named %(name)s."),
-        help,
+        aid,
     )
     held = desk.raw["lead"].get("status")
     if statuses or held:
@@ -251,9 +251,9 @@ def _deal(desk: Desk, controls: Controls) -> list[Card]:
     when = controls.select("deal.when", _("When a deal is created"), whens, rule["when"] if on else "no_active")
     body = sentence(_("Create a deal %(when)s, named %(name)s."), when=when, name=controls.name("deal"))
     off = "deal" not in desk.target.roles and bool(desk.target.roles)
-    help = _("Looked at are the deals of the account, else of the contact. Active: neither won nor lost, and made within a year before the call.")  # fmt: skip
+    aid = _("Looked at are the deals of the account, else of the contact. Active: neither won nor lost, and made within a year before the call.")  # fmt: skip
     switch = controls.switch("deal.on", _("Create: %(what)s") % {"what": text(MANY, "deal")}, on=on, disabled=off)
-    first = Rule(body, ["deal.when", "deal.name"], switch, help)
+    first = Rule(body, ["deal.when", "deal.name"], switch, aid)
     rules = [first, _owner(desk, controls, "deal"), *places.rules(desk, controls), *_values(desk, controls, "deal")]
     return [_card(desk, "deal", rules)]
 
@@ -323,106 +323,3 @@ _MAKERS: Final[dict[str, Sequence[_Maker]]] = {
     "accounts-leads": (_account, _lead), "contacts": (_contact,), "deals": (_deal,), "tasks": (_task,),
     "logging": (_call, _general),
 }  # fmt: skip
-
-
-# -- managers ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class LineRow:
-    """A company line in the table."""
-
-    at: int
-    number: str
-    label: SafeString
-    manager: SafeString
-    ignore: bool
-    country: SafeString
-    changed: bool
-    rule: Rule
-
-
-def line_rows(desk: Desk) -> list[LineRow]:
-    """The table of lines; contradictions stand under the row that makes them."""
-    if not desk.is_set_up:
-        return []
-    wrong = [place for clash in desk.clashes for place in clash.rules]
-    controls = Controls(desk, wrong)
-    default = desk.raw.get("default_user") or {}
-    nobody = _("the default user") if default else _("nobody")
-    changes = set(desk.changes)
-    rows = []
-    seen: dict[str, int] = {}
-    for at, line in enumerate(desk.raw["lines"]):
-        place = f"lines.{at}"
-        key = f"lines.{line['number']}"
-        seen[key] = seen.get(key, 0) + 1
-        changed = (key if seen[key] == 1 else f"{key}#{seen[key]}") in changes
-        named = {"line": line["label"] or line["number"]}
-        rows.append(LineRow(
-            at, line["number"],
-            controls.text(f"{place}.label", _("Name of line %(line)s") % named, line["label"], more=' size="12" maxlength="120"'),
-            controls.person(f"{place}.manager", _("Manager of line %(line)s") % named, line["manager"], nobody, watch=(place,)),
-            bool(line["ignore"]),
-            controls.text(f"{place}.country", _("Country of line %(line)s") % named, line["country"], more=f' size="3" maxlength="2" placeholder="{desk.raw["default_country"][:2]}"' if desk.raw["default_country"].isalpha() else ' size="3" maxlength="2"'),
-            changed, Rule(mark_safe(""), [place]),
-        ))  # fmt: skip
-    mark(desk, [row.rule for row in rows])
-    for row in rows:
-        row.rule.changed = row.changed
-    return rows
-
-
-def default_user(desk: Desk) -> Rule:
-    """Who takes what has nobody else."""
-    controls = Controls(desk, [place for clash in desk.clashes for place in clash.rules])
-    chosen = controls.person("default_user", _("Default user"), desk.raw.get("default_user"), _("choose a user…"))
-    rule = Rule(
-        sentence(_("Calls without a manager go to %(user)s."), user=chosen), ["default_user"],
-        help=_("Lines without a manager, lines that are not in the list, and whoever is no longer active in the CRM."),
-    )  # fmt: skip
-    mark(desk, [rule])
-    return rule
-
-
-def place_label(desk: Desk, place: str) -> str:
-    """A setting by name, for lists of changes: "Lead: owner"."""
-    head, _dot, rest = place.partition(".")
-    if head == "lines":
-        line = next((one for one in desk.raw["lines"] if one["number"] == rest.partition("#")[0]), None)
-        return _("Line %(line)s") % {"line": (line or {}).get("label") or rest}
-    names = {
-        "create": _("create"), "owner": _("owner"), "name": _("name"), "layout": _("layout"), "status": _("status"),
-        "when": _("when"), "place": _("pipeline and stage"), "per_manager": _("one place per manager"), "due_days": _("days until due"),
-        "log": _("which calls"), "recording": _("recordings"), "retention_days": _("kept for days"), "decide": _("who decides"),
-    }  # fmt: skip
-    alone = {
-        "default_user": _("Default user"), "default_country": _("Country"), "zone": _("Time zone"),
-        "language": _("Language of texts"), "several": _("Several matches"), "settle_s": _("Settle time"),
-    }  # fmt: skip
-    title = alone.get(head) or first_up(the(head))
-    inner, _dot, key = rest.partition(".")
-    if inner == "places":
-        return _("%(what)s: pipeline and stage of %(user)s") % {"what": title, "user": key}
-    return f"{title}: {names.get(inner, key or inner)}" if rest else title
-
-
-def value_words(value: Any) -> str:
-    """A setting's value in words, for "yours" and "theirs"."""
-    if value is None or value == "":
-        return _("nothing")
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, dict):
-        if "kind" in value:
-            user = value.get("user") or {}
-            return user.get("label") or text(OWNERS, value["kind"])
-        if "number" in value:
-            manager = (value.get("manager") or {}).get("label") or _("no manager")
-            return _("left out of the CRM") if value.get("ignore") else manager
-        if "stage" in value:
-            return " › ".join(
-                str(value[part].get("label") or value[part]["id"]) for part in ("layout", "pipeline", "stage")
-            )
-        return str(value.get("label") or value.get("id") or value)
-    return str(value)

@@ -31,7 +31,7 @@ def apply(desk: Desk, post: QueryDict) -> None:
     for place in post.getlist(SWITCH):
         _switch(raw, place, on=place in post, post=post)
     for place in post:
-        _one(desk, raw, place, post[place])
+        _one(desk, raw, place, str(post[place]))
     _lines(desk, raw, post)
     _places(desk, raw, post)
     desk.raw = raw
@@ -148,11 +148,11 @@ def _lines(desk: Desk, raw: dict[str, Any], post: QueryDict) -> None:
     for at in range(min(int(rows), len(raw["lines"]))):
         line, row = dict(raw["lines"][at]), f"lines.{at}."
         if row + "label" in post:
-            line["label"] = post[row + "label"].strip()[:120]
+            line["label"] = str(post[row + "label"]).strip()[:120]
         if row + "country" in post:
-            line["country"] = post[row + "country"].strip().upper() or None
+            line["country"] = str(post[row + "country"]).strip().upper() or None
         if row + "manager" in post:
-            line["manager"] = _user(desk, post[row + "manager"])
+            line["manager"] = _user(desk, str(post[row + "manager"]))
         line["ignore"] = row + "ignore" in post
         lines.append(line)
     raw["lines"] = lines

@@ -187,9 +187,9 @@ def _made(trial: Trial, operation: Operation, before: Written | None, labels: _L
         trial.differs = True
         return
     other = False
-    for name in _COMPARED if row is not None else ():
-        assert row is not None
-        was, now = row.values.get(name), values.get(name)
+    then = row.values if row is not None else values
+    for name in _COMPARED:
+        was, now = then.get(name), values.get(name)
         if was == now or (was is None and name not in values):
             continue
         parts = [Part("was", labels.of(role, name, was)), Part("ins", labels.of(role, name, now))]

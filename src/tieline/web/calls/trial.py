@@ -171,11 +171,14 @@ def _found_for(desk: Desk, lanes: Sequence[str]) -> dict[Find, tuple[Record, ...
 def _decide(desk: Desk, subject: Mapping[str, Any], known: Known) -> tuple[Plan, list[str]]:
     """The plan, and the look-ups that had no stored answer."""
     found, asked = dict(known.found), list[str]()
+    settings = desk.settings
+    if settings is None:
+        return Plan(), asked
     for _round in range(MOST_ROUNDS):
         now = Known(found, known.own, known.answers_given, known.users)
-        finds = FLOW.lookups(subject, now, desk.settings)
+        finds = FLOW.lookups(subject, now, settings)
         if not finds:
-            return FLOW.decide(subject, now, desk.settings, desk.target), asked
+            return FLOW.decide(subject, now, settings, desk.target), asked
         for find in finds:
             asked.append(_looked(find))
             found[find] = ()

@@ -15,19 +15,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tieline.core.values import phone as read_phone
-from tieline.flows.calls.call import line_names
-from tieline.store.connection import workspace_tx
-from tieline.store.models import ConnectionState, InboxItem
+from tieline.store.models import ConnectionState
 from tieline.store.services import flow_settings
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
-from tieline.web.calls import cards, clashes, desk, posted, told, trial
+from tieline.web.calls import cards, clashes, desk, labels, lines, posted, told, trial
 from tieline.web.calls import draft as drafts
 from tieline.web.calls.desk import FLOW, Desk
 from tieline.web.request import PageRequest
-
-UNKNOWN_LINES = 12
-"""Lines seen in calls that are offered at once."""
 
 
 @dataclass
@@ -136,23 +131,36 @@ def _act(request: PageRequest, table: Desk, act: str) -> HttpResponseRedirect | 
             drafts.put(table.raw, path, value)
             if path.endswith(".kind"):
                 drafts.put(table.raw, path.removesuffix("kind") + "user", None)
-    elif kind == "drop" and rest.isdigit() and int(rest) < len(table.raw["lines"]):
+    elif kind in ("drop", "add", "offer"):
+        _lines(request, table, kind, rest)
+    elif kind in ("theirs", "mine"):
+        _settle(table, rest, theirs=kind == "theirs")
+    elif kind == "seen":
+        table.meanwhile = None
+    return None
+
+
+def _lines(request: PageRequest, table: Desk, kind: str, rest: str) -> None:
+    """A line off the list, a typed one, one that was offered."""
+    if kind == "drop" and rest.isdigit() and int(rest) < len(table.raw["lines"]):
         table.raw["lines"].pop(int(rest))
     elif kind == "add" and request.POST.get("new.number", "").strip():
         posted.add_line(table.raw, request.POST["new.number"], request.POST.get("new.label", ""))
     elif kind == "offer":
-        offered = {one["number"]: one for one in _offered(table)}
-        if rest in offered:
-            posted.add_line(table.raw, rest, offered[rest]["label"])
-    elif kind in ("theirs", "mine") and table.meanwhile is not None and rest in table.meanwhile.both:
-        if kind == "theirs":
-            table.raw = drafts.put_place(table.raw, rest, table.meanwhile.both[rest][1])
-        both = {place: values for place, values in table.meanwhile.both.items() if place != rest}
-        told = table.meanwhile
-        table.meanwhile = desk.Meanwhile(told.who, told.when, both) if both else None
-    elif kind == "seen":
-        table.meanwhile = None
-    return None
+        found = next((one for one in lines.offered(table) if one["number"] == rest), None)
+        if found is not None:
+            posted.add_line(table.raw, rest, found["label"])
+
+
+def _settle(table: Desk, place: str, *, theirs: bool) -> None:
+    """One of two people's values of a setting is chosen."""
+    told_of = table.meanwhile
+    if told_of is None or place not in told_of.both:
+        return
+    if theirs:
+        table.raw = drafts.put_place(table.raw, place, told_of.both[place][1])
+    both = {one: values for one, values in told_of.both.items() if one != place}
+    table.meanwhile = desk.Meanwhile(told_of.who, told_of.when, both) if both else None
 
 
 def _tab(request: PageRequest) -> str:
@@ -260,25 +268,25 @@ def page(request: PageRequest, table: Desk, tab: str, *, trials: bool = True) ->
         "edit_url": reverse("calls-edit", args=[tab]),
         "cards": cards.cards(table, tab),
         "count": len(changes),
-        "unsaid": [cards.place_label(table, place) for place in changes],
+        "unsaid": [labels.place_label(table, place) for place in changes],
         "troubles": len(table.clashes) + len(table.malformed),
         "away": [str(cards.TABS[name]) for name in cards.TABS if name in trouble and name != tab],
         "may_live": permissions.may(request.member, "flows.live"),
         "may_connect": permissions.may(request.member, "connections.change"),
         "connections_url": _maybe("connections"),
         "consent_url": consent_url(table),
-        "waiting": [(scope, sorted({cards.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.view.waiting_scopes.items()],
-        "missing": [(scope, sorted({cards.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.missing.items()],
+        "waiting": [(scope, sorted({labels.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.view.waiting_scopes.items()],
+        "missing": [(scope, sorted({labels.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.missing.items()],
         "both": [
-            (place, cards.place_label(table, place), cards.value_words(mine), cards.value_words(theirs))
+            (place, labels.place_label(table, place), labels.value_words(mine), labels.value_words(theirs))
             for place, (mine, theirs) in (table.meanwhile.both.items() if table.meanwhile else ())
         ],
     }  # fmt: skip
     if tab == "managers" and table.is_set_up:
         context |= {
-            "lines": cards.line_rows(table),
-            "default_user": cards.default_user(table),
-            "offered": _offered(table) if table.may_change else [],
+            "lines": lines.line_rows(table),
+            "default_user": lines.default_user(table),
+            "offered": lines.offered(table) if table.may_change else [],
         }
     if trials and table.is_set_up:
         found = trial.recent(table)
@@ -299,28 +307,3 @@ def consent_url(table: Desk) -> str:
     if target is None:
         return _maybe("connections")
     return next((found for name in ("connections-consent", "connections-one", "connections-connection") if (found := _maybe(name, target.pk))), _maybe("connections"))  # fmt: skip
-
-
-def _offered(table: Desk) -> list[dict[str, str]]:
-    """Lines of the phone systems that are not in the table, then lines seen in calls that nobody knows."""
-    country = table.raw["default_country"]
-    known = {name for line in table.raw["lines"] for name in line_names(line["number"], line["country"] or country)}
-    out: list[dict[str, str]] = []
-
-    def offer(number: str, label: str, where: str) -> None:
-        names = line_names(number, country)
-        if number and not known & set(names):
-            known.update(names)
-            out.append({"number": number, "label": label, "where": where})
-
-    for source in table.view.sources:
-        for number, label in source.lines:
-            offer(str(number), str(label), source.title)
-    with workspace_tx(table.workspace):
-        items = InboxItem.objects.filter(
-            workspace_id=table.workspace, flow=FLOW, kind="unknown_line", state="open"
-        ).order_by("-id")
-        topics = list(items.values_list("topic", flat=True)[:UNKNOWN_LINES])
-    for topic in topics:
-        offer(topic, "", _("seen in calls"))
-    return out
