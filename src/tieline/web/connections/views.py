@@ -14,7 +14,7 @@ from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Grant
 from tieline.store.services import connections, scopes
-from tieline.store.services.asking import manifest_of, opening_of
+from tieline.store.services.asking import SANDBOX, manifest_of, opening_of
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
 from tieline.web import permissions
@@ -116,7 +116,7 @@ def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str,
         **context,
         "manifest": manifest,
         "identity": shown.identity(row, manifest),
-        "is_sandbox": row.environment == shown.SANDBOX,
+        "is_sandbox": row.environment == SANDBOX,
         "grant": grant,
         "asked": shown.asked_for(wanted, found.missing),
         "used": shown.used_by(workspace, row),
@@ -138,6 +138,11 @@ def _origin(row: Connection, manifest: Manifest) -> str:
         return ""
     made = row.origin_fields or not any(role.origin for role in manifest.roles.values())
     return manifest.capabilities.origin if made else "none"
+
+
+def phone_context(request: PageRequest, row: Connection) -> dict[str, Any]:
+    """What a page shows that waits for a phone system's first event."""
+    return {**_health_of(request, row), **_phone(request, row, manifest_of(row.connector), {})}
 
 
 def _phone(request: PageRequest, row: Connection, manifest: Manifest, forms: dict[str, Any]) -> dict[str, Any]:

@@ -228,7 +228,9 @@ def rules(many: Sequence[Rule]) -> list[str]:
     for one in many:
         by_flow.setdefault(one.flow, []).append(str(RULES.get(one.path, one.path)))
     return [
-        gettext("%(flow)s: %(rule)s") % {"flow": FLOWS.get(flow, flow), "rule": ", ".join(said)} if flow else ", ".join(said)
+        gettext("%(flow)s: %(rule)s") % {"flow": FLOWS.get(flow, flow), "rule": ", ".join(said)}
+        if flow
+        else ", ".join(said)
         for flow, said in by_flow.items()
     ]
 
