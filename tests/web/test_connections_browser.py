@@ -180,3 +180,48 @@ def test_the_first_event_of_a_phone_system_appears_by_itself(
     assert page.get_by_text("SipSim is disconnected.").is_visible()
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(request, timeout=10)
+
+
+@pytest.mark.proves("CALL-4", "HUB-16")
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_the_first_run_walked(company: Company, open_page: Any, width: int, theme: str) -> None:
+    from tieline.store.services import flow_settings
+
+    page = open_page(company.users["super_admin"], width, theme)
+
+    def seen(step: str) -> None:
+        look(page, f"start-{step}-{width}-{theme}", whole=True)
+        assert faults(page) == [], step
+
+    page.goto(company.url("/start/"))
+    seen("company")
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/start/crm/")
+    seen("crm")
+    page.get_by_role("link", name="Choose Zoho CRM").click()
+    seen("connect")
+    page.get_by_role("button", name="Go to Zoho CRM").click()
+    page.get_by_role("button", name="Accept").click()
+    page.wait_for_url("**/start/phone/")
+    seen("phone")
+    page.get_by_role("link", name="Choose SipSim").click()
+    page.get_by_text("Sandbox: a practice copy").click()
+    page.get_by_label("API token").fill("sandbox-token")
+    page.get_by_role("button", name="Check and connect").click()
+    page.wait_for_url("**/start/events/")
+    seen("events")
+    page.get_by_role("button", name="Let the sandbox send a test").click()
+    page.get_by_text("An event arrived").wait_for(timeout=15_000)
+    seen("arrived")
+    page.get_by_role("link", name="Go on").click()
+    page.wait_for_url("**/start/lines/")
+    seen("lines")
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/start/live/")
+    assert page.get_by_role("switch").is_checked()
+    seen("live")
+    page.get_by_role("button", name="Finish").click()
+    page.wait_for_url("**/start/done/")
+    assert page.get_by_role("heading", name="Tieline is live").is_visible()
+    seen("done")
+    assert flow_settings.current(company.workspace.pk, "calls").live
