@@ -54,7 +54,7 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
     crm = finished.connection
     users = _first_names(crm)
     names = _seed_zoho(sandbox, users, now)
-    _lines(space.pk, user, nordlys.LINES, nordlys.DEFAULT_USER, users, nordlys.COUNTRY, nordlys.ZONE)
+    _lines(space.pk, user, nordlys.LINES, nordlys.DEFAULT_USER, crm, nordlys.COUNTRY, nordlys.ZONE)
     phones = _phones(space.pk, user, sandbox)
     flow_settings.set_live(space.pk, user, FLOW, True)
 
@@ -95,7 +95,7 @@ def morel_company(sandbox: str, server: TrytonServer, password: str) -> Company:
     typed = {"url": server.base_url, "database": server.database, "key": seed.api_key}
     crm = connections.connect(space.pk, user, "tryton", typed, title="Tryton")
     users = _first_names(crm)
-    _lines(space.pk, user, morel.LINES, morel.DEFAULT_USER, users, morel.COUNTRY, morel.ZONE)
+    _lines(space.pk, user, morel.LINES, morel.DEFAULT_USER, crm, morel.COUNTRY, morel.ZONE)
     phones = _phones(space.pk, user, sandbox)
     flow_settings.set_live(space.pk, user, FLOW, True)
 
@@ -144,9 +144,9 @@ def _super_admin(space: Any, email: str, name: str, password: str, language: str
 def _phones(workspace: int, user: User, sandbox: str) -> Phones:
     """Two SipSim connections: the newer contract is signed, the older one has nothing but its address."""
     signed = connections.connect(
-        workspace, user, "sipsim", {"signing_secret": SIGNING_SECRET}, title="SipSim, signed", environment="sandbox"
+        workspace, user, "sipsim", {"signing_secret": SIGNING_SECRET}, title="SipSim", environment="sandbox"
     )
-    plain = connections.connect(workspace, user, "sipsim", {}, title="SipSim, older webhooks", environment="sandbox")
+    plain = connections.connect(workspace, user, "sipsim", {}, title="SipSim (older webhooks)", environment="sandbox")
     with workspace_tx(workspace):
         urls = {"new": connections.intake_url(signed), "old": connections.intake_url(plain)}
     for source in (signed, plain):
@@ -159,14 +159,16 @@ def _lines(
     user: User,
     lines: Sequence[tuple[str, str, str]],
     default: str,
-    users: Mapping[str, str],
+    crm: Connection,
     country: str,
     zone: str,
 ) -> None:
     raw = dict(flow_settings.current(workspace, FLOW).raw)
+    with workspace_tx(workspace):
+        staff = {_plain(one.name.split()[0]): one for one in connections.users_of(crm)}
 
     def pick(first: str) -> dict[str, str] | None:
-        return {"id": users[first], "label": first} if first in users else None
+        return {"id": staff[first].id, "label": staff[first].name} if first in staff else None
 
     raw["lines"] = [
         {"number": number, "label": label, "manager": pick(first), "ignore": first == "ignore"}
