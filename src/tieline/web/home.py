@@ -245,8 +245,6 @@ def _way(source: tuple[Connection, Health], target: tuple[Connection, Health], f
     worst = min((source, target), key=lambda one: order[one[1].kind])
     row, health = worst
     kind, word = health.kind, str(connection_words.HEALTH.get(health.word, health.word))
-    if len({source[1].kind, target[1].kind}) > 1 or health.kind != "ok":
-        word = _("%(title)s: %(state)s") % {"title": row.title, "state": word}
     step, url = _see(row, health)
     shown_kind = kind
     if flow.state == FlowState.PAUSED:

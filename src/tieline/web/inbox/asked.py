@@ -115,7 +115,7 @@ def entry(group: Group, names: Names) -> Entry:
 
 def settled(case: Case, names: Names, connections: Mapping[int, Connection]) -> Entry:
     """A case that was decided."""
-    who = case.decided_by or _("Tieline")
+    who = case.decided_by or "Tieline"
     return Entry(
         case_id(case),
         reverse("inbox-case", args=[case_id(case)]),

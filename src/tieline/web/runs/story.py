@@ -18,7 +18,7 @@ from tieline.web.parts import words
 from tieline.web.runs import told
 from tieline.web.runs.lines import Names
 from tieline.web.runs.pages_of_records import page_of
-from tieline.web.runs.values import HIDDEN, Shown, field_name
+from tieline.web.runs.values import HIDDEN, Shown, field_name, named
 from tieline.web.words import Step, next_step, say
 from tieline.web.words.names import DONE, IN_MANY, NOT_DONE, OPERATIONS
 
@@ -222,7 +222,7 @@ def _decision(rule: str, applied: bool, reason: Mapping[str, Any]) -> Decision:
 
 def _options(options: Sequence[Any]) -> str:
     return told.listed(
-        [f"{calls.text(calls.ROLES, role)} “{fields.get('name') or id}”" for role, id, fields in options]
+        [named(role, str(fields.get("name") or id)) for role, id, fields in options]
     )
 
 

@@ -64,7 +64,12 @@ class Shown:
         if id.startswith(PLANNED):
             return _("%(the_role)s of this call") % {"the_role": calls.the(role)}
         name = self.found.get(id)
-        return f"{calls.text(calls.ROLES, role)} “{name}”" if name else f"{calls.text(calls.ROLES, role)} {id}"
+        return named(role, name) if name else f"{calls.text(calls.ROLES, role)} {id}"
+
+
+def named(role: str, name: str) -> str:
+    """A record by its name, quoted as the reader's language quotes."""
+    return _("%(role)s “%(name)s”") % {"role": calls.text(calls.ROLES, role), "name": name}
 
 
 def a_day(text: str) -> str:

@@ -30,7 +30,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
 }
 
 STORY: Final[dict[str, str | Promise]] = {
-    "call.story.about": _("%(about)s"),
+    "call.story.about": "%(about)s",
     "call.story.arrived": _("Arrived: %(direction)s call with %(number)s on line %(line)s: %(result)s."),
     "call.story.waits": _("Waits until %(until)s: %(why)s."),
     "call.story.looked": _("Looked for %(value)s in %(role)s by %(by)s. Found: %(found)s."),
