@@ -81,7 +81,7 @@ def test_every_tab_opens_and_looking_changes_nothing(calls: Calls, company: Comp
         assert "not saved" not in seen(after), tab
         assert "Version 2 is saved." in seen(after), tab
     assert client.get(company.url("/calls/try/")).status_code == 200
-    assert client.get(company.url("/calls/")).url == company.url("/calls/managers/")
+    assert "Company lines" in seen(client.get(company.url("/calls/")))
     assert client.get(company.url("/calls/nothing/")).status_code == 404
 
 
@@ -289,6 +289,8 @@ def test_a_rule_that_needs_more_rights_waits_for_consent(company: Company, signe
     text = seen(client.get(company.url("/calls/deals/")))
     assert "Version 3 waits for consent at Zoho CRM." in text
     assert "Until then version 2 decides." in text
+    assert "Give consent at Zoho CRM" in text
+    assert "Give consent" in seen(client.get(company.url("/calls/deals/")))
     assert "not saved" not in text
 
 
@@ -315,6 +317,9 @@ def test_the_last_calls_are_tried_before_saving(calls: Calls, company: Company, 
     text = seen(client.get(company.url("/calls/accounts-leads/"))).replace("\u00a0", " ")
     assert "Nothing would differ from what happened." in text
     assert "because line Private is marked “ignore in CRM”" in text
+    story = re.search(r'href="([^"]*/calls-of/[^"]+)"', client.get(company.url("/calls/tasks/")).content.decode())
+    assert story is not None
+    assert client.get(story[1], follow=True).status_code == 200
     with workspace_tx(calls.workspace):
         rows = (Operation.objects.count(), Run.objects.count())
     shown = edit(client, company, "accounts-leads", account__create="on", lead__owner="user:u2")

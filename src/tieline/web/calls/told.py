@@ -57,6 +57,8 @@ class Trial:
     differs: bool = False
     undecided: bool = False
     sample: str = ""
+    url: str = ""
+    """Where its story stands."""
 
     @property
     def brief(self) -> list[Row]:

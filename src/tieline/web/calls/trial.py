@@ -12,6 +12,7 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from tieline.core.plan import Find, Known, Plan
 from tieline.core.record import Record, User, from_json
 from tieline.flows.calls import FLOW
 from tieline.flows.calls.explain import look_up, records_of
+from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Operation as OperationRow
 from tieline.store.models import Run, Subject
@@ -204,6 +206,7 @@ def _tried(desk: Desk, then: Then, users: Mapping[str, User]) -> told.Trial:
             phone(str(subject.get("external") or "")), then.subject.arrived_at, "", "off", _("Not readable")
         )
     trial = told.shown(desk, subject, plan, users, _written(then) if then.decided else None, then.subject.arrived_at)
+    trial.url = reverse("runs-call", args=[public_ids.of("call").show(then.subject.pk)])
     if asked and then.decided:
         trial.asked = [
             _("Not looked up at the time, taken as none: %(what)s.") % {"what": ", ".join(dict.fromkeys(asked))}

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tieline.core.values import phone as read_phone
+from tieline.store import public_ids
 from tieline.store.models import ConnectionState
 from tieline.store.services import flow_settings
 from tieline.store.services.declined import DeclinedError
@@ -22,6 +23,7 @@ from tieline.web import permissions
 from tieline.web.calls import cards, clashes, desk, labels, lines, posted, told, trial
 from tieline.web.calls import draft as drafts
 from tieline.web.calls.desk import FLOW, Desk
+from tieline.web.connections import words as connection_words
 from tieline.web.request import PageRequest
 
 
@@ -38,8 +40,9 @@ class Tab:
 @require_safe
 @permissions.needs("flows.see")
 def first(request: PageRequest) -> HttpResponse:
-    """The flow's own address leads to its first tab."""
-    return redirect("calls-rules", tab="managers")
+    """The flow's own address shows its first tab."""
+    table = desk.open_desk(request)
+    return render(request, "calls/page.html", page(request, table, "managers"))
 
 
 @require_safe
@@ -209,7 +212,7 @@ def live(request: PageRequest) -> HttpResponse:
         try:
             flow_settings.set_live(table.workspace, request.user, FLOW, wanted)
         except DeclinedError as declined:
-            messages.error(request, _declined(table, declined))
+            messages.error(request, connection_words.declined(declined))
         else:
             messages.success(
                 request,
@@ -221,17 +224,6 @@ def live(request: PageRequest) -> HttpResponse:
     trials = trial.recent(table)
     writes = sum(any(row.parts for row in one.rows) for one in trials)
     return render(request, "calls/live.html", {**head(table), "desk": table, "trials": len(trials), "writes": writes})
-
-
-def _declined(table: Desk, declined: DeclinedError) -> str:
-    return {
-        "flow.no_target": _("No CRM is connected, so there is nothing to write to. Connect one first."),
-        "flow.target_not_active": _("%(crm)s is disconnected. Connect it again, then switch on.")
-        % {"crm": cards.crm(table)},
-        "flow.waits_for_consent": _("The rules wait for consent at %(crm)s. Give it, then switch on.")
-        % {"crm": cards.crm(table)},
-        "flow.not_set_up": _("There are no rules yet. Connect a CRM first; it brings rules that work unedited."),
-    }.get(declined.code, _("That was not done. Load the page again."))
 
 
 # -- what a page needs -------------------------------------------------------------------------------------------------
@@ -274,6 +266,7 @@ def page(request: PageRequest, table: Desk, tab: str, *, trials: bool = True) ->
         "may_live": permissions.may(request.member, "flows.live"),
         "may_connect": permissions.may(request.member, "connections.change"),
         "connections_url": _maybe("connections"),
+        "start_url": _maybe("start") or _maybe("connections"),
         "consent_url": consent_url(table),
         "waiting": [(scope, sorted({labels.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.view.waiting_scopes.items()],
         "missing": [(scope, sorted({labels.place_label(table, rule.path) for rule in found if rule.flow == FLOW})) for scope, found in table.missing.items()],
@@ -302,8 +295,6 @@ def _maybe(name: str, *args: Any) -> str:
 
 
 def consent_url(table: Desk) -> str:
-    """The page on which the missing rights are asked for: the CRM's own, once there is one."""
+    """The page on which the CRM is asked for what saved rules need."""
     target = table.view.target
-    if target is None:
-        return _maybe("connections")
-    return next((found for name in ("connections-consent", "connections-one", "connections-connection") if (found := _maybe(name, target.pk))), _maybe("connections"))  # fmt: skip
+    return _maybe("connections-reconnect", public_ids.of("conn").show(target.pk)) if target is not None else ""
