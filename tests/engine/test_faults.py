@@ -71,7 +71,12 @@ async def test_a_write_that_goes_wrong(fault: str, load: int, capabilities: Capa
     assert WRITES[fault] in told
 
 
-READS = {"429": "", "429 for 7": "", "transient": "error.transient", "html": "error.protocol"}
+READS = {
+    "429": "error.rate_limited",
+    "429 for 7": "error.rate_limited",
+    "transient": "error.transient",
+    "html": "error.protocol",
+}
 
 
 @pytest.mark.parametrize("fault", READS)
@@ -83,9 +88,11 @@ async def test_a_look_up_that_goes_wrong(fault: str) -> None:
     (row,) = bench.store.rows.values()
     assert row.state == "due"
     assert (row.why or {}).get("params", {}).get("error", "") == READS[fault]
-    assert row.attempts == bool(READS[fault])
+    assert row.attempts == (not fault.startswith("429")), "a limit of the connection is no try of the call"
     await bench.quiet()
     exactly(bench, 1, 1)
+    (run,) = bench.store.runs.values()
+    assert run.known["trouble"]["params"]["error"] == READS[fault], "the run says what was in its way"
 
 
 @pytest.mark.proves("HUB-6")

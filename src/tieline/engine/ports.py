@@ -87,6 +87,7 @@ class OperationRow:
     sent_at: str | None = None
     attempts: int = 0
     error: dict[str, Any] | None = None
+    """The last thing that went wrong with it, as a Reason; it stays when it is done after all."""
     position: int = 0
     requests: float = 0.0
     """Its share of the requests made."""
@@ -105,7 +106,8 @@ class RunRow:
     state: str
     settings_version: int
     known: dict[str, Any]
-    """Look-up answers, minimal fields: {"found": [[role, by, value, [[id, fields], …]], …]}; an id "~key" is planned."""
+    """Look-up answers, minimal fields: {"found": [[role, by, value, [[id, fields], …]], …]}; an id "~key" is planned.
+    "trouble": why it could not be decided before, as a Reason, where that was so."""
     considered: list[Any]
     """[[rule, applied, reason], …]"""
     questions: list[Any]

@@ -12,7 +12,7 @@ from tieline.core.flow import Flow, Target
 from tieline.core.plan import Find, Known, Own, Plan
 from tieline.core.record import PLANNED, Record, Ref, from_json, to_json
 from tieline.engine.effects.journal import own_by_answer, rows
-from tieline.engine.effects.reasons import DECIDE_FAILED, ENDLESS, reason
+from tieline.engine.effects.reasons import DECIDE_FAILED, ENDLESS, LOOKUP_FAILED, reason
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, why_failed
 from tieline.engine.events.overlay import Overlay
@@ -163,6 +163,9 @@ def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> R
         state = "asked" if plan.questions else "nothing"
     row.state = "applying" if state == "applying" else "asked" if plan.questions and row.live else "done"
     row.due_at = None
+    known_json: dict[str, Any] = {"found": [_answer(find, records) for find, records in known.found.items()]}
+    if row.why is not None and (row.attempts or row.why["code"] == LOOKUP_FAILED):
+        known_json["trouble"] = row.why
     row.why = plan.questions[0].reason.to_json() if row.state == "asked" else None
     if row.state != "applying":
         row.attempts = 0
@@ -172,7 +175,7 @@ def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> R
         revision=row.revision,
         state=state,
         settings_version=rules.version,
-        known={"found": [_answer(find, records) for find, records in known.found.items()]},
+        known=known_json,
         considered=[[one.rule, one.applied, one.reason.to_json()] for one in plan.considered],
         questions=[
             {

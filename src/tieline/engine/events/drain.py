@@ -240,6 +240,7 @@ class Drain:
     async def _put_off(self, decided: Decided, lookups: Lookups, out: Progress) -> None:
         """Subjects whose look-ups failed wait their time; those that nothing can be decided about are parked."""
         moved: list[SubjectRow] = []
+        waiting: list[SubjectRow] = []
         for row in decided.parked:
             row.state, row.due_at = "parked", None
             moved.append(row)
@@ -250,14 +251,16 @@ class Drain:
                 out.stopped = error
                 continue
             if follows == "pause":
+                row.why = reasons.reason(reasons.LOOKUP_FAILED, error=why_failed(error))
+                waiting.append(row)
                 continue
             first = first or error
             moved.append(self._after_failure(row, error, follows == "ask"))
         if first is not None and not lookups.answered:
             self._access.failed_altogether(first)
-        if moved:
+        if moved or waiting:
             out.finished += len(moved)
-            await self._run(lambda: self._store.finish({}, moved, []))
+            await self._run(lambda: self._store.finish({}, moved + waiting, []))
 
     def _after_failure(self, row: SubjectRow, error: BaseException, ask: bool) -> SubjectRow:
         row.attempts += 1
@@ -339,7 +342,8 @@ class Drain:
                 return "failed"
             case "ask":
                 row.state = "asked"
-                lost = [question(one) for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
+                unknown = [one for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
+                lost = [question(one) for one in unknown if one.state != "done"]
                 questions.extend((run.id, one) for one in carried.questions or lost)
                 return "asked"
             case "again":

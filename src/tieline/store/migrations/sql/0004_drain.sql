@@ -26,9 +26,11 @@ BEGIN
     FOR r IN SELECT * FROM json_to_recordset(results) AS m(key text, state text, external_id text, record_version text,
                                                            error json, requests float8)
     LOOP
+        -- What went wrong on the way stays with what is done after all: the run tells it.
         UPDATE store_operation p
            SET state = r.state, external_id = coalesce(r.external_id, p.external_id),
-               record_version = coalesce(r.record_version, p.record_version), error = r.error,
+               record_version = coalesce(r.record_version, p.record_version),
+               error = CASE WHEN r.state = 'done' THEN coalesce(r.error, p.error) ELSE r.error END,
                requests = p.requests + r.requests, done_at = CASE WHEN r.state = 'done' THEN now() END
          WHERE p.target_id = of_target AND p.key = r.key
         RETURNING p.* INTO o;
