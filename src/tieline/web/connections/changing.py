@@ -34,8 +34,8 @@ def _done(request: PageRequest, row: Connection, deed: Callable[[], object], sai
     return redirect(shown.url_of(row))
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def pause(request: PageRequest, connection: str) -> HttpResponse:
     """Ask nothing of it for now; events are kept."""
     row = shown.asked(request, connection)
@@ -43,8 +43,8 @@ def pause(request: PageRequest, connection: str) -> HttpResponse:
     return _done(request, row, lambda: connections.pause(request.workspace.pk, request.user, row.pk), said)
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def resume(request: PageRequest, connection: str) -> HttpResponse:
     """Go on."""
     row = shown.asked(request, connection)
@@ -52,8 +52,8 @@ def resume(request: PageRequest, connection: str) -> HttpResponse:
     return _done(request, row, lambda: connections.resume(request.workspace.pk, request.user, row.pk), said)
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def refresh(request: PageRequest, connection: str) -> HttpResponse:
     """Look again: who we are, fields, people, lines."""
     row = shown.asked(request, connection)
@@ -64,8 +64,8 @@ def refresh(request: PageRequest, connection: str) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
 @permissions.needs("connections.change")
+@require_http_methods(["GET", "POST"])
 def disconnect(request: PageRequest, connection: str) -> HttpResponse:
     """End it, after saying what stops."""
     row = shown.asked(request, connection)
@@ -77,8 +77,8 @@ def disconnect(request: PageRequest, connection: str) -> HttpResponse:
 
 
 @sensitive_post_parameters("secret")
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def secret(request: PageRequest, connection: str) -> HttpResponse:
     """Replace the signing secret, or take it away."""
     row = shown.asked(request, connection)
@@ -101,8 +101,8 @@ def secret(request: PageRequest, connection: str) -> HttpResponse:
     )
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def address(request: PageRequest, connection: str) -> HttpResponse:
     """A new address for its events."""
     row = shown.asked(request, connection)
@@ -110,8 +110,8 @@ def address(request: PageRequest, connection: str) -> HttpResponse:
     return _done(request, row, lambda: connections.new_intake_key(request.workspace.pk, request.user, row.pk), said)
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def lines(request: PageRequest, connection: str) -> HttpResponse:
     """Type the lines of a phone system."""
     row = shown.asked(request, connection)
@@ -129,8 +129,8 @@ def lines(request: PageRequest, connection: str) -> HttpResponse:
     return render(request, "connections/one.html", context_of(request, row, lines_form=form), status=400)
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def rename(request: PageRequest, connection: str) -> HttpResponse:
     """Call it something else."""
     row = shown.asked(request, connection)

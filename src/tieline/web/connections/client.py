@@ -32,8 +32,8 @@ def _manifest(connector: str) -> Manifest:
 
 @sensitive_post_parameters("client_secret")
 @never_cache
-@require_http_methods(["GET", "POST"])
 @permissions.needs("oauth_clients.change")
+@require_http_methods(["GET", "POST"])
 def client(request: PageRequest, connector: str) -> HttpResponse:
     """What to register at the vendor, and where to put what it gives."""
     manifest = _manifest(connector)
@@ -60,8 +60,8 @@ def client(request: PageRequest, connector: str) -> HttpResponse:
     return render(request, "connections/client.html", context)
 
 
-@require_POST
 @permissions.needs("oauth_clients.change")
+@require_POST
 def forget(request: PageRequest, connector: str) -> HttpResponse:
     """Take the workspace's own client away."""
     manifest = _manifest(connector)

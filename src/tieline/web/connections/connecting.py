@@ -36,8 +36,8 @@ WIZARD = "start"
 
 @sensitive_post_parameters()
 @never_cache
-@require_http_methods(["GET", "POST"])
 @permissions.needs("connections.change")
+@require_http_methods(["GET", "POST"])
 def new(request: PageRequest, connector: str) -> HttpResponse:
     """Connect something: a form, or the page before consent."""
     manifest = _manifest(connector)
@@ -122,8 +122,8 @@ def leaving(response: HttpResponse, manifest: Manifest) -> HttpResponse:
 
 
 @never_cache
-@require_safe
 @permissions.signed_in
+@require_safe
 def returned(request: PageRequest) -> HttpResponse:
     """Where a vendor sends people back to: accepted, refused, or something went wrong."""
     query = {name: request.GET[name] for name in request.GET}
@@ -183,8 +183,8 @@ def _member_of(request: PageRequest, workspace: int) -> Member:
 
 @sensitive_post_parameters()
 @never_cache
-@require_http_methods(["GET", "POST"])
 @permissions.needs("connections.change")
+@require_http_methods(["GET", "POST"])
 def reconnect(request: PageRequest, connection: str) -> HttpResponse:
     """Connect the same account anew: by consent, or with new fields."""
     row = shown.asked(request, connection)

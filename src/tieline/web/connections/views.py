@@ -25,8 +25,8 @@ from tieline.web.permissions import may
 from tieline.web.request import PageRequest
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def marketplace(request: PageRequest) -> HttpResponse:
     """What is connected and what can be."""
     cards = [shown.card(one) for one in offers(request.workspace.pk)]
@@ -56,16 +56,16 @@ def marketplace(request: PageRequest) -> HttpResponse:
     return render(request, "connections/marketplace.html", context)
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def one(request: PageRequest, connection: str) -> HttpResponse:
     """Everything about one connection."""
     row = shown.asked(request, connection)
     return render(request, "connections/one.html", context_of(request, row))
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def pulse(request: PageRequest, connection: str) -> HttpResponse:
     """Its health, for the parts of the page that stay fresh."""
     row = shown.asked(request, connection)
@@ -73,8 +73,8 @@ def pulse(request: PageRequest, connection: str) -> HttpResponse:
     return render(request, f"connections/{part}.html", _health_of(request, row))
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def last_event(request: PageRequest, connection: str) -> HttpResponse:
     """The newest delivery, for the part of the page that waits for it."""
     row = shown.asked(request, connection)

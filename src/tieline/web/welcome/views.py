@@ -35,15 +35,15 @@ def _page(request: PageRequest, found: Journey, here: str, **context: Any) -> Ht
     )
 
 
-@require_safe
 @permissions.needs("connections.change")
+@require_safe
 def start(request: PageRequest) -> HttpResponse:
     """The step that is next."""
     return redirect(f"start-{journey(request).next}")
 
 
-@require_http_methods(["GET", "POST"])
 @permissions.needs("workspace.change")
+@require_http_methods(["GET", "POST"])
 def company(request: PageRequest) -> HttpResponse:
     """Name, country, zone, language."""
     space = request.workspace
@@ -56,15 +56,15 @@ def company(request: PageRequest) -> HttpResponse:
     return _page(request, journey(request), "company", form=form)
 
 
-@require_safe
 @permissions.needs("connections.change")
+@require_safe
 def crm(request: PageRequest) -> HttpResponse:
     """Which CRM."""
     return _choose(request, "crm")
 
 
-@require_safe
 @permissions.needs("connections.change")
+@require_safe
 def phone(request: PageRequest) -> HttpResponse:
     """Which phone system."""
     return _choose(request, "phone")
@@ -79,8 +79,8 @@ def _choose(request: PageRequest, kind: str) -> HttpResponse:
 
 @sensitive_post_parameters()
 @never_cache
-@require_http_methods(["GET", "POST"])
 @permissions.needs("connections.change")
+@require_http_methods(["GET", "POST"])
 def connect(request: PageRequest, connector: str) -> HttpResponse:
     """Connect the one that was chosen, and go on."""
     try:
@@ -106,8 +106,8 @@ def connect(request: PageRequest, connector: str) -> HttpResponse:
 
 
 @sensitive_post_parameters("secret")
-@require_http_methods(["GET", "POST"])
 @permissions.needs("connections.change")
+@require_http_methods(["GET", "POST"])
 def events(request: PageRequest) -> HttpResponse:
     """The address to paste, the secret, and the first event as it arrives."""
     found = journey(request)
@@ -127,8 +127,8 @@ def events(request: PageRequest) -> HttpResponse:
     return _page(request, found, "events", **phone_context(request, row), can_practise=practice.can(row))
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def arrived(request: PageRequest) -> HttpResponse:
     """Whether the first event is there, for the part of the page that waits for it."""
     found = journey(request)
@@ -137,8 +137,8 @@ def arrived(request: PageRequest) -> HttpResponse:
     return render(request, "welcome/arrived.html", {"journey": found, **phone_context(request, found.phone)})
 
 
-@require_POST
 @permissions.needs("connections.change")
+@require_POST
 def practise(request: PageRequest) -> HttpResponse:
     """Let the sandbox send a test event, or play a call."""
     found = journey(request)
@@ -155,8 +155,8 @@ def practise(request: PageRequest) -> HttpResponse:
     return redirect("start-done" if request.POST.get("what") == "call" else "start-events")
 
 
-@require_http_methods(["GET", "POST"])
 @permissions.needs("flows.change")
+@require_http_methods(["GET", "POST"])
 def lines(request: PageRequest) -> HttpResponse:
     """Which line is whose, and who takes the rest."""
     found = journey(request)
@@ -203,8 +203,8 @@ def _type_lines(request: PageRequest, found: Journey) -> HttpResponse:
     return redirect("start-lines")
 
 
-@require_http_methods(["GET", "POST"])
 @permissions.needs("flows.live")
+@require_http_methods(["GET", "POST"])
 def live(request: PageRequest) -> HttpResponse:
     """What will happen, in sentences, and the switch."""
     found = journey(request)
@@ -234,8 +234,8 @@ def live(request: PageRequest) -> HttpResponse:
     return _page(request, found, "live", **context)
 
 
-@require_safe
 @permissions.needs("connections.see")
+@require_safe
 def done(request: PageRequest) -> HttpResponse:
     """Where to look from now on."""
     found = journey(request)
