@@ -119,13 +119,15 @@ def _intake(options: argparse.Namespace) -> int:
 def _uvicorn(app: str, options: argparse.Namespace) -> int:
     import uvicorn
 
+    from tieline.api.protocol import IntakeProtocol
+
     uvicorn.run(
         app,
         factory=True,
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=IntakeProtocol,
         lifespan="on",
         access_log=False,
         log_level="warning",

@@ -8,6 +8,7 @@ It answers `lifespan`, which Django refuses: at start the intake connects, at st
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ class Outer:
     """Sends deliveries to the intake and everything else to `pages`, which is loaded at start."""
 
     def __init__(self, intake: Intake, pages: Callable[[], App] | None) -> None:
-        self._intake = intake
+        self.intake = intake
         self._load = pages
         self._pages: App | None = None
 
@@ -33,7 +34,7 @@ class Outer:
         """One request, or the life of the server."""
         kind = scope["type"]
         if kind == "http" and scope["path"].startswith(PREFIX):
-            await self._intake(scope, receive, send)
+            await self.intake(scope, receive, send)
         elif kind == "lifespan":
             await self._live(receive, send)
         elif self._load is not None:
@@ -50,10 +51,14 @@ class Outer:
             if message["type"] == "lifespan.startup":
                 if self._load is not None:
                     self._pages = self._load()
-                await self._intake.start()
+                await self.intake.start()
+                # What is loaded now stays: looking through all of it for garbage would hold requests up for tens of
+                # milliseconds each time.
+                gc.collect()
+                gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                await self._intake.stop()
+                await self.intake.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

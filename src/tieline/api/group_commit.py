@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -29,8 +29,10 @@ Delivery = dict[str, Any]
 """As `store_accept` takes it: c connection, k event key (hex), t arrival, m method, q query, h headers, b body in base64."""
 
 
-class Away(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """The database cannot be reached: nothing was acknowledged."""
+Tell = Callable[[bool | None], None]
+"""Called once with what became of a delivery: True kept; False its connection is gone; None the database is away, or too much
+waits: nothing was acknowledged."""
+_Waiting = tuple[Delivery, Tell, float]
 
 
 class GroupCommit:
@@ -38,7 +40,7 @@ class GroupCommit:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._waiting: list[tuple[Delivery, asyncio.Future[bool], float]] = []
+        self._waiting: list[_Waiting] = []
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection | None = None
@@ -63,14 +65,13 @@ class GroupCommit:
         if self._connection is not None:
             await self._connection.close()
 
-    def put(self, delivery: Delivery) -> asyncio.Future[bool]:
-        """A future of "kept": False where its connection is gone. Raises Away, now or in the future."""
+    def put(self, delivery: Delivery, tell: Tell) -> None:
+        """Keep it, and tell what became of it."""
         if len(self._waiting) >= MOST_WAITING or self._is_stopping:
-            raise Away
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, future, time.monotonic()))
+            tell(None)
+            return
+        self._waiting.append((delivery, tell, time.monotonic()))
         self._something.set()
-        return future
 
     async def _run(self) -> None:
         while not self._is_stopping:
@@ -100,7 +101,7 @@ class GroupCommit:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    async def _keep(self, batch: Sequence[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
+    async def _keep(self, batch: Sequence[_Waiting]) -> None:
         try:
             kept = await self._write([delivery for delivery, _, _ in batch])
         except psycopg.DataError:
@@ -108,13 +109,11 @@ class GroupCommit:
                 raise
             kept = -1
         if kept == len(batch):
-            for _, future, _ in batch:
-                if not future.done():
-                    future.set_result(True)
+            for _, tell, _ in batch:
+                tell(True)
             return
         if len(batch) == 1:
-            if not batch[0][1].done():
-                batch[0][1].set_result(False)
+            batch[0][1](False)
             return
         for one in batch:  # one of them cannot be kept: each for itself, so that it is the only one
             try:
@@ -145,7 +144,7 @@ class GroupCommit:
         if connection is not None:
             asyncio.get_running_loop().create_task(connection.close()).add_done_callback(lambda done: done.exception())
 
-    async def _later(self, batch: list[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
+    async def _later(self, batch: list[_Waiting]) -> None:
         """Keep waiting those that may still wait, refuse the others."""
         now = time.monotonic()
         patient = [one for one in batch if now - one[2] < PATIENCE_S]
@@ -154,7 +153,6 @@ class GroupCommit:
         await asyncio.sleep(min(0.05 * 2 ** min(self._failures, 5), 0.5))
 
 
-def _refuse(batch: Sequence[tuple[Delivery, asyncio.Future[bool], float]]) -> None:
-    for _, future, _ in batch:
-        if not future.done():
-            future.set_exception(Away())
+def _refuse(batch: Sequence[_Waiting]) -> None:
+    for _, tell, _ in batch:
+        tell(None)

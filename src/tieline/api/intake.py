@@ -10,15 +10,17 @@ What is refused with 400 or 401 is kept masked, the last 100 of each connection.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tieline.api.group_commit import Away, GroupCommit
+from tieline.api.group_commit import GroupCommit
 from tieline.api.refused import Refused
 from tieline.api.sources import Source, Sources
 from tieline.core.errors import ProtocolError
@@ -38,6 +40,27 @@ RETRY_S = 2
 
 SIGNATURE_WRONG = declare("intake.signature_wrong")
 NOT_OF_CONTRACT = declare("intake.not_of_contract", "detail")
+
+METHODS = ("GET", "POST")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a delivery is answered with."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+KEPT = Answer(202)
+NO_DELIVERY = Answer(400)
+NOT_GENUINE = Answer(401)
+UNKNOWN = Answer(404)
+NOT_ALLOWED = Answer(405, headers=((b"allow", b"GET, POST"),))
+TOO_LARGE = Answer(413, headers=((b"connection", b"close"),))
+BROKEN = Answer(500)
+AWAY = Answer(503, headers=((b"retry-after", b"%d" % RETRY_S),))
 
 # Not kept: what a proxy or the transport added says nothing about the event, and credentials are no part of it.
 _NOT_KEPT = {
@@ -60,6 +83,7 @@ class Intake:
         self._sources = Sources(url, seal)
         self._rows = GroupCommit(url)
         self._refused = Refused(url)
+        self._asking: set[asyncio.Task[None]] = set()
         self._started = False
 
     async def start(self) -> None:
@@ -81,50 +105,83 @@ class Intake:
         """Answer one delivery."""
         if not self._started:
             await self.start()
-        status, body, more = await self._answer(scope, receive)
-        headers = [(b"content-length", b"%d" % len(body)), *more]
-        if body:
+        answer = await self._answer(scope, receive)
+        headers = [(b"content-length", b"%d" % len(answer.body)), *answer.headers]
+        if answer.body:
             headers.append((b"content-type", b"text/plain; charset=utf-8"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method = scope["method"]
-        if method not in {"GET", "POST"}:
-            return 405, b"", [(b"allow", b"GET, POST")]
+        if method not in METHODS:
+            return NOT_ALLOWED
         body = await _body(scope, receive)
         if body is None:
-            return 413, b"", [(b"connection", b"close")]
+            return TOO_LARGE
         key = scope["path"][len(PREFIX) :].partition("/")[0]
+        request = Request(method, scope["query_string"].decode("latin-1"), headers_of(scope["headers"]), body)
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.take(key, request, lambda answer: None if answered.done() else answered.set_result(answer))
+        return await answered
+
+    @property
+    def is_started(self) -> bool:
+        """Whether `take` may be called."""
+        return self._started
+
+    def take(self, key: str, request: Request, tell: Callable[[Answer], None]) -> None:
+        """Take a delivery; `tell` is called with the answer, now or after the commit."""
         source = self._sources.find(key)
         if source is None:
+            self._ask_again(key, request, tell)
+            return
+        try:
+            arrived = source.events.arrive(request, source.secrets, time.time())
+        except ProtocolError as error:
+            tell(self._refused_by(source, error, request))
+            return
+        if arrived.signature == "failed":
+            self._ask_again(key, request, tell)
+            return
+        self._keep(source, request, arrived, tell)
+
+    def _keep(self, source: Source, request: Request, arrived: Arrived, tell: Callable[[Answer], None]) -> None:
+        kept = Answer(202, arrived.reply) if arrived.reply else KEPT
+        self._rows.put(
+            _delivery(source, request, arrived), lambda done: tell(kept if done else AWAY if done is None else UNKNOWN)
+        )
+
+    def _ask_again(self, key: str, request: Request, tell: Callable[[Answer], None]) -> None:
+        """The key is unknown or the signature wrong, by what was known a moment ago: asks the database first."""
+        task = asyncio.get_running_loop().create_task(self._take_again(key, request, tell))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _take_again(self, key: str, request: Request, tell: Callable[[Answer], None]) -> None:
+        try:
             await self._sources.read()
             source = self._sources.find(key)
             if source is None:
-                return (404, b"", []) if self._sources.is_known else _away()
-        query = scope["query_string"].decode("latin-1").replace("\x00", "%00")
-        request = Request(method, query, _headers(scope["headers"]), body)
-        return await self._delivered(key, source, request)
-
-    async def _delivered(
-        self, key: str, source: Source, request: Request
-    ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-        try:
+                tell(UNKNOWN if self._sources.is_known else AWAY)
+                return
             arrived = source.events.arrive(request, source.secrets, time.time())
-            if arrived.signature == "failed" and await self._sources.read():
-                source = self._sources.find(key) or source  # the secret may have changed a moment ago
-                arrived = source.events.arrive(request, source.secrets, time.time())
         except ProtocolError as error:
-            self._refuse(source, 400, request, because(NOT_OF_CONTRACT, detail=error.detail[:200]).to_json())
-            return 400, b"", []
+            tell(self._refused_by(source, error, request) if source is not None else UNKNOWN)
+            return
+        except Exception:
+            log.exception("a delivery could not be taken")
+            tell(BROKEN)
+            return
         if arrived.signature == "failed":
             self._refuse(source, 401, request, because(SIGNATURE_WRONG).to_json())
-            return 401, b"", []
-        try:
-            kept = await self._rows.put(_delivery(source, request, arrived))
-        except Away:
-            return _away()
-        return (202, arrived.reply, []) if kept else (404, b"", [])
+            tell(NOT_GENUINE)
+        else:
+            self._keep(source, request, arrived, tell)
+
+    def _refused_by(self, source: Source, error: ProtocolError, request: Request) -> Answer:
+        self._refuse(source, 400, request, because(NOT_OF_CONTRACT, detail=error.detail[:200]).to_json())
+        return NO_DELIVERY
 
     def _refuse(self, source: Source, status: int, request: Request, reason: dict[str, Any]) -> None:
         self._refused.put(
@@ -139,10 +196,6 @@ class Intake:
         )
 
 
-def _away() -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-    return 503, b"", [(b"retry-after", b"%d" % RETRY_S)]
-
-
 def _delivery(source: Source, request: Request, arrived: Arrived) -> dict[str, Any]:
     return {
         "c": source.connection,
@@ -155,8 +208,9 @@ def _delivery(source: Source, request: Request, arrived: Arrived) -> dict[str, A
     }
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1").replace("\x00", "") for name, value in raw}
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as connectors read them; names in lower case as they are given."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:

@@ -48,6 +48,8 @@ class Sources:
         self._url = url
         self._seal = seal
         self._by_hash: dict[str, Source] = {}
+        self._by_key: dict[str, Source] = {}
+        """Those that have been asked for; forgotten with each reading."""
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
         self._turn = asyncio.Lock()
@@ -64,7 +66,12 @@ class Sources:
         """The source of this key, by what is known now; an old list is read again behind the request's back."""
         if time.monotonic() - self._read_at > FRESH_S and (self._reading is None or self._reading.done()):
             self._reading = asyncio.get_running_loop().create_task(self.read())
-        return self._by_hash.get(hashlib.sha256(key.encode()).hexdigest())
+        source = self._by_key.get(key)
+        if source is None:
+            source = self._by_hash.get(hashlib.sha256(key.encode()).hexdigest())
+            if source is not None:
+                self._by_key[key] = source
+        return source
 
     async def start(self) -> None:
         """Read the list, as far as the database is there, and listen for changes from now on."""
@@ -84,6 +91,7 @@ class Sources:
                 log.warning("sources cannot be read: %s", type(error).__name__)
                 return False
             self._by_hash = {row[0]: source for row in rows if (source := self._source(*row[1:])) is not None}
+            self._by_key = {}
             self._read_at = time.monotonic()
             return True
 
