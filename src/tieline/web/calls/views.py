@@ -37,16 +37,16 @@ class Tab:
     trouble: int = 0
 
 
-@require_safe
 @permissions.needs("flows.see")
+@require_safe
 def first(request: PageRequest) -> HttpResponse:
     """The flow's own address shows its first tab."""
     table = desk.open_desk(request)
     return render(request, "calls/page.html", page(request, table, "managers"))
 
 
-@require_safe
 @permissions.needs("flows.see")
+@require_safe
 def rules(request: PageRequest, tab: str) -> HttpResponse:
     """A tab of rules with the panel beside it."""
     if tab not in cards.TABS:
@@ -55,8 +55,8 @@ def rules(request: PageRequest, tab: str) -> HttpResponse:
     return render(request, "calls/page.html", page(request, table, tab))
 
 
-@require_safe
 @permissions.needs("flows.try")
+@require_safe
 def try_it(request: PageRequest) -> HttpResponse:
     """The last 30 days under the settings as they stand now, and a number of one's own."""
     table = desk.open_desk(request)
@@ -88,8 +88,8 @@ def _imagined(request: PageRequest, table: Desk) -> dict[str, Any]:
     return {"imagined": made, "imagined_list": [made], "imagined_note": note}
 
 
-@require_POST
 @permissions.needs("flows.change")
+@require_POST
 def edit(request: PageRequest, tab: str) -> HttpResponse:
     """Takes what was changed into the draft; with a button also does what it says. htmx gets the part, forms the page."""
     if tab not in cards.TABS:
@@ -198,8 +198,8 @@ def _save(request: PageRequest, table: Desk) -> HttpResponseRedirect | None:
     return redirect(_address(_tab(request)))
 
 
-@require_http_methods(["GET", "POST"])
 @permissions.needs("flows.live")
+@require_http_methods(["GET", "POST"])
 def live(request: PageRequest) -> HttpResponse:
     """Asks before Tieline writes, or stops writing, and says what that means. A switch's change is led here."""
     if request.htmx:
@@ -221,9 +221,7 @@ def live(request: PageRequest) -> HttpResponse:
                 else _("Watching: Tieline decides every call and writes nothing."),
             )
         return redirect("calls-rules", tab="managers")
-    trials = trial.recent(table)
-    writes = sum(any(row.parts for row in one.rows) for one in trials)
-    return render(request, "calls/live.html", {**head(table), "desk": table, "trials": len(trials), "writes": writes})
+    return render(request, "calls/live.html", {**head(table), "desk": table})
 
 
 # -- what a page needs -------------------------------------------------------------------------------------------------
