@@ -208,7 +208,7 @@ class Apply:
                     return self.again(work, said, share)
                 return self.back(work, said, share)
             case Unknown():
-                return self.unknown(work, reason(UNKNOWN, slot=slot), share)
+                return self.unknown(work, reason(UNKNOWN, slot=slot, detail=outcome.detail), share)
 
     def _failed(self, work: Work, error: Exception, share: float) -> Result:
         said = of_error(error)

@@ -10,7 +10,7 @@ from tieline.core.reasons import because, declare
 REJECTED = declare("outcome.rejected", "slot", "vendor_code", "field", "detail")
 STALE = declare("outcome.stale", "slot")
 GONE = declare("outcome.gone", "slot")
-UNKNOWN = declare("outcome.unknown", "slot")
+UNKNOWN = declare("outcome.unknown", "slot", "detail")
 NOT_SENT = declare("outcome.not_sent", "slot", "detail")
 BLOCKED = declare("outcome.blocked", "slot")
 TOO_MANY_TRIES = declare("outcome.too_many_tries", "slot", "error")
