@@ -20,7 +20,9 @@ def test_a_lone_unknown_caller(shared_rig: Rig, rules: str, most: int, outcome: 
     call = made.phones.call(f"+4532{made.phones.scenario():02d}0001", company=rules, outcome=outcome, talk_s=9)
     found = made.play([call])
     api, tokens = (now - then for now, then in zip(made.requests(), before, strict=True))
-    print(json.dumps({"requests": "lone unknown caller", "rules": rules, "outcome": outcome, "api": api, "token": tokens}))
+    print(
+        json.dumps({"requests": "lone unknown caller", "rules": rules, "outcome": outcome, "api": api, "token": tokens})
+    )
     assert found.is_exact, found
     assert 0 < api <= most
 
