@@ -139,6 +139,8 @@ def test_what_is_done_to_a_connection_is_said(company: Company, signed_in: SignI
     assert "is disconnected. Its secrets are deleted." in do("disconnect/")
     assert connections.listed(company.workspace.pk) == []
     assert "Disconnected." in text_of(browser.get(address(company, row)))
+    assert "Connect it anew." in do("resume/")
+    assert browser.get(address(company, row, "reconnect/"))["Location"] == company.url("/connections/new/sipsim/")
 
 
 @pytest.mark.proves("HUB-2")

@@ -42,7 +42,17 @@ def server(web: Installation, sandboxes: Playing, tmp_path_factory: pytest.TempP
     address = f"http://127.0.0.1:{port}"
     log = (tmp_path_factory.mktemp("server") / "server.log").open("w+")
     run = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "--factory", "tieline.api.asgi:application", "--port", str(port), "--log-level", "warning"],
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            "tieline.api.asgi:application",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+        ],
         env=os.environ | {"TIELINE_PUBLIC_URL": address},
         stdout=log,
         stderr=log,
@@ -134,7 +144,9 @@ def test_consent_is_accepted(company: Company, open_page: Any, server: str, widt
 
 
 @pytest.mark.proves("CALL-2", "HUB-16")
-@pytest.mark.parametrize(("width", "theme", "script"), [(1440, "dark", True), (390, "light", True), (1440, "light", False)])
+@pytest.mark.parametrize(
+    ("width", "theme", "script"), [(1440, "dark", True), (390, "light", True), (1440, "light", False)]
+)
 def test_consent_is_refused(company: Company, open_page: Any, width: int, theme: str, script: bool) -> None:
     from tieline.store.services import connections
 
@@ -225,3 +237,63 @@ def test_the_first_run_walked(company: Company, open_page: Any, width: int, them
     assert page.get_by_role("heading", name="Tieline is live").is_visible()
     seen("done")
     assert flow_settings.current(company.workspace.pk, "calls").live
+
+
+@pytest.mark.proves("HUB-2", "HUB-16")
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light"), (320, "light")])
+def test_trouble_and_long_names_fit(company: Company, open_page: Any, width: int, theme: str) -> None:
+    from datetime import UTC, datetime
+
+    from tests.store.test_services_consent import decide
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Budget, Connection, RefusedDelivery
+    from tieline.store.services import connections, consent
+    from tieline.web.connections.shown import shown_id
+
+    user, workspace = company.users["admin"], company.workspace.pk
+    long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft Nordlys"
+    crm = consent.finish(user, decide(consent.start(workspace, user, "zoho_crm", environment="sandbox"))).connection
+    phone = connections.connect(workspace, user, "sipsim", {}, environment="sandbox", title=long)
+    connections.set_lines(workspace, user, phone.pk, [("+33186950011", long), ("102", "")])
+    assert crm is not None
+    with workspace_tx(workspace):
+        Connection.objects.filter(pk=crm.pk).update(
+            title=long, state="needs_reconnect", trouble={"code": "error.auth"}, trouble_since=datetime.now(UTC),
+            identity={"account_id": "1" * 60, "name": long}, scopes=[*crm.scopes, "ZohoCRM.modules.Contacts.CREATE"],
+        )  # fmt: skip
+        today = int(datetime.now(UTC).timestamp() // 86400)
+        Budget.objects.update_or_create(
+            connection_id=crm.pk,
+            workspace_id=workspace,
+            defaults={"used": 48_000, "requests": 48_000, "limited": 3, "day": today},
+        )
+        for code in ("intake.signature_wrong", "intake.not_of_contract"):
+            RefusedDelivery.objects.create(
+                workspace_id=workspace,
+                connection=phone,
+                status=401,
+                method="POST",
+                reason={"code": code},
+                at=datetime.now(UTC),
+            )
+    page = open_page(user, width, theme)
+    for name, path in (
+        ("list", "/connections/"),
+        ("crm", f"/connections/{shown_id(crm)}/"),
+        ("phone", f"/connections/{shown_id(phone)}/"),
+        ("reconnect", f"/connections/{shown_id(crm)}/reconnect/"),
+        ("stops", f"/connections/{shown_id(phone)}/disconnect/"),
+    ):
+        page.goto(company.url(path))
+        look(page, f"connections-trouble-{name}-{width}-{theme}", whole=True)
+        assert faults(page) == [], name
+    page.goto(company.url(f"/connections/{shown_id(crm)}/"))
+    assert page.get_by_text("refuses our access").is_visible()
+    assert page.get_by_text("No longer needed").is_visible()
+    page.locator("main").get_by_role("link", name="Reconnect").first.click()
+    page.get_by_role("button", name="Go to Zoho CRM").click()
+    page.get_by_role("button", name="Accept").click()
+    page.wait_for_url("**/connections/consent/?**")
+    assert page.get_by_text("This is another account of Zoho CRM").is_visible()
+    look(page, f"connections-trouble-other-{width}-{theme}", whole=True)
+    assert faults(page) == []

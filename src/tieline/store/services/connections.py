@@ -94,7 +94,7 @@ def connect(
 def retype(workspace: int, user: User | None, connection: int, typed: Mapping[str, str]) -> Connection:
     """The fields of a connection anew; a secret that is left empty stays as it was."""
     with workspace_tx(workspace):
-        row = _row(workspace, connection)
+        row = still(_row(workspace, connection))
         before = opening_of(row)
     manifest = before.manifest
     fields = checked_fields(manifest, {**before.fields, **{name: value for name, value in typed.items() if value}})
@@ -122,9 +122,7 @@ def retype(workspace: int, user: User | None, connection: int, typed: Mapping[st
 def refresh(workspace: int, user: User | None, connection: int, *, prepare: bool = False) -> Connection:
     """Asks the vendor again what is there. `prepare`: make our field where it is missing."""
     with workspace_tx(workspace):
-        row = _row(workspace, connection)
-        if row.state == ConnectionState.DISCONNECTED:
-            raise DeclinedError("connection.disconnected", title=row.title)
+        row = still(_row(workspace, connection))
         opening = opening_of(row)
     manifest = opening.manifest
     told = asking.ask(
@@ -223,9 +221,7 @@ def set_secret(workspace: int, user: User | None, connection: int, name: str, va
     """One typed secret of a connection, without asking the vendor: a signing secret proves itself with the next event.
     Empty takes it away."""
     with workspace_tx(workspace):
-        row = locked(workspace, connection)
-        if row.state == ConnectionState.DISCONNECTED:
-            raise DeclinedError("connection.disconnected", title=row.title)
+        row = still(locked(workspace, connection))
         fields = {one.name: one for one in manifest_of(row.connector).auth.fields if one.secret}
         if name not in fields:
             raise DeclinedError("connection.gone")
@@ -262,6 +258,13 @@ def locked(workspace: int, connection: int) -> Connection:
     if row is None:
         raise DeclinedError("connection.gone")
     return row
+
+
+def still(connection: Connection) -> Connection:
+    """The same connection; DeclinedError where it was ended: that cannot be taken back, only connected anew."""
+    if connection.state == ConnectionState.DISCONNECTED:
+        raise DeclinedError("connection.disconnected", title=connection.title)
+    return connection
 
 
 def base_of(manifest: Manifest, environment: str) -> str:
@@ -342,9 +345,7 @@ def _keep_secrets(connection: Connection, manifest: Manifest, fields: Mapping[st
 
 def _move(workspace: int, user: User | None, connection: int, state: ConnectionState, action: str) -> Connection:
     with workspace_tx(workspace):
-        row = locked(workspace, connection)
-        if row.state == ConnectionState.DISCONNECTED:
-            raise DeclinedError("connection.disconnected", title=row.title)
+        row = still(locked(workspace, connection))
         if row.state != state:
             row.state = state
             row.save(update_fields=["state"])

@@ -2,7 +2,7 @@
 
     wanted(workspace, connector, connection=None) -> scope → rules      what the page before consent lists
     start(workspace, user, connector, …) -> str                        where the person's browser goes
-    finish(user, query) -> Finished                                    what the vendor's redirect brought
+    workspace_of(query), finish(user, query) -> Finished               what the vendor's redirect brought
 
 A state is used once, by the person who began, within LIVES. A refusal leaves no connection (CALL-2); so does anything that
 goes wrong before the vendor has told who we are. `connection` renews or widens an existing one.
@@ -81,7 +81,7 @@ def start(
         raise DeclinedError("consent.not_oauth", vendor=manifest.title)
     asked = list(wanted(workspace, connector, connection))
     if connection is not None:
-        known = connections.get(workspace, connection)
+        known = connections.still(connections.get(workspace, connection))
         environment, data_centre = known.environment, known.config.get("data_centre", "")
     client = oauth_clients.client_for(workspace, manifest, environment)
     if client is None:
@@ -122,6 +122,11 @@ def start(
             expires=now + LIVES,
         )
     return url
+
+
+def workspace_of(query: Mapping[str, str]) -> int | None:
+    """The workspace that a redirect belongs to; None where no consent under way is answered by it."""
+    return workspace_of_consent(_digest(query["state"])) if query.get("state") else None
 
 
 def finish(user: User, query: Mapping[str, str]) -> Finished:
@@ -171,7 +176,7 @@ def _kept(
     before: Grant | None = None
     with workspace_tx(workspace):
         if ending.renewed is not None:
-            row = connections.locked(workspace, ending.renewed)
+            row = connections.still(connections.locked(workspace, ending.renewed))
             connections.same_account(row, manifest, told)
             before = connections.grant_of(row)
         else:

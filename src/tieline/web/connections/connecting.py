@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection
+from tieline.store.models import Connection, ConnectionState
 from tieline.store.services import connections, consent, oauth_clients
 from tieline.store.services.asking import SANDBOX, manifest_of, opening_of, sandbox_url
 from tieline.store.services.declined import DeclinedError
@@ -129,6 +130,9 @@ def returned(request: PageRequest) -> HttpResponse:
     query = {name: request.GET[name] for name in request.GET}
     if not query.get("state"):
         raise Http404
+    workspace = consent.workspace_of(query)
+    if workspace is not None and not may(_member_of(request, workspace), "connections.change"):
+        raise PermissionDenied("connections.change")  # the role changed while they were away
     try:
         finished = consent.finish(request.user, query)
     except DeclinedError as error:
@@ -189,6 +193,8 @@ def reconnect(request: PageRequest, connection: str) -> HttpResponse:
     """Connect the same account anew: by consent, or with new fields."""
     row = shown.asked(request, connection)
     manifest = _manifest(row.connector)
+    if row.state == ConnectionState.DISCONNECTED:
+        return redirect("connections-new", row.connector)
     context: dict[str, Any] = {"connection": row, "manifest": manifest, "back": shown.url_of(row)}
     if manifest.auth.kind == "oauth2":
         if request.method == "POST":

@@ -34,9 +34,7 @@ DECLINED: Final[Words] = {
     "connection.other_account": _(
         "This is another account of %(vendor)s: %(found)s instead of %(known)s. Nothing was changed. Sign in at %(vendor)s with the account of %(known)s, or make a new connection."
     ),
-    "connection.no_lines": _("%(vendor)s cannot list its lines. Type them below."),
     "connection.line_invalid": _("“%(line)s” is not a phone number. Write one line each: number, comma, name."),
-    "connection.lost_race": _("Somebody else changed this connection at the same moment. Load the page again."),
     "vendor.too_slow": _("%(vendor)s did not answer within %(seconds)s seconds. Nothing was kept. Try again in a moment."),
     "vendor.unreachable": _("%(vendor)s cannot be reached or does not answer properly. Nothing was kept. Check the address, then try again."),
     "vendor.refused": _("%(vendor)s refused these credentials. Nothing was kept. Check that they were copied whole and are still valid there."),
