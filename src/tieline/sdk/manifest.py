@@ -148,6 +148,8 @@ class EventSide(_Model):
     contracts: tuple[str, ...] = ()
     per_event: tuple[str, ...] = ()
     settle_s: float = Field(default=0, ge=0)
+    sandbox_page: str = ""
+    """Path of a page in the connector's sandbox where people make an event happen by hand (a call); "" for none."""
 
 
 class Manifest(_Model):

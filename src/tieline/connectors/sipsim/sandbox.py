@@ -4,7 +4,8 @@ Paths: ``/sipsim/oauth/token``, ``/sipsim/api/v2/…``, ``/sipsim/api/v1/phones`
 ``id``, ``direction``, ``caller_number``, ``receiver_number``; the other names of its items, and the body of errors, are inferred.
 
 Own control routes: POST webhooks {"contract", "url" or "urls", "secret"?, "method"?, "body"?}; POST calls (one SimulatedCall as JSON or a list; by default
-the call ends now); POST late sends what was held back; POST test; POST secret makes a new signing secret; POST token {"scope"}.
+the call ends now); POST late sends what was held back; POST test; POST secret makes a new signing secret; POST token {"scope"}; POST offices
+{"label", "urls": {contract: address}, "secret"?, "lines"?: [{"number", "label"}], "home"?} adds a company to the page ``/sipsim/`` where people make calls.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import base64
 import secrets
 import uuid
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -21,8 +22,10 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tieline.connectors.sipsim.sandbox_account import Hook, Office, office_from, phone
 from tieline.connectors.sipsim.sandbox_events import EVENTS, Delivery, SimulatedCall, call_from, events_of, test_event
-from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
+from tieline.connectors.sipsim.sandbox_page import asked_call, asked_office, call_page, said_after
+from tieline.sdk.sandbox import Reply, Request, Sandbox, html_reply, json_reply
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 TOKEN = "sandbox-token"
@@ -46,20 +49,6 @@ _SCOPE_OF = {"account": "account", "calls": "calls", "phones": "phones", "webhoo
 _MP3_FRAME = b"\xff\xfb\x90\x00" + bytes(413)
 
 
-@dataclass(slots=True)
-class Hook:
-    """Where webhooks go under one contract: one URL (new), or one per event (old; a single URL gets ?event= added for each)."""
-
-    urls: dict[str, str] = field(default_factory=dict)
-    url: str = ""
-    method: str = "GET"
-    body: str = "form"
-
-    def of(self, event: str) -> str:
-        """The URL of an event; "" for none."""
-        return self.urls.get(event, self.url)
-
-
 class SipSim(Sandbox):
     """One account with six lines and a department."""
 
@@ -75,23 +64,24 @@ class SipSim(Sandbox):
         self.calls: list[SimulatedCall] = []
         self.held: list[tuple[str, Delivery]] = []
         self.hooks: dict[str, Hook] = {}
+        self.offices: dict[str, Office] = {}
         self.enabled = set(EVENTS)
         self.secret = f"whsec_{self._random.getrandbits(128):032x}"
         self.counter = 0
         names = ("Anna Lindqvist", "Bruno Keller", "Chloé Martin", "Dario Conti", "Emma Sørensen", "Felix Novak")
-        self.phones = [_phone(number, f"+3318695001{number}", name, "regular") for number, name in enumerate(names, 1)]
-        self.phones.append(_phone(10, "+33186950010", "Sales", "department"))
+        self.phones = [phone(number, f"+3318695001{number}", name, "regular") for number, name in enumerate(names, 1)]
+        self.phones.append(phone(10, "+33186950010", "Sales", "department"))
 
     # -- what the kit asks ------------------------------------------------------------------------------------------
 
     def reset(self, everything: bool) -> None:
         """The seed's lines, no calls; webhook addresses and the secret stay unless everything."""
-        hooks, enabled, secret = self.hooks, self.enabled, self.secret
+        hooks, offices, enabled, secret = self.hooks, self.offices, self.enabled, self.secret
         self._forget()
         if everything:
             self.tokens.clear()
         else:
-            self.hooks, self.enabled, self.secret = hooks, enabled, secret
+            self.hooks, self.offices, self.enabled, self.secret = hooks, offices, enabled, secret
 
     def stored(self, module: str | None) -> Any:
         """``calls`` and ``phones``."""
@@ -102,7 +92,7 @@ class SipSim(Sandbox):
         """``{"phones": [{"number", "name", "type"?}], "calls": [SimulatedCall]}``; phones replace the seed's."""
         if "phones" in value:
             self.phones = [
-                _phone(number, one["number"], one.get("name", ""), one.get("type", "regular"))
+                phone(number, one["number"], one.get("name", ""), one.get("type", "regular"))
                 for number, one in enumerate(value["phones"], 1)
             ]
         made = [call_from(one) for one in value.get("calls", ())]
@@ -129,6 +119,10 @@ class SipSim(Sandbox):
         match request.method, action:
             case "POST", "webhooks":
                 return json_reply(200, self._set_hook(value))
+            case "POST", "offices":
+                office = office_from(value)
+                self.offices[office.label] = office
+                return json_reply(200, {"offices": list(self.offices)})
             case "POST", "calls":
                 return self._make_calls(value if isinstance(value, list) else [value], request.origin)
             case "POST", "late":
@@ -186,7 +180,11 @@ class SipSim(Sandbox):
         return await self._send(sending, made)
 
     async def _send(self, deliveries: list[tuple[str, Delivery]], made: list[str] | None = None) -> Reply:
-        """Send one after the other, without retries; the answer says what each receiver said (0: no answer)."""
+        results = await self._deliver(deliveries)
+        return json_reply(200, {"pbx_ids": made or [], "delivered": results, "held": len(self.held)})
+
+    async def _deliver(self, deliveries: list[tuple[str, Delivery]]) -> list[dict[str, Any]]:
+        """Send one after the other, without retries: what each receiver said (0: no answer)."""
         results: list[dict[str, Any]] = []
         if deliveries:
             timeout = aiohttp.ClientTimeout(total=10)
@@ -205,14 +203,44 @@ class SipSim(Sandbox):
                     except (aiohttp.ClientError, TimeoutError):
                         pass
                     results.append({"event": delivery.event, "status": status})
-        return json_reply(200, {"pbx_ids": made or [], "delivered": results, "held": len(self.held)})
+        return results
+
+    async def _make_asked_call(self, office: Office, request: Request) -> Reply:
+        """The call of the page's form, ended now; the page again, with what was sent and how it was answered."""
+        self.counter += 1
+        pbx_id = f"call_{self.counter:06d}{self._random.getrandbits(32):08x}"
+        call = asked_call(request.form, office, pbx_id, self.now(), f"{request.origin}/sipsim/recordings")
+        self.calls.append(call)
+        hook = office.hook(call.contract)
+        sending = [(hook.of(one.event), one) for one in events_of(call, office.secret, self.now())]
+        results = await self._deliver([(url, one) for url, one in sending if url])
+        return html_reply(
+            200, call_page(self.offices, office, request.form, self.phones, said_after(call, results, office))
+        )
+
+    def _page(self, request: Request) -> Reply | Awaitable[Reply]:
+        """``/sipsim/``: GET shows the form (``?office=`` chooses the company), POST makes the call, or adds an address."""
+        form = request.form if request.method == "POST" else request.query
+        office = self.offices.get(form.get("office", "")) or next(iter(self.offices.values()), None)
+        if request.method == "POST" and "address" in form:
+            office = asked_office(form, self.secret, self.phones)
+            if office is not None:
+                self.offices[office.label] = office
+            return html_reply(
+                200 if office else 400, call_page(self.offices, office, form, self.phones, secret=self.secret)
+            )
+        if request.method == "POST" and office is not None:
+            return self._make_asked_call(office, request)
+        return html_reply(200, call_page(self.offices, office, form, self.phones, secret=self.secret))
 
     # -- the vendor -------------------------------------------------------------------------------------------------
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply | Awaitable[Reply]:
         """Route by path."""
         parts = request.path.strip("/").split("/")
         match parts:
+            case [""] if request.method in ("GET", "POST"):
+                return self._page(request)
             case ["oauth", "token"] if request.method == "POST":
                 return self._grant(request)
             case ["recordings", name] if request.method == "GET":
@@ -367,24 +395,6 @@ def _kind(call: SimulatedCall) -> str:
     if call.direction == "outbound":
         return "outgoing"
     return {"answered": "inbound", "voicemail": "voicemail"}.get(call.outcome, "missed")
-
-
-def _phone(number: int, line: str, name: str, kind: str) -> dict[str, Any]:
-    return {
-        "id": number,
-        "name": name,
-        "type": kind,
-        "number": line,
-        "outbound_number": None,
-        "internal_number": 100 + number,
-        "calls_record_settings": {"inbound_enabled": True, "outbound_enabled": True},
-        "calls_redirect_settings": {
-            "force_redirection": {"enabled": False, "target_number": None},
-            "conditional_redirection": {"enabled": False, "waiting_seconds": 20, "target_number": None},
-        },
-        "phone_groups": [],
-        "ivr_rules": None,
-    }
 
 
 def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class Sandbox:
         """Seconds since 1970, moved by the control route ``clock``."""
         return time.time() + self.clock_offset
 
-    def answer(self, request: Request) -> Reply:
-        """The vendor's answer."""
+    def answer(self, request: Request) -> Reply | Awaitable[Reply]:
+        """The vendor's answer; one to be awaited only where it stands for people, such as a page that sends webhooks."""
         raise NotImplementedError
 
     def enter(self, request: Request) -> Reply | None:  # noqa: ARG002  what subclasses are given

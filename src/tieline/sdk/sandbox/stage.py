@@ -65,7 +65,10 @@ class Side:
             reply = self.sandbox.answer(request)
         finally:
             self.sandbox.leave(request)
-        return self._kept(request, reply)
+        return self._kept(request, reply) if isinstance(reply, Reply) else self._when_done(request, reply)
+
+    async def _when_done(self, request: Request, reply: Awaitable[Reply]) -> Reply:
+        return self._kept(request, await reply)
 
     async def _slowly(self, request: Request, fault: Fault | None) -> Reply:
         try:
@@ -73,7 +76,8 @@ class Side:
                 await asyncio.sleep(self.latency)
             reply = Reply(0, drop=True)
             if fault is None or fault.when == "after" or fault.kind in ("latency", "truncated"):
-                reply = self.sandbox.answer(request)
+                answer = self.sandbox.answer(request)
+                reply = answer if isinstance(answer, Reply) else await answer
             if fault is not None:
                 if fault.kind in ("hang", "latency"):
                     await asyncio.sleep(fault.seconds)
