@@ -1,10 +1,9 @@
-"""Connections by typed fields: a phone system with its address, secret and lines; pause; health; questions answered."""
+"""Connections by typed fields: a phone system with its address, secret and lines; pause; health; settings."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -299,131 +298,18 @@ def test_health_says_what_is_wrong_and_groups_it(firm: Firm) -> None:
     assert of(target).word == "healthy"
 
 
-def question(firm: Firm, source: Any, target: Any, topic: str, state: str = "asked") -> tuple[Any, Any]:
-    from tieline.store.connection import workspace_tx
-    from tieline.store.models import InboxItem, Subject
-
-    now = datetime.now(UTC)
-    with workspace_tx(firm.workspace):
-        subject = Subject.objects.create(
-            workspace_id=firm.workspace, target=target, epoch=1, flow="calls", source=source, key=secrets.token_hex(4),
-            subject={"external": topic}, state=state, revision=1, arrived_at=now,
-        )  # fmt: skip
-        item = InboxItem.objects.create(
-            workspace_id=firm.workspace, connection=target, flow="calls", kind="several", topic=topic,
-            reason={"code": "call.several"}, options=[["contact", "1", {}], ["lead", "2", {}]], subject=subject,
-        )  # fmt: skip
-    return subject, item
-
-
-def test_an_answer_makes_the_subject_due_and_wakes_the_worker(firm: Firm, installation: Installation) -> None:
-    import psycopg
-
-    from tieline.store.connection import workspace_tx
-    from tieline.store.services import inbox
-
-    source, target = phones(firm), crm(firm)
-    subject, item = question(firm, source, target, "+33612345678")
-    with psycopg.connect(installation.app, autocommit=True) as listening:
-        listening.execute("LISTEN tieline")
-        decision = inbox.answer(firm.workspace, firm.user, item.pk, {"role": "contact", "id": "1"})
-        woken = [note.payload for note in listening.notifies(timeout=5, stop_after=1)]
-    assert decision.mine
-    assert woken == [str(target.pk)]
-    with workspace_tx(firm.workspace):
-        subject.refresh_from_db()
-    assert (subject.state, subject.revision) == ("due", 2)
-    assert subject.answers == {"several": {"role": "contact", "id": "1"}}
-    assert inbox.count(firm.workspace) == 0
-
-
-def test_while_a_run_is_written_only_the_answer_is_noted(firm: Firm) -> None:
-    from tieline.store.connection import workspace_tx
-    from tieline.store.services import inbox
-
-    subject, item = question(firm, phones(firm), crm(firm), "+33612345678", state="applying")
-    inbox.answer(firm.workspace, firm.user, item.pk, "none")
-    with workspace_tx(firm.workspace):
-        subject.refresh_from_db()
-    assert (subject.state, subject.revision, subject.answers) == ("applying", 2, {"several": "none"})
-
-
-def test_two_people_at_once_are_one_decision_told_to_both(firm: Firm) -> None:
-    from django.db import connections as databases
-
-    from tieline.store.connection import workspace_tx
-    from tieline.store.services import inbox
-
-    subject, item = question(firm, phones(firm), crm(firm), "+33612345678")
-    told: dict[str, Any] = {}
-    begin = threading.Barrier(2)
-
-    def decide(user: Any, choice: str) -> None:
-        begin.wait(10)
-        told[user.name] = inbox.answer(firm.workspace, user, item.pk, choice)
-        databases.close_all()
-
-    people = [threading.Thread(target=decide, args=one) for one in ((firm.user, "contact:1"), (firm.other, "lead:2"))]
-    for one in people:
-        one.start()
-    for one in people:
-        one.join(20)
-    first = next(one for one in told.values() if one.mine)
-    second = next(one for one in told.values() if not one.mine)
-    assert (second.answer, second.by) == (first.answer, first.by)
-    with workspace_tx(firm.workspace):
-        subject.refresh_from_db()
-    assert (subject.answers, subject.revision) == ({"several": first.answer}, 2)
-
-
-def test_like_cases_stand_together_and_are_decided_together(firm: Firm) -> None:
-    from tieline.store.services import inbox
-    from tieline.store.services.declined import DeclinedError
-
-    source, target = phones(firm), crm(firm)
-    alike = [question(firm, source, target, "+33612345678")[1] for _ in range(3)]
-    question(firm, source, target, "+33612345679")
-    groups = inbox.groups(firm.workspace)
-    assert sorted(len(group.cases) for group in groups) == [1, 3]
-    with pytest.raises(DeclinedError, match=r"inbox.no_choice"):
-        inbox.answer(firm.workspace, firm.user, alike[0].pk, "")
-    assert len(inbox.answer_like(firm.workspace, firm.user, alike[0].pk, "none")) == 3
-    assert inbox.count(firm.workspace) == 1
-    with pytest.raises(DeclinedError, match=r"inbox.not_a_notice"):
-        inbox.dismiss(firm.workspace, firm.user, groups[-1].cases[0].item or 0)
-
-
-def test_a_stopped_subject_stands_in_the_inbox_until_it_is_tried_again(firm: Firm) -> None:
-    from tieline.store.connection import workspace_tx
-    from tieline.store.models import InboxItem
-    from tieline.store.services import inbox
-
-    subject, _ = question(firm, phones(firm), crm(firm), "+33612345678", state="parked")
-    with workspace_tx(firm.workspace):
-        InboxItem.objects.all().delete()
-        type(subject).objects.filter(pk=subject.pk).update(why={"code": "error.transient"})
-    (group,) = inbox.groups(firm.workspace)
-    assert (group.kind, group.cases[0].subject_id) == ("stopped", subject.pk)
-    assert inbox.retry(firm.workspace, firm.user, subject.pk)
-    assert not inbox.retry(firm.workspace, firm.user, subject.pk)
-    assert inbox.groups(firm.workspace) == []
-
-
 def test_nothing_of_another_workspace_can_be_named(firm: Firm) -> None:
-    from tieline.store.services import connections, inbox
+    from tieline.store.services import connections
     from tieline.store.services.declined import DeclinedError
     from tieline.store.team import people
 
     row = phones(firm)
-    _, item = question(firm, row, crm(firm), "+33612345678")
     stranger = people.create_workspace(f"Other {secrets.token_hex(4)}").pk
     for call in (
         lambda: connections.get(stranger, row.pk),
         lambda: connections.pause(stranger, firm.user, row.pk),
         lambda: connections.disconnect(stranger, firm.user, row.pk),
         lambda: connections.set_secret(stranger, firm.user, row.pk, "token", "x"),
-        lambda: inbox.answer(stranger, firm.user, item.pk, "none"),
-        lambda: inbox.case(stranger, item.pk),
     ):
         with pytest.raises(DeclinedError):
             call()

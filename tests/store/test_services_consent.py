@@ -58,7 +58,7 @@ def firm(make_firm: MakeFirm) -> Firm:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's shape
         return None
 
 

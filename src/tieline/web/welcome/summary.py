@@ -15,7 +15,11 @@ from tieline.web.connections.words import listed
 def sentences(settings: Settings, crm: str) -> list[str]:
     """One sentence for each thing that happens, and one for what does not."""
     out = [_logged(settings, crm)]
-    made: list[tuple[Any, str]] = [(settings.lead, _("lead")), (settings.contact, _("contact")), (settings.account, _("account"))]
+    made: list[tuple[Any, str]] = [
+        (settings.lead, _("lead")),
+        (settings.contact, _("contact")),
+        (settings.account, _("account")),
+    ]
     new = [word for rule, word in made if rule.create]
     if new:
         out.append(
