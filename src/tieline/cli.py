@@ -109,33 +109,17 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    return _uvicorn("tieline.api.asgi:application", options)
+    return _server("tieline.api.asgi:application", options)
 
 
 def _intake(options: argparse.Namespace) -> int:
-    return _uvicorn("tieline.api.asgi:intake_only", options)
+    return _server("tieline.api.asgi:intake_only", options)
 
 
-def _uvicorn(app: str, options: argparse.Namespace) -> int:
-    import uvicorn
+def _server(app: str, options: argparse.Namespace) -> int:
+    from tieline.api.server import run
 
-    from tieline.api.protocol import IntakeProtocol
-
-    uvicorn.run(
-        app,
-        factory=True,
-        host=options.host,
-        port=options.port,
-        loop="uvloop",
-        http=IntakeProtocol,
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=10,
-    )
+    run(app, options.host, options.port)
     return 0
 
 
