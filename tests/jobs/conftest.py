@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import _company, _events, _load
 from benchmarks._place import Place, answers, free_port, get, place, post
+from tieline.store.public_ids import intake_hash
 
 NUMBERS = 150
 """Callers: most of them call several times."""
@@ -37,16 +38,34 @@ class House:
     def start_worker(self) -> None:
         self.worker = self.where.start("worker")
 
-    def post(self, number: int) -> None:
+    def second_source(self) -> str:
+        """The key of another phone system that feeds the same flow."""
+        key = "another-phone-system"
+        with self.where.tx(self.company.workspace) as link:
+            link.execute(
+                "INSERT INTO store_connection (workspace_id, connector, title, environment, config, state, epoch,"
+                " is_main_crm, intake_hash, identity, scopes, origin_fields, lines, created)"
+                " SELECT workspace_id, connector, 'More phones', environment, config, state, epoch, false, %s, identity,"
+                " scopes, origin_fields, lines, now() FROM store_connection WHERE id = %s",
+                [intake_hash(key), self.company.source],
+            )
+            link.execute(
+                "INSERT INTO store_flowsource (workspace_id, setting_id, source_id) SELECT f.workspace_id, f.id, c.id"
+                " FROM store_flowsetting f JOIN store_connection c ON c.intake_hash = %s",
+                [intake_hash(key)],
+            )
+        return key
+
+    def post(self, number: int, caller: str = "", key: str = "") -> None:
         """A call's two events, each until it is acknowledged, as a phone system does that tries again."""
-        caller, missed = f"+331{86_000_000 + number % NUMBERS:08d}", number % 3 == 0
+        caller, missed = caller or f"+331{86_000_000 + number % NUMBERS:08d}", number % 3 == 0
         end = {"status": "MISSED", "duration": 0} if missed else {"status": "ANSWER", "duration": 30}
         for name, more in (("incoming_call_start", {}), ("incoming_call_end", end)):
             body = _load.event(f"call-{number}", name, caller, **more)
             while True:
                 try:
                     _events.deliver(
-                        f"http://127.0.0.1:{self.port}/in/{self.company.key}",
+                        f"http://127.0.0.1:{self.port}/in/{key or self.company.key}",
                         body,
                         *_load.signed(body, _company.SIGNING_SECRET),
                     )

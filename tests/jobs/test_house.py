@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -71,6 +72,19 @@ def test_a_lone_stranger_costs_at_most_six_requests(house: House) -> None:
         "Contacts": 0,
         "Deals": 0,
     }
+
+
+@pytest.mark.proves("CALL-23")
+def test_a_hundred_calls_of_one_stranger_at_once_over_two_phone_systems(house: House) -> None:
+    other = house.second_source()
+    with ThreadPoolExecutor(20) as threads:
+        list(
+            threads.map(lambda number: house.post(3 * number, "+33186999999", other if number % 2 else ""), range(100))
+        )
+    until(lambda: house.done() == 100, "a hundred calls")
+    assert (len(house.records("Leads")), len(house.records("Calls"))) == (1, 100)
+    assert {str(one["Phone"]).replace(" ", "") for one in house.records("Leads")} == {"+33186999999"}
+    assert len(house.records("Tasks")) == 100, "one for each call that nobody took"
 
 
 def test_new_settings_hold_from_the_next_call(house: House) -> None:

@@ -288,11 +288,23 @@ def test_a_chore_is_done_by_one_and_comes_round(installation: Installation) -> N
     rows = Rows(installation.app)
     with rows.plain() as link:
         link.execute("DELETE FROM store_chore")
-    assert chores.due(rows) == ["clean_up"]
+    assert chores.due(rows) == ["analyze", "clean_up"]
     assert chores.due(rows) == []
     with rows.plain() as link:
-        link.execute("UPDATE store_chore SET due_at = now()")
+        link.execute("UPDATE store_chore SET due_at = now() WHERE name = 'clean_up'")
     assert chores.due(rows) == ["clean_up"]
+    rows.close()
+
+
+def test_the_planner_is_told_of_what_has_grown(installation: Installation, company: Company) -> None:
+    rows = Rows(installation.app)
+    with psycopg.connect(installation.admin, autocommit=True) as admin:
+        admin.execute("INSERT INTO store_chore (name, due_at) SELECT 'x' || n, now() FROM generate_series(1, 600) n")
+        admin.execute("SELECT pg_stat_force_next_flush()")
+        estimate = "SELECT reltuples FROM pg_class WHERE relname = 'store_chore'"
+        assert chores.analyze(rows) >= 1
+        assert admin.execute(estimate).fetchone()[0] >= 600  # type: ignore[index]
+        admin.execute("DELETE FROM store_chore WHERE name LIKE 'x%'")
     rows.close()
 
 

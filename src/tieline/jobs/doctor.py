@@ -39,9 +39,8 @@ def findings(url: str, key_file: Path, missing_migrations: int) -> list[Finding]
         out.append(Finding(missing_migrations == 0, "doctor.tables", {"missing": missing_migrations}))
         if missing_migrations:
             return out
-        alive = _one(
-            link, f"SELECT count(*) FROM store_worker WHERE beat_at > now() - interval '{HANGS_S:.0f} seconds'"
-        )
+        living = "SELECT count(*) FROM store_worker WHERE beat_at > now() - make_interval(secs => %s)"
+        alive = _one(link, living, HANGS_S)
         out.append(Finding(alive > 0, "doctor.worker", {"alive": alive}))
         left = _one(
             link,

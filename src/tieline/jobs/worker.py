@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "tieline"
 SWEEP_S = 1.0
-CHORES_S = 60.0
+CHORES_S = 5.0
 LONGEST_PAUSE_S = 1.0
 """Longest wait before trying again to reach the database."""
 AFTER_MISTAKE_S = 5.0

@@ -36,7 +36,10 @@ ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_i
    SET times = i.times + 1, last_at = now(), reason = excluded.reason
 """
 _WELL = """
-UPDATE store_connection SET answered_at = now(), trouble = NULL, trouble_since = NULL WHERE workspace_id = %s AND id = %s
+UPDATE store_connection
+   SET answered_at = now(), trouble = CASE WHEN trouble->>'code' = 'connection.no_origin' THEN trouble END,
+       trouble_since = CASE WHEN trouble->>'code' = 'connection.no_origin' THEN trouble_since END
+ WHERE workspace_id = %s AND id = %s
 """
 _UNWELL = """
 UPDATE store_connection SET trouble = %s::jsonb, trouble_since = coalesce(trouble_since, now())
@@ -71,7 +74,7 @@ def stop(link: Link, workspace: int, target: int, flow: str, error: TielineError
 
 
 def well(link: Link, workspace: int, connection: int) -> None:
-    """The vendor answered."""
+    """The vendor answered. That it has no room for our key is no trouble that an answer ends."""
     link.execute(_WELL, [workspace, connection])
 
 
