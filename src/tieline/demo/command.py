@@ -1,6 +1,7 @@
 """`tieline demo`: sets everything up, plays a business day in two companies, says what happened, and stays up.
 
-`--check` does the same, compares every record with the day's table, prints one JSON line and ends with 0 or 1.
+`--check` does the same, compares every record with the day's table, prints one JSON line and ends with 0 or 1. `--short` sets up one company with a
+few calls, without a Tryton server: to look around.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PORT = 8000
 QUIET_S = 90.0
 """The longest wait until a phase of the day is worked off."""
+SHORT = 12
+"""Calls of a short day."""
 HELD = ("Calls", "note")
 
 
@@ -40,11 +43,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--check", action="store_true", help="compare every record with the day's table, then end with 0 or 1"
     )
+    parser.add_argument("--short", action="store_true", help=f"one company, {SHORT} calls, no Tryton server")
     parser.add_argument("--port", type=int, default=0, help=f"port of the pages (default {PORT}, or a free one)")
     parser.add_argument(
         "--home", type=Path, default=Path(".tieline/demo"), help="folder for data (erased at the start)"
     )
     options = parser.parse_args(argv)
+    if options.check and options.short:
+        parser.error("--check counts a whole day")
     port = options.port or _free(PORT)
     home = options.home.absolute()
     os.environ |= {
@@ -54,14 +60,15 @@ def main(argv: Sequence[str]) -> int:
         "DJANGO_SETTINGS_MODULE": "tieline.project.settings",
     }
     os.environ.pop("TIELINE_DATABASE_URL", None)  # the demo erases its database; never one of yours
-    return asyncio.run(_Demo(home, port, check=options.check).run())
+    return asyncio.run(_Demo(home, port, check=options.check, short=options.short).run())
 
 
 class _Demo:
-    def __init__(self, home: Path, port: int, *, check: bool) -> None:
+    def __init__(self, home: Path, port: int, *, check: bool, short: bool) -> None:
         self.home = home
         self.port = port
         self.check = check
+        self.short = short
         self.public = os.environ["TIELINE_PUBLIC_URL"]
         self.sandbox = os.environ["TIELINE_SANDBOX_URL"]
         self.password = secrets.token_urlsafe(9)
@@ -77,9 +84,10 @@ class _Demo:
         postgres.erase()
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
-        tryton = TrytonServer(self.home / "tryton")
+        tryton = None if self.short else TrytonServer(self.home / "tryton")
         try:
-            await asyncio.to_thread(tryton.start)
+            if tryton is not None:
+                await asyncio.to_thread(tryton.start)
         except TrytonMissingError as error:
             print(f"tieline demo: {error}", file=sys.stderr)
             return 2
@@ -112,7 +120,8 @@ class _Demo:
             await keeping
             return 1 if self.check and mismatches else 0
         finally:
-            tryton.stop()
+            if tryton is not None:
+                tryton.stop()
             postgres.stop()
 
     # -- the day, in a thread of its own -------------------------------------------------------------------------------
@@ -124,12 +133,18 @@ class _Demo:
         for url in (f"{self.sandbox}/", f"{self.public}/"):
             _until_answers(url)
         now = datetime.now(UTC)
-        firms = [
-            companies.nordlys_company(self.sandbox, self.password, now),
-            companies.morel_company(self.sandbox, tryton, self.password),
-        ]
+        firms = [companies.nordlys_company(self.sandbox, self.password, now)]
+        if tryton is not None:
+            firms.append(companies.morel_company(self.sandbox, tryton, self.password))
         print(f"Set up in {time.monotonic() - begun:.0f} s. The day begins.")
         on = _last_business_day(now.date())
+        if self.short:
+            firms[0].day = [call for call in firms[0].day if call.phase == "morning"][:SHORT]
+            asyncio.run(self.play(firms[0], "morning", on))
+            _until_quiet(firms[0])
+            print(f"{len(firms[0].day)} calls were played.")
+            self.say_where(firms)
+            return 0
         for phase in ("morning", "noon"):
             for firm in firms:
                 if phase == "noon":
@@ -163,10 +178,7 @@ class _Demo:
             for line in tally.lines()[:40]:
                 print(line)
         if not self.check:
-            print(f"\nTieline: {self.public}\n")
-            for firm in firms:
-                print(f"  {firm.name:20} sign in as {firm.email} with {self.password}")
-            print(f"\nThe sandbox of Zoho CRM and SipSim: {self.sandbox}   Ctrl-C ends everything.")
+            self.say_where(firms)
         mismatches = sum(tally.mismatches for tally in tallies)
         summary = {
             "flows": ["calls"],
@@ -176,6 +188,13 @@ class _Demo:
         }
         print(json.dumps(summary), flush=True)
         return mismatches
+
+    def say_where(self, firms: Sequence[Company]) -> None:
+        """Prints where to look, how to sign in, and where to make a call."""
+        print(f"\nTieline: {self.public}\n")
+        for firm in firms:
+            print(f"  {firm.name:20} sign in as {firm.email} with {self.password}")
+        print(f"\nMake a call yourself: {self.sandbox}/sipsim/   Ctrl-C ends everything.", flush=True)
 
 
 def _until_quiet(firm: Company) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 import urllib.parse
 import urllib.request
@@ -19,7 +20,7 @@ from tieline.demo.play import Phones
 from tieline.demo.tally import Tally
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection
-from tieline.store.services import connections, consent, flow_settings
+from tieline.store.services import connections, consent, flow_settings, practice
 from tieline.store.team import people
 from tieline.store.team.models import Role, User
 
@@ -55,7 +56,7 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
     users = _first_names(crm)
     names = _seed_zoho(sandbox, users, now)
     _lines(space.pk, user, nordlys.LINES, nordlys.DEFAULT_USER, crm, nordlys.COUNTRY, nordlys.ZONE)
-    phones = _phones(space.pk, user, sandbox)
+    phones = _phones(space, user, sandbox, nordlys.LINES)
     flow_settings.set_live(space.pk, user, FLOW, True)
 
     def save(raw: dict[str, Any]) -> None:
@@ -96,7 +97,7 @@ def morel_company(sandbox: str, server: TrytonServer, password: str) -> Company:
     crm = connections.connect(space.pk, user, "tryton", typed, title="Tryton")
     users = _first_names(crm)
     _lines(space.pk, user, morel.LINES, morel.DEFAULT_USER, crm, morel.COUNTRY, morel.ZONE)
-    phones = _phones(space.pk, user, sandbox)
+    phones = _phones(space, user, sandbox, morel.LINES)
     flow_settings.set_live(space.pk, user, FLOW, True)
 
     def noon() -> None:
@@ -141,8 +142,9 @@ def _super_admin(space: Any, email: str, name: str, password: str, language: str
     return user
 
 
-def _phones(workspace: int, user: User, sandbox: str) -> Phones:
+def _phones(space: Any, user: User, sandbox: str, lines: Sequence[tuple[str, str, str]]) -> Phones:
     """Two SipSim connections: the newer contract is signed, the older one has nothing but its address."""
+    workspace, people_at = space.pk, f"{os.environ['TIELINE_PUBLIC_URL']}/w/{space.key}"
     signed = connections.connect(
         workspace, user, "sipsim", {"signing_secret": SIGNING_SECRET}, title="SipSim", environment="sandbox"
     )
@@ -150,7 +152,9 @@ def _phones(workspace: int, user: User, sandbox: str) -> Phones:
     with workspace_tx(workspace):
         urls = {"new": connections.intake_url(signed), "old": connections.intake_url(plain)}
     for source in (signed, plain):
+        connections.set_lines(workspace, user, source.pk, [(number, label) for number, label, _ in lines])
         flow_settings.add_source(workspace, user, FLOW, source.pk)
+        practice.open_page(workspace, user, source.pk, home=f"{people_at}/runs/")
     return Phones(urls, SIGNING_SECRET, f"{sandbox}/sipsim/recordings")
 
 

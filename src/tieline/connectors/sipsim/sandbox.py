@@ -5,7 +5,7 @@ Paths: ``/sipsim/oauth/token``, ``/sipsim/api/v2/…``, ``/sipsim/api/v1/phones`
 
 Own control routes: POST webhooks {"contract", "url" or "urls", "secret"?, "method"?, "body"?}; POST calls (one SimulatedCall as JSON or a list; by default
 the call ends now); POST late sends what was held back; POST test; POST secret makes a new signing secret; POST token {"scope"}; POST offices
-{"label", "urls": {contract: address}, "secret"?, "lines"?: [{"number", "label"}], "home"?} adds a company to the page ``/sipsim/`` where people make calls.
+{"label", "key"?, "urls": {contract: address}, "secret"?, "lines"?: [{"number", "label"}], "home"?} adds a company to the page ``/sipsim/`` where people make calls.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ class SipSim(Sandbox):
                 return json_reply(200, self._set_hook(value))
             case "POST", "offices":
                 office = office_from(value)
-                self.offices[office.label] = office
+                known = self.offices.get(office.key)
+                self.offices[office.key] = office if known is None else known.joined(office)
                 return json_reply(200, {"offices": list(self.offices)})
             case "POST", "calls":
                 return self._make_calls(value if isinstance(value, list) else [value], request.origin)
@@ -225,7 +226,7 @@ class SipSim(Sandbox):
         if request.method == "POST" and "address" in form:
             office = asked_office(form, self.secret, self.phones)
             if office is not None:
-                self.offices[office.label] = office
+                self.offices[office.key] = office
             return html_reply(
                 200 if office else 400, call_page(self.offices, office, form, self.phones, secret=self.secret)
             )

@@ -27,14 +27,26 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A company on the page where people make calls: `urls` by contract, the secret that signs the newer ones, its lines as
+    """A company on the page where people make calls, told apart by `key`: `urls` by contract, the secret that signs the newer ones, its lines as
     (number, label), and `home`, the address at which what came of a call is seen ("" for none)."""
 
+    key: str
     label: str
     urls: dict[str, str]
     secret: str = ""
     lines: tuple[tuple[str, str], ...] = ()
     home: str = ""
+
+    def joined(self, other: Office) -> Office:
+        """The same company told again: another connection of it adds its contract."""
+        return Office(
+            self.key,
+            other.label,
+            {**self.urls, **other.urls},
+            other.secret or self.secret,
+            other.lines or self.lines,
+            other.home or self.home,
+        )
 
     def hook(self, contract: str) -> Hook:
         """Where the webhooks of a contract go."""
@@ -53,6 +65,7 @@ def office_from(value: dict[str, Any]) -> Office:
         raise ValueError("an address begins with http:// or https://")
     lines: Iterable[dict[str, str]] = value.get("lines", ())
     return Office(
+        value.get("key") or value["label"],
         value["label"],
         urls,
         value.get("secret", ""),

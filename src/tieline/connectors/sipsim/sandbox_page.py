@@ -104,10 +104,10 @@ def call_page(
     if office is not None:
         if len(offices) > 1:
             links = "".join(
-                f"<b>{escape(one)}</b>"
-                if one == office.label
-                else f'<a href="/sipsim/?office={quote(one, safe="")}">{escape(one)}</a>'
-                for one in offices
+                f"<b>{escape(one.label)}</b>"
+                if one.key == office.key
+                else f'<a href="/sipsim/?office={quote(one.key, safe="")}">{escape(one.label)}</a>'
+                for one in offices.values()
             )
             parts.append(f'<nav aria-label="Company">{links}</nav>')
         parts.append(_call_form(office, form))
@@ -139,7 +139,7 @@ def _call_form(office: Office, form: Form) -> str:
     ]
     return (
         f'<form method=post action="/sipsim/"><h2>{escape(office.label)}</h2>'
-        f'<input type=hidden name=office value="{escape(office.label)}"><div class=fields>{"".join(fields)}</div>'
+        f'<input type=hidden name=office value="{escape(office.key)}"><div class=fields>{"".join(fields)}</div>'
         "<button>Make the call</button></form>"
     )
 

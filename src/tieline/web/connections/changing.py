@@ -13,13 +13,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tieline.store.models import Connection
-from tieline.store.services import connections
+from tieline.store.services import connections, practice
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
 from tieline.web.connections import shown, words
 from tieline.web.connections.forms import Lines, SigningSecret, Title
-from tieline.web.connections.views import context_of
+from tieline.web.connections.views import context_of, one_page
 from tieline.web.request import PageRequest
 
 
@@ -84,7 +84,7 @@ def secret(request: PageRequest, connection: str) -> HttpResponse:
     row = shown.asked(request, connection)
     form = SigningSecret(request.POST)
     if not form.is_valid():
-        return render(request, "connections/one.html", context_of(request, row, secret_form=form), status=400)
+        return one_page(request, row, status=400, secret_form=form)
     remove = "remove" in request.POST
     value = "" if remove else form.cleaned_data["secret"].strip()
     if not value and not remove:
@@ -99,6 +99,19 @@ def secret(request: PageRequest, connection: str) -> HttpResponse:
     return _done(
         request, row, lambda: connections.set_secret(request.workspace.pk, request.user, row.pk, name, value), said
     )
+
+
+@permissions.needs("connections.change")
+@require_POST
+def sandbox(request: PageRequest, connection: str) -> HttpResponse:
+    """To the sandbox's page on which people make an event happen by hand, told where this connection's events go."""
+    row = shown.asked(request, connection)
+    home = request.build_absolute_uri(shown.page_url("runs"))
+    try:
+        return redirect(practice.open_page(request.workspace.pk, request.user, row.pk, home=home))
+    except DeclinedError as no:
+        messages.error(request, words.declined(no))
+        return redirect(shown.url_of(row))
 
 
 @permissions.needs("connections.change")
@@ -126,7 +139,7 @@ def lines(request: PageRequest, connection: str) -> HttpResponse:
             said = ngettext("%(count)s line is kept.", "%(count)s lines are kept.", len(pairs))
             messages.success(request, said % {"count": len(pairs)})
             return redirect(shown.url_of(row))
-    return render(request, "connections/one.html", context_of(request, row, lines_form=form), status=400)
+    return one_page(request, row, status=400, lines_form=form)
 
 
 @permissions.needs("connections.change")
@@ -136,7 +149,7 @@ def rename(request: PageRequest, connection: str) -> HttpResponse:
     row = shown.asked(request, connection)
     form = Title(request.POST)
     if not form.is_valid():
-        return render(request, "connections/one.html", context_of(request, row, title_form=form), status=400)
+        return one_page(request, row, status=400, title_form=form)
     title = form.cleaned_data["title"]
     said = _("It is called %(title)s now.") % {"title": title}
     return _done(request, row, lambda: connections.rename(request.workspace.pk, request.user, row.pk, title), said)

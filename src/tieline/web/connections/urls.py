@@ -20,6 +20,7 @@ urlpatterns = [
     path("connections/<str:connection>/disconnect/", changing.disconnect, name="connections-disconnect"),
     path("connections/<str:connection>/secret/", changing.secret, name="connections-secret"),
     path("connections/<str:connection>/address/", changing.address, name="connections-address"),
+    path("connections/<str:connection>/sandbox/", changing.sandbox, name="connections-sandbox"),
     path("connections/<str:connection>/lines/", changing.lines, name="connections-lines"),
     path("connections/<str:connection>/rename/", changing.rename, name="connections-rename"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -13,14 +14,15 @@ from django.views.decorators.http import require_safe
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Grant
-from tieline.store.services import connections, scopes
-from tieline.store.services.asking import SANDBOX, manifest_of, opening_of
+from tieline.store.services import connections, practice, scopes
+from tieline.store.services.asking import SANDBOX, manifest_of, opening_of, sandbox_url
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
 from tieline.web import permissions
 from tieline.web.connections import shown, words
 from tieline.web.connections.forms import Lines, SigningSecret, Title
 from tieline.web.connections.manifest_texts import said
+from tieline.web.middleware.security import allow
 from tieline.web.permissions import may
 from tieline.web.request import PageRequest
 
@@ -60,8 +62,17 @@ def marketplace(request: PageRequest) -> HttpResponse:
 @require_safe
 def one(request: PageRequest, connection: str) -> HttpResponse:
     """Everything about one connection."""
-    row = shown.asked(request, connection)
-    return render(request, "connections/one.html", context_of(request, row))
+    return one_page(request, shown.asked(request, connection))
+
+
+def one_page(request: PageRequest, row: Connection, *, status: int = 200, **forms: Any) -> HttpResponse:
+    """A connection's page; `forms`: those that came back with errors."""
+    context = context_of(request, row, **forms)
+    response = render(request, "connections/one.html", context, status=status)
+    if context.get("sandbox_page"):  # its button ends there
+        parts = urlsplit(sandbox_url(row.connector))
+        allow(response, "form-action", f"{parts.scheme}://{parts.netloc}")
+    return response
 
 
 @permissions.needs("connections.see")
@@ -165,5 +176,6 @@ def _phone(request: PageRequest, row: Connection, manifest: Manifest, forms: dic
         "lines_form": forms.get("lines_form") or Lines(initial={"lines": Lines.as_text(row.lines)}),
         "lines": row.lines,
         "calls_url": shown.page_url("calls"),
+        "sandbox_page": practice.has_page(row),
         "address_url": reverse("connections-address", args=[shown.shown_id(row)]),
     }
