@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from tieline.core.reasons import Reason
 from tieline.web import reasons
@@ -236,7 +235,7 @@ def _plain(name: str, value: Any) -> str:
 def chain(rules: Sequence[str], owners: Mapping[str, str]) -> str:
     """Who waits for whom: "the account asks the lead, the lead asks the account"."""
     asked = [
-        now("%(asker)s asks %(asked)s for its owner") % {"asker": the(role), "asked": the(owners[role])}
+        gettext("%(asker)s asks %(asked)s for its owner") % {"asker": the(role), "asked": the(owners[role])}
         for role in (rule.partition(".")[0] for rule in rules)
         if role in owners
     ]
@@ -248,12 +247,12 @@ def example_call(call: Mapping[str, Any], line: str) -> str:
     named = {"number": phone(str(call.get("external", ""))), "line": line}
     if call.get("direction") == "outbound":
         if line:
-            return now("line %(line)s calls %(number)s for the first time.") % named
-        return now("somebody calls %(number)s for the first time.") % named
+            return gettext("line %(line)s calls %(number)s for the first time.") % named
+        return gettext("somebody calls %(number)s for the first time.") % named
     if call.get("result") == "answered":
         if line:
-            return now("%(number)s calls line %(line)s for the first time, and somebody answers.") % named
-        return now("%(number)s calls for the first time, and somebody answers.") % named
+            return gettext("%(number)s calls line %(line)s for the first time, and somebody answers.") % named
+        return gettext("%(number)s calls for the first time, and somebody answers.") % named
     if line:
-        return now("%(number)s calls line %(line)s for the first time and reaches nobody.") % named
-    return now("%(number)s calls a line without a manager for the first time.") % named
+        return gettext("%(number)s calls line %(line)s for the first time and reaches nobody.") % named
+    return gettext("%(number)s calls a line without a manager for the first time.") % named

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import phonenumbers
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
 
@@ -64,8 +64,18 @@ def short(moment: datetime, now: datetime | None = None) -> str:
     if here.date() == today.date():
         return clock(here)
     if here.year == today.year:
-        return f"{format_datetime(here, 'd MMM', locale=locale())} {clock(here)}"
-    return format_date(here.date(), "d MMM y", locale=locale())
+        return f"{format_date(here.date(), _day_of_month() + ' MMM', locale=locale())} {clock(here)}"
+    return format_date(here.date(), _day_of_month() + " MMM y", locale=locale())
+
+
+def _day_of_month() -> str:
+    """Danes write a point after the day: "20. nov."."""
+    return "d." if locale().language == "da" else "d"
+
+
+def day_and_month(moment: datetime) -> str:
+    """A day of this year, within a sentence: "20 November"."""
+    return format_date(_local(moment).date(), _day_of_month() + " MMMM", locale=locale())
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

@@ -238,6 +238,12 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def day_and_month(moment: datetime) -> str:
+    """A day of this year, within a sentence."""
+    return words.day_and_month(moment)
+
+
+@register.filter
 def percent(value: float) -> str:
     """A share, 0 to 1."""
     return words.percent(value)

@@ -31,9 +31,12 @@ def sentences(settings: Settings, crm: str) -> list[str]:
             }
         )
     if settings.task.create:
-        due = ngettext("due the next day", "due after %(count)s days", settings.task.due_days) % {
-            "count": settings.task.due_days
-        }
+        days = settings.task.due_days
+        due = (
+            ngettext("due the next day", "due after %(count)s days", days) % {"count": days}
+            if days
+            else _("due the same day")
+        )
         out.append(
             _("A call that reached nobody makes a task for %(owner)s, %(due)s.")
             % {"owner": _owner(settings.task), "due": due}
