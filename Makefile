@@ -6,6 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 NAME ?=
 TEST_ARGS ?=
+WORKERS ?= 2
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
 
@@ -21,7 +22,7 @@ demo-check: setup setup-tryton ## the same day, counted against the table writte
 	$(BIN)/tieline demo --check
 
 test: setup setup-tryton ## all floors in small (TEST_ARGS="tests/core -x" for a part)
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TEST_ARGS)
 
 test-long: setup setup-tryton ## the full sizes: thousands of calls, tens of kills
 	$(BIN)/pytest -m long --timeout 5400 $(TEST_ARGS)
