@@ -13,7 +13,7 @@ from tests.crash.test_kills import in_mid_load
 def killed(made: Rig) -> str:
     """Kills of the worker while the CRM has done what was asked and has not answered yet."""
     made.faults({"kind": "latency", "seconds": 0.3, "method": "POST|PUT", "path": "/api/crm/v8/[A-Z_]", "times": None})
-    load = made.load(made.mixed(300, seed=3), pace=40)
+    load = made.load(made.mixed(300, seed=3), pace=10)
     found = in_mid_load(made, load, ["worker-1"] * 4, seed=23)
     line = {"hooks": made.hooks, "lost": len(found.lost), "doubled": len(found.doubled), "wrong": len(found.wrong)}
     print(json.dumps({"control": line, "writes_in_flight_at_kills": [kill.open_writes for kill in made.kills]}))
