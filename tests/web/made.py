@@ -20,6 +20,8 @@ class _Models:
     """The store's models, imported once a test needs them: Django has no settings before."""
 
     def __getattr__(self, name: str) -> Any:
+        if not name[:1].isupper():  # what pytest asks of every object that it collects
+            raise AttributeError(name)
         from tieline.store import models
 
         return getattr(models, name)
@@ -296,3 +298,48 @@ def shown(kind: str, id: int) -> str:
     from tieline.store import public_ids
 
     return public_ids.of(kind).show(id)
+
+
+def fill(day: MadeDay, count: int) -> None:
+    """So many calls with a run and two writes each, spread over ninety days, made in three statements."""
+    values = {"workspace": day.workspace, "target": day.target.pk, "source": day.source.pk, "count": count}
+    with workspace_tx(day.workspace) as cursor:
+        cursor.execute(
+            """
+            INSERT INTO store_subject (workspace_id, target_id, epoch, flow, source_id, key, subject, state, lanes, revision,
+                                       attempts, own, answers, live, arrived_at)
+            SELECT %(workspace)s, %(target)s, 1, 'calls', %(source)s, 'many-' || n,
+                   json_build_object('key', 'many-' || n, 'direction', 'inbound', 'external', '+3346' || (5000000 + n %% 90000),
+                                     'line', '+33186760411', 'result', 'missed', 'state', 'ended', 'total_s', 20),
+                   'done', ARRAY['phone:+3346' || (5000000 + n %% 90000)], 1, 0, '{}', '{}', true,
+                   now() - (%(count)s - n) * interval '90 days' / %(count)s
+              FROM generate_series(1, %(count)s) AS n
+            """,
+            values,
+        )
+        cursor.execute(
+            """
+            INSERT INTO store_run (workspace_id, target_id, epoch, subject_id, flow, revision, state, settings_version, known,
+                                   considered, questions, notices, started_at, finished_at, requests)
+            SELECT s.workspace_id, s.target_id, 1, s.id, 'calls', 1,
+                   CASE WHEN s.id %% 500 = 0 THEN 'failed' WHEN s.id %% 9 = 0 THEN 'nothing' ELSE 'done' END, 1,
+                   json_build_object('found', json_build_array(json_build_array('contact', 'phone', 'x', json_build_array(
+                     json_build_array('c' || s.id, json_build_object('name', 'Person ' || s.id)))))),
+                   '[["call.log", true, {"code": "call.log.on", "params": {"log": "all"}}]]', '[]', '[]',
+                   s.arrived_at, s.arrived_at + interval '1 second', 1
+              FROM store_subject s WHERE s.workspace_id = %(workspace)s AND s.key LIKE 'many-%%'
+            """,
+            values,
+        )
+        cursor.execute(
+            """
+            INSERT INTO store_operation (workspace_id, target_id, epoch, key, run_id, subject_id, slot, verb, role, values,
+                                         before, state, reason, match_keys, external_id, attempts, position, requests)
+            SELECT r.workspace_id, r.target_id, 1, md5(r.id || role), r.id, r.subject_id, role, 'create', role,
+                   json_build_object('name', 'Person ' || r.id, 'owner', '501'), '{}', 'done', '{"code": "call.log.on"}', '[]',
+                   role || r.id, 1, 1, 0.5
+              FROM store_run r, unnest(ARRAY['task', 'call']) AS role
+             WHERE r.workspace_id = %(workspace)s AND r.requests = 1
+            """,
+            values,
+        )

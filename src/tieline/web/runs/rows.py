@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from tieline.core.errors import TielineError
+from tieline.sdk import manifest as manifests
 from tieline.store.models import Connection, EventSubject, Operation, Run, Subject
 from tieline.web.runs.filters import Filters
 
@@ -47,9 +49,23 @@ def matching(workspace: int, filters: Filters) -> QuerySet[Run]:
         made = Operation.objects.filter(run_id=OuterRef("pk"), verb="create", role=filters.made)
         runs = runs.filter(Exists(made))
     if filters.connection is not None:
-        source = Subject.objects.filter(pk=OuterRef("subject_id"), source_id=filters.connection)
-        runs = runs.filter(Q(target_id=filters.connection) | Exists(source))
+        runs = _at(workspace, runs, filters.connection)
     return runs
+
+
+def _at(workspace: int, runs: QuerySet[Run], connection: int) -> QuerySet[Run]:
+    """Runs that came by a connection or wrote to it: asked for what the connection can be, since an OR of both is slow."""
+    row = Connection.objects.filter(workspace_id=workspace, pk=connection).first()
+    if row is None:
+        return runs.none()
+    try:
+        facets = manifests.connector(row.connector).facets
+    except TielineError:
+        facets = ("records", "events")
+    came = Exists(Subject.objects.filter(pk=OuterRef("subject_id"), source_id=connection))
+    if "events" not in facets:
+        return runs.filter(target_id=connection)
+    return runs.filter(Q(target_id=connection) | came) if "records" in facets else runs.filter(came)
 
 
 def of_number(workspace: int, number: str) -> QuerySet[Subject]:
@@ -57,7 +73,7 @@ def of_number(workspace: int, number: str) -> QuerySet[Subject]:
     subjects = Subject.objects.filter(workspace_id=workspace)
     if number.startswith("+"):
         return subjects.filter(lanes__0=f"phone:{number}")
-    digits = "".join(one for one in number if one.isdigit())
+    digits = "".join(one for one in number if one.isdigit()).lstrip("0")  # the zero of a national form is not in E.164
     return subjects.filter(lanes__0__endswith=digits) if digits else subjects.none()
 
 
