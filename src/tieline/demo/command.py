@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PORT = 8000
 QUIET_S = 90.0
 """The longest wait until a phase of the day is worked off."""
-SHORT = 12
+SHORT = 26
 """Calls of a short day."""
 HELD = ("Calls", "note")
 
