@@ -118,8 +118,8 @@ def home(request: PageRequest) -> HttpResponse:
     return render(request, "home/home.html", context)
 
 
-@require_safe
 @permissions.needs("home.see")
+@require_safe
 def live(request: PageRequest) -> HttpResponse:
     """The part that moves, again; 204 while nothing did."""
     with workspace_tx(request.workspace.pk):

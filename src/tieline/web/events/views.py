@@ -75,8 +75,8 @@ class Refused:
     body: str
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def events(request: PageRequest) -> HttpResponse:
     """What arrived, newest first."""
     workspace = request.workspace.pk
@@ -99,8 +99,8 @@ def events(request: PageRequest) -> HttpResponse:
     return render(request, "events/list.html", context)
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def event(request: PageRequest, shown: str) -> HttpResponse:
     """One event; its body to admins, masked."""
     workspace = request.workspace.pk
@@ -122,8 +122,8 @@ def event(request: PageRequest, shown: str) -> HttpResponse:
     return render(request, "events/event.html", context)
 
 
-@require_safe
 @permissions.needs("events.see")
+@require_safe
 def refused(request: PageRequest) -> HttpResponse:
     """Deliveries that were refused at the door, with why and what to do. The last hundred of each connection are kept."""
     workspace = request.workspace.pk

@@ -37,22 +37,22 @@ def waiting(request: HttpRequest) -> int:
     return service.count(workspace.pk) if workspace is not None else 0
 
 
-@require_safe
 @permissions.needs("inbox.see")
+@require_safe
 def inbox(request: PageRequest) -> HttpResponse:
     """The list, with its first case beside it where there is room."""
     return _page(request, None)
 
 
-@require_safe
 @permissions.needs("inbox.see")
+@require_safe
 def case(request: PageRequest, shown: str) -> HttpResponse:
     """One case."""
     return _page(request, _case(request.workspace.pk, shown))
 
 
-@require_safe
 @permissions.needs("inbox.see")
+@require_safe
 def cases(request: PageRequest) -> HttpResponse:
     """The left half again, while somebody looks at it."""
     workspace = request.workspace.pk
@@ -61,8 +61,8 @@ def cases(request: PageRequest) -> HttpResponse:
     return render(request, "inbox/entries.html", {**context, "here": request.GET.get("here", "")})
 
 
-@require_safe
 @permissions.needs("inbox.see")
+@require_safe
 def count(request: PageRequest) -> HttpResponse:
     """The count beside the menu's entry; 204 while it is what the page shows already."""
     now = waiting(request)
@@ -71,8 +71,8 @@ def count(request: PageRequest) -> HttpResponse:
     return render(request, "inbox/count.html", {"count": now})
 
 
-@require_POST
 @permissions.needs("inbox.answer")
+@require_POST
 def answer(request: PageRequest, shown: str) -> HttpResponse:
     """A decision. Who was slower is told what was decided."""
     workspace = request.workspace.pk
@@ -95,8 +95,8 @@ def answer(request: PageRequest, shown: str) -> HttpResponse:
     return _onwards(request, shown)
 
 
-@require_POST
 @permissions.needs("inbox.answer")
+@require_POST
 def put_aside(request: PageRequest, shown: str) -> HttpResponse:
     """A notice was read."""
     workspace = request.workspace.pk

@@ -42,8 +42,8 @@ class Chip:
     on: bool = False
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def runs(request: PageRequest) -> HttpResponse:
     """Everything that arrived, what was decided, and why; newest first."""
     workspace = request.workspace.pk
@@ -75,8 +75,8 @@ def runs(request: PageRequest) -> HttpResponse:
     return render(request, "runs/list.html", context)
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def new(request: PageRequest) -> HttpResponse:
     """What came since the page was opened, to be put on top, and lines that moved on. Nothing new: 204."""
     workspace = request.workspace.pk
@@ -126,8 +126,8 @@ def new(request: PageRequest) -> HttpResponse:
     )
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def run(request: PageRequest, shown: str) -> HttpResponse:
     """A run on a page of its own."""
     opened = stories.of_run(request.workspace.pk, shown)
@@ -136,8 +136,8 @@ def run(request: PageRequest, shown: str) -> HttpResponse:
     return render(request, "runs/run.html", {"line": opened.line, "story": opened.story, "alone": True})
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def story(request: PageRequest, shown: str) -> HttpResponse:
     """The opened part of a line."""
     opened = stories.of_run(request.workspace.pk, shown)
@@ -146,8 +146,8 @@ def story(request: PageRequest, shown: str) -> HttpResponse:
     return render(request, "runs/story.html", {"line": opened.line, "story": opened.story})
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def call(request: PageRequest, shown: str) -> HttpResponse:
     """A call that has no run yet; the newest run of one that has."""
     found = stories.of_call(request.workspace.pk, shown)
@@ -158,8 +158,8 @@ def call(request: PageRequest, shown: str) -> HttpResponse:
     return render(request, "runs/run.html", {"line": found.line, "story": found.story, "alone": True})
 
 
-@require_safe
 @permissions.needs("runs.see")
+@require_safe
 def call_story(request: PageRequest, shown: str) -> HttpResponse:
     """The opened part of such a call's line."""
     found = stories.of_call(request.workspace.pk, shown)
@@ -170,8 +170,8 @@ def call_story(request: PageRequest, shown: str) -> HttpResponse:
     return render(request, "runs/story.html", {"line": found.line, "story": found.story})
 
 
-@require_POST
 @permissions.needs("runs.retry")
+@require_POST
 def retry(request: PageRequest, shown: str) -> HttpResponse:
     """A call that stopped is decided anew."""
     id = public_ids.of("call").read(shown)
