@@ -16,8 +16,8 @@ from tieline.web.search.finding import LOOK_BACK, Found, find
 DROPPED, LISTED = 6, 50
 
 
-@require_safe
 @permissions.needs("search")
+@require_safe
 def search(request: PageRequest) -> HttpResponse:
     """All that is found; the id of a run leads to the run."""
     text = request.GET.get("q", "").strip()
@@ -29,8 +29,8 @@ def search(request: PageRequest) -> HttpResponse:
     return render(request, "search/page.html", context)
 
 
-@require_safe
 @permissions.needs("search")
+@require_safe
 def found(request: PageRequest) -> HttpResponse:
     """The first few, for the list below the box."""
     text = request.GET.get("q", "").strip()
