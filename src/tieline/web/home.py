@@ -184,21 +184,23 @@ def _hours(workspace: int, start: datetime) -> list[tuple[int, str, int]]:
 
 def _fill(out: Today, workspace: int, start: datetime, hours: list[tuple[int, str, int]]) -> None:
     day = timezone.localdate()
-    by_hour: dict[int, dict[str, int]] = {}
+    by_hour: dict[int, tuple[int, int, int]] = {}  # done, failed, waiting: as a bar takes them
     for hour, state, count in hours:
-        kind = "done" if state in _DONE else "waiting" if state in _WAITING else "failed"
-        slot = by_hour.setdefault(hour, {"done": 0, "waiting": 0, "failed": 0})
-        slot[kind] += count
+        done, failed, waiting = by_hour.get(hour, (0, 0, 0))
+        if state in _DONE:
+            done += count
+        elif state in _WAITING:
+            waiting += count
+        else:
+            failed += count
+        by_hour[hour] = (done, failed, waiting)
         out.calls += count
     if by_hour:
         first, last = min([*by_hour, 8]), max([*by_hour, 17])
         out.bars = [
-            Bar(
-                words.hour_span(hour),
-                **by_hour.get(hour, {}),
-                url=reverse("runs") + Filters().address(day=day, hour=hour),
-            )
+            Bar(words.hour_span(hour), *counts, reverse("runs") + Filters().address(day=day, hour=hour))
             for hour in range(first, last + 1)
+            for counts in [by_hour.get(hour, (0, 0, 0))]
         ]
     made: dict[str, int] = dict(
         Operation.objects.filter(
@@ -246,7 +248,7 @@ def _way(source: tuple[Connection, Health], target: tuple[Connection, Health], f
     row, health = worst
     kind, word = health.kind, str(connection_words.HEALTH.get(health.word, health.word))
     step, url = _see(row, health)
-    shown_kind = kind
+    shown_kind: str = kind
     if flow.state == FlowState.PAUSED:
         shown_kind, word, url = "fail", _("Paused, needs you"), _page("calls") or url
     elif kind == "ok" and flow.version and not flow.live:

@@ -177,8 +177,8 @@ def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Conn
     waiting = set(OpenEvent.objects.filter(workspace_id=workspace, event_id__in=ids).values_list("event_id", flat=True))
     signed = _signed(workspace, connections)
     by_event: dict[int, list[int]] = {}
-    for event, subject in links:
-        by_event.setdefault(event, []).append(subject)
+    for event_pk, subject in links:
+        by_event.setdefault(event_pk, []).append(subject)
     out = []
     for event in found:
         source = connections.get(event.connection_id)

@@ -221,9 +221,7 @@ def _decision(rule: str, applied: bool, reason: Mapping[str, Any]) -> Decision:
 
 
 def _options(options: Sequence[Any]) -> str:
-    return told.listed(
-        [named(role, str(fields.get("name") or id)) for role, id, fields in options]
-    )
+    return told.listed([named(role, str(fields.get("name") or id)) for role, id, fields in options])
 
 
 # -- wrote --------------------------------------------------------------------------------------------------------------
