@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 CallEventType = Literal[
-    "ringing", "leg_ringing", "leg_ended", "answered", "transferred", "ended", "voicemail", "recording_ready", "enriched", "other"
+    "ringing",
+    "leg_ringing",
+    "leg_ended",
+    "answered",
+    "transferred",
+    "ended",
+    "voicemail",
+    "recording_ready",
+    "enriched",
+    "other",
 ]
 Direction = Literal["inbound", "outbound", "internal"]
 Outcome = Literal["answered", "missed", "busy", "no_answer", "canceled", "failed", "rejected", "voicemail", "unknown"]
