@@ -68,19 +68,20 @@ def test_a_fault(shared_rig: Rig, name: str) -> None:
 
 @pytest.mark.proves("HUB-5")
 def test_a_token_that_expires(shared_rig: Rig) -> None:
-    """Every token of the CRM dies in mid-load, three times: each is refreshed once and nobody notices."""
+    """Every token of the CRM dies in mid-load, twice: each is refreshed once, however many requests meet the dead one. (A
+    token refused within seconds of its making is another matter: nobody asks for a third, the connection asks its owner.)"""
     made = shared_rig
     _, tokens = made.requests()
     refused = made.control("counts")["statuses"].get("401", 0)
-    load = made.load(made.mixed(60, seed=21), pace=30).start()
-    for share in (15, 30, 45):
-        while len(load.acknowledged_calls) < share and load.is_running:
+    load = made.load(made.mixed(100, seed=21), pace=10).start()
+    for begun in (10, 80):
+        while len(load.acknowledged_calls) < begun and load.is_running:
             time.sleep(0.01)
         made.control("token/expire", {})
     found = made.played(load.join())
     assert found.is_exact, f"{found}\n{made.log()}"
     assert made.control("counts")["statuses"]["401"] > refused, "no request met a dead token"
-    assert 1 <= made.requests()[1] - tokens <= 3
+    assert made.requests()[1] - tokens == 2
 
 
 @pytest.mark.long
