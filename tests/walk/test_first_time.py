@@ -121,6 +121,10 @@ def walk(her: Walker, demo: Printed) -> None:
     expect(link).to_be_visible()
     story.scroll_into_view_if_needed()
     her.look("story")
+    with page.context.expect_page() as opened:
+        link.click(modifiers=["ControlOrMeta"])
+    expect(opened.value.get_by_text("Zoho CRM sandbox")).to_be_visible()
+    her.look("record", opened.value)
     effect(demo, before, stranger, owner_of, str(link.text_content()))
 
 

@@ -60,8 +60,8 @@ def _reader(connector: str) -> Any:
     return found if hasattr(found, "parse") else None
 
 
-def read(event: Event, source: Connection | None) -> Read:
-    """What the connector makes of it now; of what it cannot read, that."""
+def read(event: Event, source: Connection | None, country: str = "") -> Read:
+    """What the connector makes of it now; of what it cannot read, that. `country`: of numbers dialled without one."""
     shown = event_id(event.pk)
     reader = _reader(source.connector) if source is not None else None
     request = Request(event.method, event.query, event.headers, bytes(event.body))
@@ -77,8 +77,8 @@ def read(event: Event, source: Connection | None) -> Read:
     return Read(
         shown,
         str(KINDS.get(fact.type, fact.type)),
-        words.phone(number),
-        words.phone(line),
+        words.phone(number, country),
+        words.phone(line, country),
         event.received_at,
         _moment(fact.occurred_at),
         final=fact.final,

@@ -182,7 +182,7 @@ def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Conn
     out = []
     for event in found:
         source = connections.get(event.connection_id)
-        read = reading.read(event, source)
+        read = reading.read(event, source, known.country)
         became = tuple(
             _became(subjects[one], newest.get(one), known) for one in by_event.get(event.pk, ()) if one in subjects
         )

@@ -12,6 +12,8 @@ from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
 
+from tieline.core import values
+
 _PAIRS = re.compile(r"(?<=\d)(?=(?:\d\d)+$)")
 _BABEL = {"en": "en_GB", "fr": "fr_FR", "da": "da_DK", "it": "it_IT"}
 
@@ -104,10 +106,14 @@ def hour_span(hour: int) -> str:
     return f"{hour:02d}–{(hour + 1) % 24:02d}"
 
 
-def phone(value: str) -> str:
-    """An E.164 number with its country's spaces: "+33 1 86 76 54 32". What is none is shown as it came."""
+def phone(value: str, country: str = "") -> str:
+    """A number with its country's spaces: "+33 1 86 76 54 32"; one as dialled in `country` (ISO 3166 alpha-2) too. What is
+    none is shown as it came."""
     if not value.startswith("+"):
-        return value
+        read = values.phone(value, country) if country else None
+        if read is None or not read.is_number or read.ext:
+            return value
+        value = read.e164
     try:
         parsed = phonenumbers.parse(value, None)
     except phonenumbers.NumberParseException:

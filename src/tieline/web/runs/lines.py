@@ -15,10 +15,17 @@ from tieline.web.parts.words import phone
 
 @dataclass(slots=True)
 class Names:
-    """users: (connection, id in the CRM) → name. lines: the settings' index of lines, None before the first settings."""
+    """users: (connection, id in the CRM) → name. lines: the settings' index of lines, None before the first settings.
+    country: where numbers without a country are dialled, as the settings say."""
 
     users: dict[tuple[int, str], str] = field(default_factory=dict)
     lines: Lines | None = None
+    country: str = ""
+
+    def number(self, raw: str, line: str = "") -> str:
+        """A number as people read it; `line` says in which country it was dialled, where its own is set."""
+        found = self.lines.find(line) if self.lines is not None and line else None
+        return phone(raw, (found.country if found is not None else None) or self.country)
 
     def user(self, target: int, user: object) -> str:
         """A person of the CRM; the id where the name is not known."""
@@ -35,9 +42,9 @@ class Names:
         """A line as people call it: "04 11 (Anna)", else its number."""
         found = self.lines.find(raw) if self.lines is not None else None
         if found is None:
-            return phone(raw)
+            return phone(raw, self.country)
         manager = (found.manager.label.split() or [""])[0] if found.manager is not None else ""
-        shown = found.label or phone(found.number)
+        shown = found.label or phone(found.number, found.country or self.country)
         return f"{shown} ({manager})" if manager and manager not in shown else shown
 
 
@@ -51,10 +58,11 @@ def names(workspace: int) -> Names:
         .values_list("settings", flat=True)
         .first()
     )
-    lines = None
+    lines, country = None, ""
     if raw is not None:
         try:
-            lines = Lines(FLOW.load(raw))
+            settings = FLOW.load(raw)
+            lines, country = Lines(settings), settings.default_country
         except ValidationError:  # settings of a later version: numbers say enough
             lines = None
-    return Names({(connection, id): name for connection, id, name in users}, lines)
+    return Names({(connection, id): name for connection, id, name in users}, lines, country)

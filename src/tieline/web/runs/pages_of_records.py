@@ -11,8 +11,8 @@ from tieline.store.models import Connection
 
 
 def page_of(target: Connection | None, role: str, id: str) -> str:
-    """The address, "" where there is none: an unknown role, a sandbox (it has no pages), a manifest that says nothing."""
-    if target is None or not id or id.startswith(PLANNED) or target.config.get("base_url"):
+    """The address, "" where there is none: an unknown role, a sandbox without pages, a manifest that says nothing."""
+    if target is None or not id or id.startswith(PLANNED):
         return ""
     try:
         manifest = manifests.connector(target.connector)
@@ -21,11 +21,13 @@ def page_of(target: Connection | None, role: str, id: str) -> str:
     template, known = manifest.record_page, manifest.roles.get(role)
     if not template or known is None:
         return ""
-    centre = manifest.auth.data_centres.get(str(target.config.get("data_centre") or ""), {})
-    if not centre and manifest.auth.data_centres:
-        centre = next(iter(manifest.auth.data_centres.values()))
-    values = {**target.config.get("fields", {}), **centre}
+    base = target.config.get("base_url", "")
+    if base and "pages" not in manifest.auth.override:
+        return ""
     try:
-        return template.format(**values, object=quote(known.page or known.object, safe=""), id=quote(id, safe=""))
-    except (KeyError, IndexError):
+        place = manifest.place(
+            str(target.config.get("data_centre") or ""), {**target.config.get("fields", {}), "base_url": base}
+        )
+        return template.format(**place, object=quote(known.page or known.object, safe=""), id=quote(id, safe=""))
+    except (KeyError, IndexError, TielineError):
         return ""

@@ -23,7 +23,7 @@ def call_said(subject: Mapping[str, Any], names: Names) -> str:
     """What came, in one sentence without its end: who called whom on which line."""
     outside = str(subject.get("external") or "").strip()
     raw = str(subject.get("line") or subject.get("agent") or "")
-    said = {"number": words.phone(outside) if outside else _("an unknown number"), "line": names.line(raw)}
+    said = {"number": names.number(outside, raw) if outside else _("an unknown number"), "line": names.line(raw)}
     if any(one in outside.lower() for one in ("anonymous", "withheld", "restricted", "private")):
         said["number"] = _("a withheld number")
     result, out = subject.get("result"), subject.get("direction") == "outbound"

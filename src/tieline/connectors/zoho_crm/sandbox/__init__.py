@@ -29,6 +29,7 @@ from tieline.connectors.zoho_crm.sandbox.control import controlled
 from tieline.connectors.zoho_crm.sandbox.coql import CoqlError, parse
 from tieline.connectors.zoho_crm.sandbox.limits import Behaviour, Meter, allowed, coql_credits, reads, write_credits
 from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Accounts, Grant
+from tieline.connectors.zoho_crm.sandbox.record_page import record_page
 from tieline.connectors.zoho_crm.sandbox.rows import Tables, read
 from tieline.connectors.zoho_crm.sandbox.schema import Schema
 from tieline.connectors.zoho_crm.sandbox.writes import BATCH, Writer, seed_row
@@ -136,6 +137,8 @@ class ZohoCrm(Sandbox):
         """Route to a host, then a path."""
         host, _, path = request.path[1:].partition("/")
         word, _, centre = host.partition(".")
+        if word == "crm" and path == "EntityInfo.do":
+            return record_page(self.stored(None), request)
         if word == "accounts":
             reply = self.accounts.answer("/" + path, request, centre or "eu")
             return reply or refused(404, "INVALID_URL_PATTERN")
