@@ -10,7 +10,7 @@ WORKERS ?= 2
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
 
-.PHONY: help demo demo-check test test-long lint format bench docs requirements pins messages setup setup-tryton clean
+.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements pins messages setup setup-tryton clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do printf '  make %-14s %s\n' "$$verb" "$$what"; done
@@ -44,6 +44,11 @@ bench: setup ## measure, one JSON line each (NAME=intake runs one)
 
 docs: setup ## write the generated pages of docs/ anew and check every link in it
 	$(BIN)/python tools/docs.py
+
+pictures: setup ## walk through the demo in a browser and keep the pictures that docs/ shows
+	rm -rf test-results/walk
+	$(BIN)/pytest -q tests/walk
+	$(BIN)/python tools/pictures.py
 
 requirements: setup ## which requirement is proved by which tests
 	$(BIN)/python tools/requirements_report.py

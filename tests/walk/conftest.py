@@ -38,9 +38,9 @@ class Printed:
         return self.phone.removesuffix("/sipsim/")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def demo() -> Iterator[Printed]:
-    """`tieline demo --short` in a home of its own."""
+    """`tieline demo --short` in a home of its own, for each walk anew."""
     home = Path(tempfile.mkdtemp(prefix="tl-walk-", dir="/tmp"))
     home.chmod(0o755)
     log = home / "printed.log"
