@@ -150,6 +150,11 @@ class OwnKey:
     values: Mapping[str, Any]
 
 
+class NotStorable(Exception):
+    """What was given cannot be kept, however often it is tried: one of its values is none that the store can hold. Nothing of
+    the call was kept and the right to drain stays. Its text names the kind of the failure, never a value."""
+
+
 class Store(Protocol):
     """Everything the drain of one target needs. Every method is one transaction and safe to call again after a crash."""
 
@@ -172,7 +177,8 @@ class Store(Protocol):
         """Inserts or updates the subjects (by flow, source, key) and marks the events folded, at once. links: (event id,
         source, subject key). refused: events among them that nothing could be made of, with the Reason as JSON; they are
         kept and shown with their connection. A row has its new revision. Never touches `own` or a state of "applying"
-        (there subject, lanes and revision change only, and finish() makes it due again)."""
+        (there subject, lanes and revision change only, and finish() makes it due again). NotStorable: a value of one of these
+        events cannot be kept; save them one by one and refuse the culprit."""
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
         """Subjects in state "due" or "waiting" with due_at <= now, in lane order (arrived_at, id), none sharing a lane with
