@@ -288,3 +288,32 @@ async def test_stopping_keeps_what_was_taken(installation: Installation, company
     await intake.stop()
     statuses = [status for status, _, _ in await asyncio.gather(*answers)]
     assert statuses.count(202) == kept(installation, company, "SELECT count(*) FROM store_event")[0][0] > 0
+
+
+async def test_a_database_that_does_not_answer_is_away(
+    company: Company, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tieline.api import group_commit
+
+    monkeypatch.setattr(group_commit, "ANSWER_S", 0.2)
+    monkeypatch.setattr(group_commit, "_ACCEPT", b"SELECT 1 FROM pg_sleep(60), json_array_length(%s::json)")
+    rows = group_commit.GroupCommit(installation.app)
+    rows.start()
+    told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+    row = {"c": company.source, "k": "00" * 16, "t": "2026-01-01T00:00:00Z", "m": "POST", "q": "", "h": {}, "b": ""}
+    rows.put(row, told.set_result)
+    async with asyncio.timeout(30):
+        assert await told is None
+    await rows.stop()
+
+
+def test_what_waits_is_bounded_by_bytes_and_goes_in_portions() -> None:
+    from tieline.api import group_commit
+
+    rows = group_commit.GroupCommit("")
+    told: list[bool | None] = []
+    large = {"b": "a" * (3 * 1024 * 1024)}
+    for _ in range(30):
+        rows.put(large, told.append)
+    assert told == [None] * 9
+    assert [len(rows._next_batch()) for _ in range(11)] == [2] * 10 + [1]

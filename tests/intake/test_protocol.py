@@ -250,3 +250,49 @@ async def test_a_stop_answers_what_was_taken(installation: Installation, company
     await asyncio.wait_for(task, 20)
     acknowledged = sum(1 for one in got if not isinstance(one, BaseException) and one[0] == 202)
     assert events(installation, company) >= acknowledged > 0
+
+
+async def test_a_head_without_end_is_cut_off(port: int) -> None:
+    wire = await Wire.to(port)
+    wire.writer.write(b"POST /in/x HTTP/1.1\r\nhost: x\r\n")
+    with contextlib.suppress(ConnectionError):
+        for number in range(40):
+            wire.writer.write(b"x-%d: %s\r\n" % (number, b"a" * 4000))
+            await wire.writer.drain()
+    # bytes that nobody reads any more may turn the end into a reset, which takes the answer with it
+    with contextlib.suppress(ConnectionError):
+        assert (await wire.answer())[0] == 431
+    with contextlib.suppress(ConnectionError):
+        assert await wire.is_closed()
+
+
+async def test_a_large_head_below_the_limit_and_a_large_body_are_taken(company: Company, port: int) -> None:
+    wire = await Wire.to(port)
+    whole = delivery(company, "big-head", head=f"x-padding: {'a' * 50_000}\r\n")
+    for at in range(0, len(whole), 9000):
+        wire.writer.write(whole[at : at + 9000])
+        await wire.writer.drain()
+    assert (await wire.answer())[0] == 202
+
+
+async def test_a_delivery_that_never_ends_is_given_up(
+    company: Company, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tieline.api.protocol.ARRIVAL_S", 0.2)
+    wire = await Wire.to(port)
+    wire.writer.write(delivery(company, "slow")[:-5])
+    assert (await wire.answer())[0] == 408
+    assert await wire.is_closed()
+
+
+async def test_a_connectors_mistake_is_not_the_senders(
+    company: Company, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tieline.connectors.sipsim.connector import Connector
+
+    wire = await Wire.to(port)
+    assert (await wire.ask(delivery(company, "before")))[0] == 202
+    monkeypatch.setattr(Connector, "arrive", lambda *_: 1 / 0)
+    assert (await wire.ask(delivery(company, "mistake")))[0] == 500
+    monkeypatch.undo()
+    assert (await wire.ask(delivery(company, "after")))[0] == 202

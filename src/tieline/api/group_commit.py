@@ -20,9 +20,13 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 4000
 """Deliveries that may wait for a commit; more are refused at once."""
+MOST_BYTES_WAITING = 64 * 1024 * 1024
 MOST_AT_ONCE = 500
+MOST_BYTES_AT_ONCE = 8 * 1024 * 1024
 PATIENCE_S = 2.0
 """How long a delivery waits for a database that is away."""
+ANSWER_S = 5.0
+"""A database that does not answer for so long counts as away: what it kept after all is not kept twice."""
 _ACCEPT = b"SELECT store_accept(%s::json)"
 
 Delivery = dict[str, Any]
@@ -41,6 +45,7 @@ class GroupCommit:
     def __init__(self, url: str) -> None:
         self._url = url
         self._waiting: list[_Waiting] = []
+        self._bytes = 0
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection | None = None
@@ -67,9 +72,11 @@ class GroupCommit:
 
     def put(self, delivery: Delivery, tell: Tell) -> None:
         """Keep it, and tell what became of it."""
-        if len(self._waiting) >= MOST_WAITING or self._is_stopping:
+        size = len(delivery["b"])
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES_WAITING or self._is_stopping:
             tell(None)
             return
+        self._bytes += size
         self._waiting.append((delivery, tell, time.monotonic()))
         self._something.set()
 
@@ -79,7 +86,7 @@ class GroupCommit:
             self._something.clear()
             while self._waiting:
                 await self._company()
-                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                batch = self._next_batch()
                 try:
                     await self._keep(batch)
                 except psycopg.OperationalError as error:
@@ -91,6 +98,22 @@ class GroupCommit:
                 except Exception:
                     log.exception("deliveries could not be kept")
                     _refuse(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Takes off the queue what goes into one statement: at most MOST_AT_ONCE, and as many bytes as fit."""
+        count = MOST_AT_ONCE
+        if self._bytes > MOST_BYTES_AT_ONCE:
+            room = MOST_BYTES_AT_ONCE
+            for count, (delivery, _, _) in enumerate(self._waiting[:MOST_AT_ONCE]):  # noqa: B007 - how many fit
+                room -= len(delivery["b"])
+                if room < 0:
+                    break
+            else:
+                count = MOST_AT_ONCE
+            count = max(count, 1)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._bytes -= sum(len(delivery["b"]) for delivery, _, _ in batch)
+        return batch
 
     async def _company(self) -> None:
         """Lets those who are at the door come in too: requests that the event loop has read already, and no longer. Without
@@ -126,14 +149,25 @@ class GroupCommit:
         connection = self._connection
         if connection is None or connection.closed:
             connection = self._connection = await self._connect()
-        cursor = await connection.execute(_ACCEPT, [orjson.dumps(deliveries).decode()])
-        row = await cursor.fetchone()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                cursor = await connection.execute(_ACCEPT, [orjson.dumps(deliveries).decode()])
+                row = await cursor.fetchone()
+        except TimeoutError:
+            raise psycopg.OperationalError("the database does not answer") from None
         self._failures = 0
         return int(row[0]) if row else 0
 
     async def _connect(self) -> psycopg.AsyncConnection:
         return await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=5, application_name="tieline intake"
+            self._url,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="tieline intake",
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=8000,
         )
 
     def _lost(self, error: psycopg.OperationalError) -> None:
@@ -149,6 +183,7 @@ class GroupCommit:
         now = time.monotonic()
         patient = [one for one in batch if now - one[2] < PATIENCE_S]
         _refuse([one for one in batch if now - one[2] >= PATIENCE_S])
+        self._bytes += sum(len(delivery["b"]) for delivery, _, _ in patient)
         self._waiting[:0] = patient
         await asyncio.sleep(min(0.05 * 2 ** min(self._failures, 5), 0.5))
 

@@ -141,6 +141,10 @@ class Intake:
         except ProtocolError as error:
             tell(self._refused_by(source, error, request))
             return
+        except Exception as error:  # noqa: BLE001 - a connector's mistake is ours: the sender shall come again
+            log.error("%s cannot read a delivery: %s", type(source.events).__name__, type(error).__name__)
+            tell(BROKEN)
+            return
         if arrived.signature == "failed":
             self._ask_again(key, request, tell)
             return
@@ -159,6 +163,7 @@ class Intake:
         task.add_done_callback(self._asking.discard)
 
     async def _take_again(self, key: str, request: Request, tell: Callable[[Answer], None]) -> None:
+        source: Source | None = None
         try:
             await self._sources.read()
             source = self._sources.find(key)
@@ -169,8 +174,8 @@ class Intake:
         except ProtocolError as error:
             tell(self._refused_by(source, error, request) if source is not None else UNKNOWN)
             return
-        except Exception:
-            log.exception("a delivery could not be taken")
+        except Exception as error:  # noqa: BLE001 - likewise
+            log.error("a delivery could not be taken: %s", type(error).__name__)
             tell(BROKEN)
             return
         if arrived.signature == "failed":

@@ -6,6 +6,7 @@ not in the middle of another request is taken here; everything else goes the usu
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -16,6 +17,12 @@ from tieline.sdk.contract import Request
 _PREFIX = PREFIX.encode()
 _METHODS = {b"GET": "GET", b"POST": "POST"}
 _MOST_DIGITS = len(str(LARGEST))
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a request's line and headers; the parser itself knows no limit."""
+ARRIVAL_S = 30.0
+"""How long a request's head, or a delivery, may be on its way."""
+HEAD_TOO_LARGE = Answer(431)
+TOO_SLOW = Answer(408)
 
 
 def written(answer: Answer, *, keeps: bool) -> bytes:
@@ -64,9 +71,40 @@ class IntakeProtocol(HttpToolsProtocol):
         self.cycle: Any = None  # a request of ASGI's, or a `Taking`
         intake = getattr(self.app, "intake", None)
         self._intake: Intake | None = intake if isinstance(intake, Intake) else None
+        self._head: int | None = None  # bytes of a head that is not complete; None outside of one
+        self._arrival: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the other side. What is not complete yet may not grow or last for ever."""
+        super().data_received(data)
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > LARGEST_HEAD:
+                self._end(HEAD_TOO_LARGE)
+                return
+        cycle = self.cycle
+        if self._head is not None or (type(cycle) is Taking and cycle.more_body and not cycle.response_complete):
+            if self._arrival is None:
+                self._arrival = self.loop.call_later(ARRIVAL_S, self._end, TOO_SLOW)
+        elif self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there any more."""
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head = 0
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """A plain delivery is taken here."""
+        self._head = None
         method = _METHODS.get(self.parser.get_method())
         cycle = self.cycle
         if (
@@ -130,3 +168,10 @@ class IntakeProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _end(self, answer: Answer) -> None:
+        """Says why, and hangs up."""
+        self._arrival = None
+        if not self.transport.is_closing():
+            self.transport.write(written(answer, keeps=False))
+            self.transport.close()
