@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from tests.conftest import Company, Installation
 
 
-class Counting:
-    """A drain that folds what is open and remembers it; `pause` is called when it has found nothing left."""
+Seen = dict[int, list[int]]
 
-    def __init__(self, store: DrainStore, seen: list[int], pause: Callable[[], Awaitable[None]]) -> None:
+
+class Counting:
+    """A drain that folds what is open and remembers it by target; `pause` is called when it has found nothing left."""
+
+    def __init__(self, store: DrainStore, seen: Seen, pause: Callable[[], Awaitable[None]]) -> None:
         self.store = store
-        self.seen = seen
+        self.seen = seen[store.session.target]
         self.pause = pause
 
     async def step(self) -> Progress:
@@ -47,15 +51,16 @@ class Counting:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The events that were worked on. `pause` of the drains can be put into `pauses`."""
-    found: list[int] = []
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """The events that were worked on, by target: other tests may have left work for theirs. What a target's drain is to do
+    when it has found nothing can be put into `PAUSES`."""
+    found: Seen = defaultdict(list)
 
     async def drains(self: Wiring, store: DrainStore) -> dict[str, Any]:
-        return {"calls": Counting(store, found, lambda: PAUSE[0]())}
+        return {"calls": Counting(store, found, lambda: PAUSES.get(store.session.target, nothing)())}
 
     monkeypatch.setattr(Wiring, "drains", drains)
-    PAUSE[0] = nothing
+    PAUSES.clear()
     return found
 
 
@@ -63,7 +68,7 @@ async def nothing() -> None:
     pass
 
 
-PAUSE: list[Callable[[], Awaitable[None]]] = [nothing]
+PAUSES: dict[int, Callable[[], Awaitable[None]]] = {}
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +111,7 @@ def arrive(installation: Installation, company: Company) -> None:
 
 @pytest.mark.proves("HUB-5")
 async def test_an_event_that_comes_between_the_last_look_and_sleep_is_not_left(
-    installation: Installation, company: Company, seen: list[int]
+    installation: Installation, company: Company, seen: Seen
 ) -> None:
     """The lost wake-up, made to happen each time: the event is committed after the drain has found nothing and before it
     sleeps. The sweep is off: only the wake-up can bring it."""
@@ -117,14 +122,14 @@ async def test_an_event_that_comes_between_the_last_look_and_sleep_is_not_left(
             await asyncio.to_thread(arrive, installation, company)
 
     async with running(installation, sweep=False):
-        PAUSE[0] = commit_in_the_gap
+        PAUSES[company.target] = commit_in_the_gap
         await asyncio.to_thread(arrive, installation, company)
-        await until(lambda: len(seen) == 6, "the event committed before sleeping")
+        await until(lambda: len(seen[company.target]) == 6, "the event committed before sleeping")
 
 
 @pytest.mark.proves("HUB-5")
 async def test_an_event_that_comes_while_letting_go_is_not_left(
-    installation: Installation, company: Company, seen: list[int], monkeypatch: pytest.MonkeyPatch
+    installation: Installation, company: Company, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Committed after the holder has decided to let go: before, while, and after the lock is free."""
     monkeypatch.setattr(holding, "IDLE_S", 0.0)
@@ -133,7 +138,7 @@ async def test_an_event_that_comes_while_letting_go_is_not_left(
 
     def arriving_release(self: DrainStore) -> None:
         nonlocal arrived
-        if arrived < 6:
+        if arrived < 6 and self.session.target == company.target:
             arrived += 1
             arrive(installation, company)
             release(self)
@@ -144,54 +149,53 @@ async def test_an_event_that_comes_while_letting_go_is_not_left(
     async with running(installation, sweep=False):
         monkeypatch.setattr(DrainStore, "release", arriving_release)
         await asyncio.to_thread(arrive, installation, company)
-        await until(lambda: arrived == 6 and len(seen) == 13, "all that came while letting go")
+        await until(lambda: arrived == 6 and len(seen[company.target]) == 13, "all that came while letting go")
 
 
 @pytest.mark.proves("HUB-5")
 async def test_what_comes_while_nobody_listens_is_found_on_return(
-    installation: Installation, company: Company, seen: list[int]
+    installation: Installation, company: Company, seen: Seen
 ) -> None:
     async with running(installation, sweep=False):
         with psycopg.connect(installation.admin, autocommit=True) as admin:
             await asyncio.to_thread(arrive, installation, company)
-            await until(lambda: len(seen) == 1, "the first event")
+            await until(lambda: len(seen[company.target]) == 1, "the first event")
             for number in range(3):
                 cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'tieline%'"
                 await asyncio.to_thread(admin.execute, cut)
                 await asyncio.to_thread(arrive, installation, company)
-                await until(lambda number=number: len(seen) == number + 2, "what came while the connections were cut")  # type: ignore[misc]
+                await until(
+                    lambda number=number: len(seen[company.target]) == number + 2,
+                    "what came while the connections were cut",
+                )  # type: ignore[misc]
 
 
-async def test_many_targets_share_few_places(
-    installation: Installation, companies: list[Company], seen: list[int]
-) -> None:
+async def test_many_targets_share_few_places(installation: Installation, companies: list[Company], seen: Seen) -> None:
     async with running(installation, sweep=False, most=2):
         for company in companies:
             await asyncio.to_thread(arrive, installation, company)
-        await until(lambda: len(seen) == len(companies), "every target's turn")
+        await until(lambda: all(len(seen[one.target]) == 1 for one in companies), "every target's turn")
 
 
 @pytest.mark.proves("HUB-5")
 async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(
-    installation: Installation, company: Company, seen: list[int]
+    installation: Installation, company: Company, seen: Seen
 ) -> None:
     async with running(installation, sweep=False) as first:
         await asyncio.to_thread(arrive, installation, company)
-        await until(lambda: len(seen) == 1, "the first worker's work")
+        await until(lambda: len(seen[company.target]) == 1, "the first worker's work")
         assert company.target in first._held
         async with running(installation) as second:
             await asyncio.to_thread(arrive, installation, company)
-            await until(lambda: len(seen) == 2, "the holder's work")
+            await until(lambda: len(seen[company.target]) == 2, "the holder's work")
             assert company.target not in second._held
             first.stop()
             await asyncio.to_thread(arrive, installation, company)
-            await until(lambda: len(seen) == 3, "the other worker's work")
+            await until(lambda: len(seen[company.target]) == 3, "the other worker's work")
 
 
 @pytest.mark.proves("HUB-5")
-async def test_a_session_whose_worker_hangs_is_ended(
-    installation: Installation, company: Company, seen: list[int]
-) -> None:
+async def test_a_session_whose_worker_hangs_is_ended(installation: Installation, company: Company, seen: Seen) -> None:
     """The other worker is alive for the database, and does nothing: its beat is an hour old."""
     hanging = uuid.uuid4()
     stuck = DrainStore(installation.app, company.workspace, company.target, hanging)
@@ -203,18 +207,18 @@ async def test_a_session_whose_worker_hangs_is_ended(
         assert await asyncio.to_thread(beat.end_hanging, rows) == []
         with rows.plain() as link:
             link.execute("UPDATE store_worker SET beat_at = now() - interval '16 seconds' WHERE id = %s", [hanging])
-        await until(lambda: len(seen) == 1, "the take-over")
+        await until(lambda: len(seen[company.target]) == 1, "the take-over")
     with pytest.raises(psycopg.OperationalError):
         stuck.open_events(1)
     rows.close()
 
 
 async def test_a_worker_that_ended_leaves_no_lock_and_no_row(
-    installation: Installation, company: Company, seen: list[int]
+    installation: Installation, company: Company, seen: Seen
 ) -> None:
     async with running(installation) as one:
         await asyncio.to_thread(arrive, installation, company)
-        await until(lambda: len(seen) == 1, "the work")
+        await until(lambda: len(seen[company.target]) == 1, "the work")
     with psycopg.connect(installation.app) as link:
         locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
         assert link.execute(locks, [DRAIN_LOCK, company.target]).fetchone() == (0,)
@@ -245,7 +249,7 @@ async def test_what_stops_a_drain_is_applied_and_said(
             return Progress(stopped=error) if held else Progress(elsewhere=True)
 
     async def drains(self: Wiring, store: DrainStore) -> dict[str, Any]:
-        return {"calls": Stopping(store, [], nothing)}
+        return {"calls": Stopping(store, defaultdict(list), nothing)}
 
     monkeypatch.setattr(Wiring, "drains", drains)
     with connect(installation.app, workspace=company.workspace) as link:
@@ -263,7 +267,7 @@ async def test_what_stops_a_drain_is_applied_and_said(
 
 
 async def test_a_mistake_of_ours_does_not_end_the_worker(
-    installation: Installation, companies: list[Company], seen: list[int], monkeypatch: pytest.MonkeyPatch
+    installation: Installation, companies: list[Company], seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, sound, *_ = companies
     built = Wiring.drains
@@ -278,7 +282,7 @@ async def test_a_mistake_of_ours_does_not_end_the_worker(
     async with running(installation):
         await asyncio.to_thread(arrive, installation, broken)
         await asyncio.to_thread(arrive, installation, sound)
-        await until(lambda: len(seen) == 1, "the other target's work")
+        await until(lambda: len(seen[sound.target]) == 1, "the other target's work")
         with connect(installation.app, workspace=broken.workspace) as link:
             said = "SELECT trouble->>'code' FROM store_connection WHERE id = %s"
             await until(lambda: link.execute(said, [broken.target]).fetchone() == ("error.internal",), "the trouble")
