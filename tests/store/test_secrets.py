@@ -94,6 +94,26 @@ async def test_a_token_is_renewed_by_one_however_many_ask(rows: Rows, companies:
         await renew(other)  # another connection's renewal does not wait
 
 
+def test_who_hangs_while_renewing_loses_the_lock(rows: Rows, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tieline.store import vendor_tokens
+
+    monkeypatch.setattr(vendor_tokens, "_HOLD_MS", 300)
+    hanging = StoredTokens(rows, Seal([KEY]), off_loop, company.workspace, company.target)
+    other = StoredTokens(rows, Seal([KEY]), off_loop, company.workspace, company.target)
+
+    async def both() -> list[str]:
+        order: list[str] = []
+        async with hanging.lock():
+            async with other.lock():  # waits until Postgres has ended the other's idle transaction
+                order.append("other")
+            order.append("hanging")
+        return order
+
+    assert asyncio.run(both()) == ["other", "hanging"]
+    with rows.plain() as link:
+        assert link.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_connection_that_goes_back_to_the_pool_has_no_lock_and_no_limit(rows: Rows, company: Company) -> None:
     async def locked() -> None:
         tokens = StoredTokens(rows, Seal([KEY]), off_loop, company.workspace, company.target)

@@ -18,6 +18,8 @@ Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 _REFRESH_LOCK = 79
 _WAIT_MS = 45_000
 """Longest wait for another process that refreshes: longer than a token request may take."""
+_HOLD_MS = 40_000
+"""A process that hangs while it refreshes loses the lock after this: Postgres ends its idle transaction."""
 
 
 def read_secrets(connection: Link, seal: Seal, workspace: int, connection_id: int) -> dict[str, Any]:
@@ -75,10 +77,14 @@ class StoredTokens:
 
         with contextlib.ExitStack() as taking:
             connection = taking.enter_context(self._rows.plain())
-            connection.execute("SELECT set_config('lock_timeout', %s, false)", [str(_WAIT_MS)])
-            taking.callback(_let_go, connection, self._connection)
+            taking.callback(_let_go, connection)
+            connection.execute("BEGIN")
+            connection.execute(
+                "SELECT set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)",
+                [str(_WAIT_MS), str(_HOLD_MS)],
+            )
             try:
-                connection.execute("SELECT pg_advisory_lock(%s, %s)", [_REFRESH_LOCK, self._connection])
+                connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_REFRESH_LOCK, self._connection])
             except psycopg.errors.LockNotAvailable:
                 raise TransientError("another process has been renewing the token for too long") from None
             held.push(taking.pop_all())
@@ -98,10 +104,9 @@ class StoredTokens:
             write_secret(connection, self._seal, self._workspace, self._connection, GRANT, grant.to_json())
 
 
-def _let_go(connection: Link, connection_id: int) -> None:
-    """Free the lock and forget the time limit, on a connection that goes back to others."""
+def _let_go(connection: Link) -> None:
+    """Free the lock with its transaction, on a connection that goes back to others."""
     import psycopg
 
-    with contextlib.suppress(psycopg.OperationalError):  # a lost connection has freed it already
-        connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_REFRESH_LOCK, connection_id])
-        connection.execute("RESET lock_timeout")
+    with contextlib.suppress(psycopg.Error):  # a session that was ended has freed it already
+        connection.execute("ROLLBACK")
