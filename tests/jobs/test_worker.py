@@ -181,17 +181,23 @@ async def test_many_targets_share_few_places(installation: Installation, compani
 async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(
     installation: Installation, company: Company, seen: Seen
 ) -> None:
+    def holder() -> object:
+        with psycopg.connect(installation.app) as link:
+            row = link.execute("SELECT worker_id FROM store_hold WHERE target_id = %s", [company.target]).fetchone()
+        return row[0] if row else None
+
     async with running(installation, sweep=False) as first:
         await asyncio.to_thread(arrive, installation, company)
         await until(lambda: len(seen[company.target]) == 1, "the first worker's work")
-        assert company.target in first._held
+        assert holder() == first.id
         async with running(installation) as second:
             await asyncio.to_thread(arrive, installation, company)
             await until(lambda: len(seen[company.target]) == 2, "the holder's work")
-            assert company.target not in second._held
+            assert holder() == first.id
             first.stop()
             await asyncio.to_thread(arrive, installation, company)
             await until(lambda: len(seen[company.target]) == 3, "the other worker's work")
+            await until(lambda: holder() == second.id, "the other worker to hold it")
 
 
 @pytest.mark.proves("HUB-5")
