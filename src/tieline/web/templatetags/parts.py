@@ -238,6 +238,12 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def titled(what: str, said: object) -> str:
+    """A word and what is said of it, with the language's own sign between them."""
+    return words.titled(str(what), str(said))
+
+
+@register.filter
 def day_and_month(moment: datetime) -> str:
     """A day of this year, within a sentence."""
     return words.day_and_month(moment)
@@ -250,9 +256,9 @@ def percent(value: float) -> str:
 
 
 @register.filter
-def phone(value: str) -> str:
-    """A phone number with its spaces."""
-    return words.phone(value or "")
+def phone(value: str, country: str = "") -> str:
+    """A phone number with its spaces; one as dialled in `country` too."""
+    return words.phone(value or "", country or "")
 
 
 @register.filter
