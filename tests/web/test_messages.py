@@ -28,12 +28,12 @@ SAME = {
     "da": {
         "CRM", "API", "ERP", "E-mail", "Team", "Invitation", "Leads", "leads", "lead", "Layout", "layout", "Status", "status",
         "Pipeline", "pipeline", "Sandbox", "System", "Database", "note",
-        "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s", "%(flow)s: %(rule)s",
+        "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
     },
     "it": {
         "CRM", "API", "ERP", "E-mail", "Team", "Password", "Home", "Tieline, home", "Audit", "Account", "account", "lead",
         "Layout", "layout", "Pipeline", "pipeline", "Sandbox", "Database", "no",
-        "%(layout)s › %(pipeline)s › %(stage)s", "%(flow)s: %(rule)s",
+        "%(layout)s › %(pipeline)s › %(stage)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
     },
 }  # fmt: skip
 

@@ -284,7 +284,7 @@ def _trouble(row: Connection, health: Health) -> Trouble | None:
         reason = health.last.reason
     step = next_step(reason)
     word = str(connection_words.HEALTH.get(health.word, health.word))
-    title = f"{row.title}: {say(reason) if reason else word}"
+    title = words.titled(row.title, say(reason) if reason else word)
     return Trouble(title, step.text, _("Fix it"), url)
 
 

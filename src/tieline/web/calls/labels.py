@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from tieline.web.calls.desk import Desk
 from tieline.web.calls.words import OWNERS, first_up, text, the
+from tieline.web.parts.words import titled
 
 
 def place_label(desk: Desk, place: str) -> str:
@@ -29,7 +30,7 @@ def place_label(desk: Desk, place: str) -> str:
     inner, _dot, key = rest.partition(".")
     if inner == "places":
         return _("%(what)s: pipeline and stage of %(user)s") % {"what": title, "user": key}
-    return f"{title}: {names.get(inner, key or inner)}" if rest else title
+    return titled(title, names.get(inner, key or inner)) if rest else title
 
 
 def value_words(value: Any) -> str:

@@ -16,7 +16,7 @@ from tieline.flows.calls.call import Call, call_of
 from tieline.store.models import Operation as OperationRow
 from tieline.web.calls.desk import Desk
 from tieline.web.calls.words import DIRECTIONS, FIELDS, RESULTS, ROLES, said, text
-from tieline.web.parts.words import lasted, phone
+from tieline.web.parts.words import lasted, phone, titled
 
 _COMPARED: Final = ("owner", "name", "layout", "status", "pipeline", "stage", "due")
 _ROLES: Final = ("account", "lead", "contact", "deal", "task", "call")
@@ -83,7 +83,9 @@ def shown(
 ) -> Trial:
     """One call. `before`: the records that it made then, by slot; None where there is nothing to compare with."""
     call = call_of(subject, desk.settings)  # type: ignore[arg-type]
-    number = phone(call.person.international) if call.person.raw else _("number withheld")
+    number = (
+        phone(call.person.international) if call.person.raw and call.person.kind != "withheld" else _("number withheld")
+    )
     at = datetime.fromisoformat(call.started_at) if call.started_at else when
     trial = Trial(number, at, _note(call), "ok", _("Same"))
     if call.ignored is not None or call.direction == "internal":
@@ -195,7 +197,7 @@ def _made(trial: Trial, operation: Operation, before: Written | None, labels: _L
         if was == now or (was is None and name not in values):
             continue
         parts = [Part("was", labels.of(role, name, was)), Part("ins", labels.of(role, name, now))]
-        field = f"{term}: {text(FIELDS, name)}"
+        field = titled(term, text(FIELDS, name))
         trial.rows.append(Row(field, parts, owner_why if name == "owner" else "", role, "other"))
         trial.differs = other = True
     if not other:

@@ -120,7 +120,7 @@ def settled(case: Case, names: Names, connections: Mapping[int, Connection]) -> 
         case_id(case),
         reverse("inbox-case", args=[case_id(case)]),
         title(case),
-        f"{who}: {chosen(case)}",
+        words.titled(str(who), chosen(case)),
         words.short(case.decided_at) if case.decided_at else "",
     )
 
@@ -206,7 +206,7 @@ def _question(case: Case, names: Names) -> str:
 def _arrived(subject: Mapping[str, Any], names: Names) -> str:
     when = _moment(subject.get("started_at") or subject.get("ended_at"))
     call = told.call_said(subject, names)
-    parts = [f"{words.full(when)}: {call}" if when is not None else call]
+    parts = [words.titled(words.full(when), call) if when is not None else call]
     if subject.get("talk_s"):
         parts.append(_("talked for %(time)s") % {"time": words.lasted(subject["talk_s"])})
     elif subject.get("total_s"):

@@ -11,6 +11,7 @@ from babel import Locale
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from tieline.core import values
 
@@ -48,6 +49,16 @@ def day(moment: date) -> str:
     return format_date(moment, patterns[locale().language], locale=locale())
 
 
+def titled(what: str, said: str) -> str:
+    """A word and what is said of it, with the sign between them that the language writes: "Owner: Anna"."""
+    return gettext("%(what)s: %(said)s") % {"what": what, "said": said}
+
+
+def date_of(moment: date) -> str:
+    """A date without its weekday: "20 Nov 2026"."""
+    return format_date(moment, _day_of_month() + " MMM y", locale=locale())
+
+
 def zone_name(moment: datetime) -> str:
     """The zone as people write it beside a time: "CET"; "UTC-03" where it has no letters of its own."""
     name = _local(moment).tzname() or "UTC"
@@ -67,7 +78,7 @@ def short(moment: datetime, now: datetime | None = None) -> str:
         return clock(here)
     if here.year == today.year:
         return f"{format_date(here.date(), _day_of_month() + ' MMM', locale=locale())} {clock(here)}"
-    return format_date(here.date(), _day_of_month() + " MMM y", locale=locale())
+    return date_of(here.date())
 
 
 def _day_of_month() -> str:

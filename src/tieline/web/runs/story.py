@@ -216,7 +216,7 @@ def _decision(rule: str, applied: bool, reason: Mapping[str, Any]) -> Decision:
         title = calls.first_up(calls.text(calls.RULES, rule))
         user = (reason.get("params") or {}).get("user")
         if rule.endswith(".owner") and user:
-            title = f"{title}: {user}"
+            title = words.titled(title, str(user))
     return Decision(title, say(reason), applied)
 
 

@@ -109,5 +109,5 @@ def requests(count: float) -> str:
     shown = round(count, 1)
     if shown == int(shown):
         shown = int(shown)
-    plural = 1 if shown == 1 else 2
+    plural = 1 if words.locale().plural_form(shown) == "one" else 2  # 0,6 is one in French, two in Italian
     return ngettext("%(count)s request", "%(count)s requests", plural) % {"count": words.number(shown)}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from babel.dates import format_date
 from django.utils.translation import gettext as _
 
 from tieline.core.record import PLANNED
@@ -75,7 +74,7 @@ def named(role: str, name: str) -> str:
 def a_day(text: str) -> str:
     """A date as the reader writes it."""
     try:
-        return str(format_date(date.fromisoformat(text[:10]), "d MMM y", locale=words.locale()))
+        return words.date_of(date.fromisoformat(text[:10]))
     except ValueError:
         return text
 

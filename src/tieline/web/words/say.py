@@ -116,7 +116,7 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, int | float):
         return words.number(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{calls.text(calls.FIELDS, str(key))}: {one}" for key, one in value.items())
+        return ", ".join(words.titled(calls.text(calls.FIELDS, str(key)), str(one)) for key, one in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         table = calls.RULES if name == "rules" else calls.FIELDS if name == "fields" else {}
         return ", ".join(calls.text(table, str(one)) for one in value) or _("nothing")
