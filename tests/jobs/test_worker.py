@@ -351,3 +351,68 @@ def test_bodies_and_answers_go_after_their_time_and_the_story_stays(
         assert runs == [({}, ["kept"]), ({"found": [1]}, ["kept"]), ({"found": [1]}, ["kept"])]
         link.execute("DELETE FROM store_run")
     rows.close()
+
+
+@pytest.mark.proves("HUB-5")
+async def test_a_worker_outlives_any_number_of_failures_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two to the 1100th is no number of seconds: the loop went on sleeping for ever, or not at all."""
+    one = Worker("", sealing.Seal(["0" * 43 + "="]))
+    pauses: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(worker.asyncio, "sleep", sleep)
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds not in {1102, 1104}:
+            raise psycopg.OperationalError
+        if rounds == 1104:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await one._every("beat", 2.0, work)
+    assert len(pauses) == 1103
+    assert pauses[0] < 0.2
+    assert max(pauses[:1101]) == pauses[1100] == worker.LONGEST_PAUSE_S
+    assert pauses[1101] == 2.0, "a good round is followed by its own pause"
+    assert pauses[1102] == pauses[0], "after a good round failures count anew"
+
+
+async def test_a_worker_one_of_whose_loops_ends_ends(
+    installation: Installation, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OutOfOrderError(BaseException):
+        pass
+
+    async def sweep(self: Worker) -> None:
+        if self.listening.is_set():
+            raise OutOfOrderError
+
+    monkeypatch.setattr(Worker, "_sweep", sweep)
+    monkeypatch.setattr(worker, "SWEEP_S", 0.01)
+    async with asyncio.timeout(20):
+        with pytest.raises(OutOfOrderError):
+            await Worker(installation.app, sealing.installed()).run()
+
+
+@pytest.mark.proves("HUB-5")
+async def test_what_only_looks_like_a_lost_session_is_said_and_not_spun_on(
+    installation: Installation, company: Company, seen: list[int], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    async def drains(self: Wiring, store: DrainStore) -> dict[str, Any]:
+        raise psycopg.errors.ProgramLimitExceeded("index row size: +33612345678")
+
+    monkeypatch.setattr(Wiring, "drains", drains)
+    async with running(installation):
+        await asyncio.to_thread(arrive, installation, company)
+        with connect(installation.app, workspace=company.workspace) as link:
+            said = "SELECT trouble->>'code' FROM store_connection WHERE id = %s"
+            await until(lambda: link.execute(said, [company.target]).fetchone() == ("error.internal",), "the trouble")
+    assert "ProgramLimitExceeded" in caplog.text
+    assert "+33612345678" not in caplog.text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tieline.engine.ports import OperationRow, OwnKey, Result, RunRow, SubjectRow
+from tieline.engine.ports import NotStorable, OperationRow, OwnKey, Result, RunRow, SubjectRow
 from tieline.store.drain_session import RebuildError
 from tieline.store.drain_store import DrainStore
 
@@ -199,7 +199,7 @@ def test_a_saved_decision_is_whole_or_not_there(company: Company, store: DrainSt
     (row,) = keep(store, subject(company, "k"))
     row.state = "applying"
     broken = operation("x" * 24, row, position="not a number")  # type: ignore[arg-type]
-    with pytest.raises(psycopg.DataError):
+    with pytest.raises(NotStorable):
         store.save_decided([run(row, broken)], [row], [])
     assert store.unfinished() == []
     assert [one.key for one in store.take_due(LATER, 10, [])] == ["k"]
@@ -286,6 +286,8 @@ def test_a_target_has_one_drain_and_a_dead_one_frees_it(
     assert other.hold()
     with pytest.raises(psycopg.OperationalError):
         store.save_folded([subject(company, "k")], [], [], {})
+    with pytest.raises(psycopg.OperationalError):
+        store.hold()
     assert not store.hold(), "who lost the right does not get it back while another has it"
     other.release()
     assert store.hold()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tieline.jobs.mistakes import told
 from tieline.store.pool import Link, Rows
 
 log = logging.getLogger(__name__)
@@ -103,8 +104,8 @@ def do(rows: Rows, name: str) -> None:
     """Do one. A failure is logged; it comes round again."""
     try:
         CHORES[name][1](rows)
-    except Exception:
-        log.exception("chore %s failed", name)
+    except Exception as error:  # noqa: BLE001  whatever it was, the others are not kept up
+        log.error("chore %s failed: %s", name, told(error))
 
 
 def _claimed(link: Link, name: str, every: float) -> bool:

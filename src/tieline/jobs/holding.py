@@ -14,8 +14,6 @@ import time
 import uuid
 from collections.abc import Callable
 
-import psycopg
-
 from tieline.core.errors import TielineError
 from tieline.engine.events.drain import Drain, Progress
 from tieline.store import trouble
@@ -127,7 +125,3 @@ class Holding:
 
     async def _keep(self, write: Callable[[Link], None]) -> None:
         await self._wiring.read(self.workspace, write)
-
-
-LOST = psycopg.OperationalError
-"""What `Holding.run` raises when the database or the session is gone."""

@@ -18,9 +18,10 @@ from collections.abc import Awaitable, Callable
 import psycopg
 
 from tieline.jobs import beat, chores
-from tieline.jobs.holding import LOST, Holding
+from tieline.jobs.holding import Holding
+from tieline.jobs.mistakes import told
 from tieline.store import trouble
-from tieline.store.drain_session import DRAIN_LOCK
+from tieline.store.drain_session import DRAIN_LOCK, is_lost
 from tieline.store.pool import Rows
 from tieline.store.secrets import Seal
 from tieline.wiring import Wiring
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "tieline"
 SWEEP_S = 1.0
 CHORES_S = 5.0
+FIRST_PAUSE_S = 0.05
+MOST_DOUBLINGS = 6
 LONGEST_PAUSE_S = 1.0
 """Longest wait before trying again to reach the database."""
 AFTER_MISTAKE_S = 5.0
@@ -61,6 +64,8 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: dict[int, int | None] = {}
         """Targets that wait for a place, in order, with their workspace where it is known."""
+        self._failures: dict[str, int] = {}
+        """Loop → rounds that have failed since the last good one."""
         self.listening = asyncio.Event()
 
     def stop(self) -> None:
@@ -73,20 +78,24 @@ class Worker:
         """Work until stopped; the database may come and go."""
         async with Wiring.open(self._url, self._seal) as wiring:
             self._wiring = wiring
-            loops = [self._forever("listen", self._listen), self._every("beat", beat.BEAT_S, self._beat)]
+            loops = [self._every("listen", FIRST_PAUSE_S, self._listen), self._every("beat", beat.BEAT_S, self._beat)]
             if self._sweeps:
                 loops += [self._every("sweep", SWEEP_S, self._sweep), self._every("chores", CHORES_S, self._chores)]
             tasks = [asyncio.create_task(loop) for loop in loops]
-            await self._stopping.wait()
-            for task in tasks:
+            stopped = asyncio.create_task(self._stopping.wait())
+            ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+            self.stop()  # a loop that ended would leave a worker that lives and does nothing: the process ends with it
+            for task in [*tasks, stopped]:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, stopped, return_exceptions=True)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=15)
             for left in self._tasks:
                 left.cancel()
             with contextlib.suppress(psycopg.Error):
                 await wiring.run(lambda: beat.leave(wiring.rows, self.id))
+            for task in ended - {stopped}:
+                task.result()
 
     # -- waking ------------------------------------------------------------------------------------------------------
 
@@ -117,7 +126,7 @@ class Worker:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("a target's work ended", exc_info=task.exception())
+            log.error("a target's work ended: %s", told(task.exception()))  # type: ignore[arg-type]
         self._fill()
 
     async def _hold(self, target: int, workspace: int | None) -> None:
@@ -134,14 +143,14 @@ class Worker:
                 return
             holding = self._held[target] = Holding(wiring, workspace, target, self.id)
             await holding.run(self._stopping.is_set, lambda: bool(self._wanted))
-        except LOST as error:
-            log.warning("connection %s: the database session is lost (%s)", target, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  one target's mistake is no other's
             again = True
-            await asyncio.sleep(random.uniform(0.1, LONGEST_PAUSE_S / 2))  # noqa: S311
-        except Exception as error:
-            log.exception("connection %s: its work broke off", target)
-            await self._broke_off(workspace, target, error)
-            again = True
+            if is_lost(error):
+                log.warning("connection %s: the database session is lost (%s)", target, type(error).__name__)
+                await asyncio.sleep(random.uniform(0.1, LONGEST_PAUSE_S / 2))  # noqa: S311
+            else:
+                log.error("connection %s: its work broke off: %s", target, told(error))
+                await self._broke_off(workspace, target, error)
         finally:
             # From here on a wake-up starts anew; what was woken after the drain last looked is started anew here. There is
             # no await between the two, so nothing falls in between.
@@ -169,6 +178,7 @@ class Worker:
             await connection.execute(f"LISTEN {CHANNEL}")
             await self._sweep()
             self.listening.set()
+            self._failures["listen"] = 0
             try:
                 async for said in connection.notifies():
                     if said.payload.isdecimal():
@@ -195,28 +205,21 @@ class Worker:
             await self._wiring.run(lambda name=name: chores.do(rows, name))  # type: ignore[misc]
 
     async def _every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def again() -> None:
-            while True:
-                await work()
-                await asyncio.sleep(seconds)
-
-        await self._forever(name, again)
-
-    async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Again and again, whatever the database does; first at once, then at most a second apart."""
-        failures = 0
+        """Again and again, whatever the database does: so many seconds after a round that went well; after one that did not
+        at once, then at most a second later."""
         while True:
             try:
                 await work()
-                failures = 0
-            except psycopg.OperationalError as error:
-                if failures == 0:
+                self._failures[name] = 0
+                pause = seconds
+            except Exception as error:  # noqa: BLE001  a round that fails is not the last
+                failures = self._failures[name] = self._failures.get(name, 0) + 1
+                if not is_lost(error):
+                    log.error("%s failed: %s", name, told(error))
+                elif failures == 1:
                     log.warning("%s: the database is away (%s)", name, type(error).__name__)
-                failures += 1
-            except Exception:
-                log.exception("%s failed", name)
-                failures += 1
-            await asyncio.sleep(min(0.05 * 2**failures, LONGEST_PAUSE_S))
+                pause = min(FIRST_PAUSE_S * 2 ** min(failures, MOST_DOUBLINGS), LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
 
 
 def _due(rows: Rows) -> list[tuple[int, int, bool, bool]]:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from tieline.engine.ports import NotStorable
 from tieline.store.pool import Link, connect
 
 DRAIN_LOCK = 78
@@ -48,7 +49,24 @@ class RebuildError(Exception):
 
 def dumps(rows: Any) -> str:
     """Rows as one JSON text: a list as parameter would cost more than all the rest of the drain."""
-    return orjson.dumps(rows, default=dict).decode()
+    try:
+        return orjson.dumps(rows, default=dict).decode()
+    except orjson.JSONEncodeError as error:
+        raise NotStorable(type(error).__name__) from None
+
+
+_GONE = ("08", "57")
+"""SQLSTATE classes of a connection that fails, and of a server that ends it."""
+_UNSTORABLE = ("22", "23", "54")
+"""SQLSTATE classes that a value causes: none of its type, against a constraint, larger than an index takes."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """The database or the session is away, and what was asked is worth asking again. psycopg also files under
+    OperationalError what only looks so, as a value too long for an index."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate[:2] in _GONE
 
 
 class DrainSession:
@@ -68,7 +86,8 @@ class DrainSession:
 
     def hold(self) -> bool:
         """Takes or keeps the right to drain. False: another worker has it, or the target is not active any more. RebuildError
-        where what a drain is built from has changed since the last call."""
+        where what a drain is built from has changed since the last call. psycopg.OperationalError: the session was lost. It is
+        not taken again here: another may have worked meanwhile, and what this drain remembers holds no more."""
         with self._turn:
             try:
                 if self._connection is None and not self._take():
@@ -76,9 +95,7 @@ class DrainSession:
                 return self._is_active()
             except psycopg.OperationalError:
                 self.release()
-                if not self._take():
-                    return False
-                return self._is_active()
+                raise
 
     def release(self) -> None:
         """Gives the right back."""
@@ -93,11 +110,20 @@ class DrainSession:
 
     @contextlib.contextmanager
     def ask(self) -> Iterator[Link]:
-        """The session, for one statement or a few."""
+        """The session, for one statement or a few. psycopg.OperationalError: it is lost; NotStorable: a value that Postgres
+        does not take. Neither repeats what Postgres said of it, since that quotes the values."""
         with self._turn:
-            if self._connection is None:
+            connection = self._connection
+            if connection is None:
                 raise psycopg.OperationalError("the target is not held")
-            yield self._connection
+            try:
+                yield connection
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise psycopg.OperationalError(type(error).__name__) from None
+                if isinstance(error, psycopg.DataError) or (error.sqlstate or "")[:2] in _UNSTORABLE:
+                    raise NotStorable(type(error).__name__) from None
+                raise
 
     @contextlib.contextmanager
     def tx(self) -> Iterator[Link]:

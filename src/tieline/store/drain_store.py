@@ -12,7 +12,7 @@ from tieline.store.drain_subjects import SubjectSide
 
 class DrainStore(SubjectSide, RunSide):
     """The store of one flow at one target. Every method is one transaction; psycopg.OperationalError means that the session
-    is lost and with it the right to drain."""
+    is lost and with it the right to drain (`drain_session.is_lost`); NotStorable that a value is none that Postgres takes."""
 
     def __init__(self, url: str, workspace: int, target: int, worker: uuid.UUID, flow: str = "calls") -> None:
         self.session = DrainSession(url, workspace, target, worker)

@@ -97,6 +97,10 @@ def _key(fields: Mapping[str, Any]) -> str:
     return f"{call}|{name}|{fields.get('receiver') or ''}{told}"
 
 
+LONGEST_ID = 200
+"""Characters of a pbx_id. The contract names no limit; its examples have fewer than 20."""
+
+
 def fields_of(request: Request) -> dict[str, Any]:
     """The delivery's fields, wherever this contract puts them; the body wins over the query."""
     fields: dict[str, Any] = dict(parse_qsl(request.query)) if request.query else {}
@@ -116,10 +120,14 @@ def fields_of(request: Request) -> dict[str, Any]:
 
 
 def parse(request: Request) -> list[CallFact]:
-    """The one fact of a delivery."""
+    """The one fact of a delivery. ProtocolError also for what no call is named by: it is kept and shown, not folded."""
     fields = fields_of(request)
+    if any("\x00" in value for value in fields.values() if isinstance(value, str)):
+        raise ProtocolError("a NUL in a field")
     kind = KINDS.get(str(fields.get("event")))
     key = _text(fields.get("pbx_id")) or ""
+    if len(key) > LONGEST_ID:
+        raise ProtocolError("a pbx_id longer than any call's")
     at = instant(fields.get("time") or fields.get("timestamp"))
     if kind is None or not key:
         return [CallFact(key, "other", at)]
