@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tieline.engine.ports import NotStorable
-from tieline.store.drain_session import is_lost
+from tieline.engine.ports import NotStorable, Result
+from tieline.store.drain_session import RebuildError, is_lost
 from tieline.store.drain_store import DrainStore
 
-from .test_drain_store import keep, subject
+from .test_drain_store import keep, operation, run, subject
 
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
@@ -87,3 +87,48 @@ def test_a_session_that_goes_in_mid_call_is_a_loss(
     with pytest.raises(psycopg.OperationalError) as raised:
         store.save_folded([subject(company, "a")], [], [], {})
     assert is_lost(raised.value)
+
+
+ANSWER = "UPDATE store_subject SET answers = '{\"who\": 1}', revision = revision + 1, state = 'due', due_at = now() WHERE id = %s"
+"""As a page writes an answer or a retry."""
+
+
+@pytest.mark.parametrize("raised", [0, 1])
+@pytest.mark.parametrize("state", ["asked", "parked", "waiting"])
+@pytest.mark.proves("CALL-15")
+def test_an_answer_given_while_events_are_folded_is_not_overwritten(
+    installation: Installation, company: Company, store: DrainStore, state: str, raised: int
+) -> None:
+    keep(store, subject(company, "a", state=state, due_at=None))
+    [row] = store.subjects("calls", [(company.source, "a")])
+    with store.session.ask() as link:
+        link.execute(ANSWER, [row.id])
+    row.subject, row.revision = {"call": "later"}, row.revision + raised
+    store.save_folded([row], [], [], {})
+    [kept] = store.subjects("calls", [(company.source, "a")])
+    assert (kept.state, kept.answers, kept.subject) == ("due", {"who": 1}, {"call": "later"})
+    assert kept.due_at is not None
+    assert kept.revision == row.read + 1 + raised  # type: ignore[operator]
+    assert kept.revision > row.revision, "what is decided on the row that was read is overtaken"
+
+
+def test_a_fold_that_nobody_crossed_moves_the_subject(company: Company, store: DrainStore) -> None:
+    keep(store, subject(company, "a", state="asked", due_at=None))
+    [row] = store.subjects("calls", [(company.source, "a")])
+    row.state, row.due_at, row.revision = "due", "2026-11-21T10:00:00.000Z", row.revision + 1
+    store.save_folded([row], [], [], {})
+    [kept] = store.subjects("calls", [(company.source, "a")])
+    assert (kept.state, kept.due_at, kept.revision) == ("due", row.due_at, row.revision)
+
+
+@pytest.mark.proves("HUB-5")
+def test_an_operation_that_is_done_is_not_marked_sent_again(company: Company, store: DrainStore) -> None:
+    """The guard behind the lock: a drain that remembers it as planned hears of it before anything leaves."""
+    [row] = keep(store, subject(company, "a"))
+    decided = run(row, operation("k", row))
+    row.state = "applying"
+    store.save_decided([decided], [row], ["k"])
+    store.save_results([Result("k", "done", external_id="7")], [])
+    with pytest.raises(RebuildError):
+        store.save_results([], ["k"])
+    assert store.written(["k"]) == {"k": "7"}

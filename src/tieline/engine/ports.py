@@ -5,8 +5,9 @@ own integers. `target` is the connection that is written to; everything here is 
 process at a time (`hold`). Times are ISO 8601 UTC text; JSON values are plain Python.
 
 Who writes which column of a subject (pages write too: an answer or a retry sets `answers`, raises `revision`, state "due"):
-save_folded: subject, lanes, and unless the row is "applying" state, due_at, attempts, why. save_decided and finish: state,
-due_at, attempts, why; finish also `own`. Neither of these two touches subject, lanes, answers or revision.
+save_folded: subject, lanes, and unless the row is "applying" or a page has written since it was read state, due_at, attempts,
+why. save_decided and finish: state, due_at, attempts, why; finish also `own`. Neither of these two touches subject, lanes,
+answers or revision.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class SubjectRow:
     """When its first event arrived; the order within a lane is (arrived_at, id)."""
     why: dict[str, Any] | None = None
     """Why it waits or is parked: a Reason as JSON. A parked subject is shown in the inbox by its state, without an item."""
+    read: int | None = field(default=None, compare=False)
+    """The revision that the store read; set by the store alone. A page that wrote since has raised it."""
 
 
 OperationState = Literal["planned", "sent", "done", "rejected", "unknown", "blocked"]
@@ -150,7 +153,7 @@ class OwnKey:
     values: Mapping[str, Any]
 
 
-class NotStorable(Exception):
+class NotStorable(Exception):  # noqa: N818  it says what the value is
     """What was given cannot be kept, however often it is tried: one of its values is none that the store can hold. Nothing of
     the call was kept and the right to drain stays. Its text names the kind of the failure, never a value."""
 

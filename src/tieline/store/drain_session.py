@@ -44,7 +44,7 @@ SELECT c.epoch, c.state,
 
 
 class RebuildError(Exception):
-    """What the drain was built from has changed: it must be built anew. The target is still held."""
+    """What the drain was built from, or what it remembers, has changed: it must be built anew. The target is still held."""
 
 
 def dumps(rows: Any) -> str:
@@ -57,6 +57,8 @@ def dumps(rows: Any) -> str:
 
 _GONE = ("08", "57")
 """SQLSTATE classes of a connection that fails, and of a server that ends it."""
+_OUTDATED = "TL001"
+"""SQLSTATE of store_send: the journal says otherwise of an operation than the drain remembers."""
 _UNSTORABLE = ("22", "23", "54")
 """SQLSTATE classes that a value causes: none of its type, against a constraint, larger than an index takes."""
 
@@ -111,7 +113,7 @@ class DrainSession:
     @contextlib.contextmanager
     def ask(self) -> Iterator[Link]:
         """The session, for one statement or a few. psycopg.OperationalError: it is lost; NotStorable: a value that Postgres
-        does not take. Neither repeats what Postgres said of it, since that quotes the values."""
+        does not take; RebuildError: the drain's memory is outdated. None repeats what Postgres said of it, since that quotes the values."""
         with self._turn:
             connection = self._connection
             if connection is None:
@@ -121,6 +123,8 @@ class DrainSession:
             except psycopg.Error as error:
                 if connection.closed:
                     raise psycopg.OperationalError(type(error).__name__) from None
+                if error.sqlstate == _OUTDATED:
+                    raise RebuildError from None
                 if isinstance(error, psycopg.DataError) or (error.sqlstate or "")[:2] in _UNSTORABLE:
                     raise NotStorable(type(error).__name__) from None
                 raise

@@ -21,32 +21,44 @@ SUBJECT = (
     f" s.answers, s.live, {iso('s.arrived_at')}, s.why"
 )
 
+# Each source's oldest, then the oldest of those: what waits for a paused source costs nothing.
 _OPEN_EVENTS = f"""
-SELECT e.* FROM store_openevent o
+SELECT e.* FROM (SELECT o.event_id FROM unnest(%(sources)s::bigint[]) AS f(source)
+                  CROSS JOIN LATERAL (SELECT o.event_id FROM store_openevent o
+                                       WHERE o.target_id = %(target)s AND o.source_id = f.source
+                                       ORDER BY o.event_id LIMIT %(limit)s) AS o
+                  ORDER BY o.event_id LIMIT %(limit)s) AS o
  CROSS JOIN LATERAL (SELECT e.id, e.connection_id, e.method, e.query, e.headers, e.body, {iso("e.received_at")}
                        FROM store_event e WHERE e.id = o.event_id LIMIT 1) AS e
- WHERE o.target_id = %s AND o.source_id = ANY(%s::bigint[])
- ORDER BY o.event_id LIMIT %s
+ ORDER BY o.event_id
 """
 _SUBJECTS = f"""
 SELECT s.* FROM json_to_recordset(%s::json) AS k(source bigint, key text)
  CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s
                       WHERE s.source_id = k.source AND s.key = k.key AND s.flow = %s AND s.target_id = %s LIMIT 1) AS s
 """
+# p is the row as it stands, locked: a page that answers at this moment comes before or after. Where one has written since the
+# row was read (its revision is another), its state stays, and the revisions add up: what is decided on the row that was read
+# is then known to be overtaken.
 _SAVE_SUBJECTS = """
 INSERT INTO store_subject AS s (workspace_id, target_id, epoch, flow, source_id, key, subject, state, due_at, lanes,
                                 revision, attempts, own, answers, live, arrived_at, why)
-SELECT %(workspace)s, %(target)s, %(epoch)s, r.flow, r.source, r.key, r.subject, r.state, r.due_at,
-       ARRAY(SELECT json_array_elements_text(r.lanes)), r.revision, r.attempts, r.own, r.answers, r.live, r.arrived_at, r.why
+SELECT %(workspace)s, %(target)s, %(epoch)s, r.flow, r.source, r.key, r.subject,
+       CASE WHEN k.stays THEN p.state ELSE r.state END, CASE WHEN k.stays THEN p.due_at ELSE r.due_at END,
+       ARRAY(SELECT json_array_elements_text(r.lanes)),
+       greatest(r.revision, p.revision + greatest(0, r.revision - coalesce(r.read, r.revision))),
+       CASE WHEN k.stays THEN p.attempts ELSE r.attempts END, r.own, r.answers, r.live, r.arrived_at,
+       CASE WHEN k.stays THEN p.why ELSE r.why END
   FROM json_to_recordset(%(rows)s::json) AS r(flow text, source bigint, key text, subject json, state text,
        due_at timestamptz, lanes json, revision int, attempts int, own json, answers json, live bool,
-       arrived_at timestamptz, why json)
+       arrived_at timestamptz, why json, read int)
+  LEFT JOIN LATERAL (SELECT s.state, s.due_at, s.attempts, s.why, s.revision FROM store_subject s
+                      WHERE s.source_id = r.source AND s.key = r.key AND s.flow = r.flow AND s.target_id = %(target)s
+                      LIMIT 1 FOR UPDATE) AS p ON true
+ CROSS JOIN LATERAL (SELECT coalesce(p.state = 'applying' OR p.revision > coalesce(r.read, r.revision), false) AS stays) AS k
 ON CONFLICT (source_id, key, flow, target_id) DO UPDATE SET
-       subject = excluded.subject, lanes = excluded.lanes, revision = greatest(excluded.revision, s.revision),
-       state = CASE WHEN s.state = 'applying' THEN s.state ELSE excluded.state END,
-       due_at = CASE WHEN s.state = 'applying' THEN s.due_at ELSE excluded.due_at END,
-       attempts = CASE WHEN s.state = 'applying' THEN s.attempts ELSE excluded.attempts END,
-       why = CASE WHEN s.state = 'applying' THEN s.why ELSE excluded.why END
+       subject = excluded.subject, lanes = excluded.lanes, revision = excluded.revision, state = excluded.state,
+       due_at = excluded.due_at, attempts = excluded.attempts, why = excluded.why
 """
 _FOLDED = "DELETE FROM store_openevent WHERE target_id = %s AND event_id = ANY(%s::bigint[])"
 _LINK_EVENTS = """
@@ -64,15 +76,33 @@ SELECT e.id, e.workspace_id, e.connection_id, r.value
  CROSS JOIN LATERAL (SELECT e.id, e.workspace_id, e.connection_id FROM store_event e WHERE e.id = r.key::bigint LIMIT 1) AS e
 ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason
 """
+FEW_DUE = 1000
+"""Up to so many due subjects are found by their time and sorted; more are read in the order of their arrival."""
+
+# Which of the two ways is cheap depends on how many of the waiting are due. LIMIT counts them no further than it must.
 _TAKE_DUE = f"""
-SELECT {SUBJECT} FROM store_subject s
- WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at <= %s::timestamptz
-   AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%s::json)) AND s.flow = %s
- ORDER BY s.arrived_at, s.id LIMIT %s
+WITH due AS MATERIALIZED (
+     SELECT s.id FROM store_subject s WHERE s.target_id = %(target)s AND s.flow = %(flow)s AND s.state IN ('due', 'waiting')
+        AND s.due_at <= %(now)s::timestamptz ORDER BY s.due_at LIMIT {FEW_DUE + 1}),
+     of_few AS (
+     SELECT s.id, s.arrived_at FROM due
+      CROSS JOIN LATERAL (SELECT s.id, s.arrived_at, s.lanes FROM store_subject s WHERE s.id = due.id LIMIT 1) AS s
+      WHERE (SELECT count(*) FROM due) <= {FEW_DUE}
+        AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%(held)s::json))
+      ORDER BY s.arrived_at, s.id LIMIT %(limit)s),
+     of_many AS (
+     SELECT s.id, s.arrived_at FROM store_subject s
+      WHERE (SELECT count(*) FROM due) > {FEW_DUE} AND s.target_id = %(target)s AND s.state IN ('due', 'waiting')
+        AND s.due_at <= %(now)s::timestamptz AND s.flow = %(flow)s
+        AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%(held)s::json))
+      ORDER BY s.arrived_at, s.id LIMIT %(limit)s)
+SELECT s.* FROM (SELECT * FROM of_few UNION ALL SELECT * FROM of_many) AS found
+ CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s WHERE s.id = found.id LIMIT 1) AS s
+ ORDER BY found.arrived_at, found.id
 """
 _NEXT_DUE = f"""
-SELECT {iso("min(s.due_at)")} FROM store_subject s
- WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow = %s
+SELECT {iso("s.due_at")} FROM store_subject s
+ WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow = %s ORDER BY s.due_at LIMIT 1
 """
 _OWN_KEYS = """
 SELECT o.role, o.by, o.value, o.external_id, o.values
@@ -93,6 +123,7 @@ def subject_row(row: tuple[Any, ...]) -> SubjectRow:
     """A row of `SUBJECT`."""
     out = SubjectRow(*row)
     out.lanes = tuple(out.lanes)
+    out.read = out.revision
     return out
 
 
@@ -107,7 +138,8 @@ class SubjectSide:
         session = self.session
         with session.ask() as connection:
             rows = connection.execute(
-                _OPEN_EVENTS, [session.target, array(session.flows.get(self.flow, [])), limit]
+                _OPEN_EVENTS,
+                {"target": session.target, "sources": array(session.flows.get(self.flow, [])), "limit": limit},
             ).fetchall()
         return [EventRow(*row) for row in rows]
 
@@ -150,7 +182,8 @@ class SubjectSide:
         if self.flow not in session.flows:
             return []
         with session.ask() as connection:
-            rows = connection.execute(_TAKE_DUE, [session.target, now, dumps(list(held)), self.flow, limit]).fetchall()
+            asked = {"target": session.target, "flow": self.flow, "now": now, "held": dumps(list(held)), "limit": limit}
+            rows = connection.execute(_TAKE_DUE, asked).fetchall()
         return [subject_row(row) for row in rows]
 
     def next_due(self) -> str | None:

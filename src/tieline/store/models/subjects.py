@@ -44,6 +44,11 @@ class Subject(models.Model):
                 condition=Q(state__in=["due", "waiting"], due_at__isnull=False),
                 name="store_subject_due",
             ),
+            models.Index(
+                fields=["target", "flow", "due_at"],
+                condition=Q(state__in=["due", "waiting"], due_at__isnull=False),
+                name="store_subject_when",
+            ),
             models.Index(fields=["workspace", "-id"], name="store_subject_newest"),
             models.Index(fields=["workspace", "-id"], condition=Q(state="parked"), name="store_subject_parked"),
             models.Index("workspace", F("lanes__0"), F("id").desc(), name="store_subject_lane"),
