@@ -28,27 +28,39 @@ _DAYS = """
 SELECT max((v.settings->'call'->>'retention_days')::int) FROM store_flowsetting f
   JOIN store_flowversion v ON v.setting_id = f.id AND v.number = f.version WHERE f.workspace_id = %s
 """
+# Each looks at a batch of ids after the last one, and says how many went and where it stopped (NULL: at the end).
 _EVENTS = """
-WITH old AS (SELECT id FROM store_event e WHERE e.workspace_id = %(workspace)s
+WITH old AS (SELECT id FROM store_event e WHERE e.workspace_id = %(workspace)s AND e.id > %(after)s
               AND e.received_at < now() - make_interval(days => %(days)s)
-              AND NOT EXISTS (SELECT 1 FROM store_openevent o WHERE o.event_id = e.id) LIMIT %(batch)s),
+              AND NOT EXISTS (SELECT 1 FROM store_openevent o WHERE o.event_id = e.id) ORDER BY e.id LIMIT %(batch)s),
      links AS (DELETE FROM store_eventsubject s USING old WHERE s.event_id = old.id AND s.workspace_id = %(workspace)s),
-     refused AS (DELETE FROM store_refusedevent r USING old WHERE r.event_id = old.id)
-DELETE FROM store_event e USING old WHERE e.id = old.id
+     refused AS (DELETE FROM store_refusedevent r USING old WHERE r.event_id = old.id),
+     gone AS (DELETE FROM store_event e USING old WHERE e.id = old.id RETURNING e.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
 _RUNS = """
-UPDATE store_run r SET known = '{}' WHERE r.id IN (
-  SELECT id FROM store_run WHERE workspace_id = %(workspace)s AND state <> 'applying' AND known::text <> '{}'
-     AND started_at < now() - make_interval(days => %(days)s) LIMIT %(batch)s)
+WITH old AS (SELECT id FROM store_run WHERE workspace_id = %(workspace)s AND id > %(after)s AND state <> 'applying'
+              AND known::text <> '{}' AND started_at < now() - make_interval(days => %(days)s)
+              ORDER BY id LIMIT %(batch)s),
+     gone AS (UPDATE store_run r SET known = '{}' FROM old WHERE r.id = old.id RETURNING r.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
+# What a run wrote, or would have written, goes with its run, whatever became of the operation: only what may still be under
+# way stays. Those of a watched run are planned for ever.
 _VALUES = """
-UPDATE store_operation o SET values = '{}', before = '{}' WHERE o.id IN (
-  SELECT id FROM store_operation WHERE workspace_id = %(workspace)s AND state IN ('done', 'rejected', 'blocked')
-     AND done_at < now() - make_interval(days => %(days)s) AND values::text <> '{}' LIMIT %(batch)s)
+WITH old AS (SELECT o.id FROM store_operation o JOIN store_run r ON r.id = o.run_id
+              WHERE o.workspace_id = %(workspace)s AND o.id > %(after)s AND o.state NOT IN ('sent', 'unknown')
+                AND (o.values::text <> '{}' OR o.before::text <> '{}')
+                AND r.state <> 'applying' AND r.finished_at < now() - make_interval(days => %(days)s)
+              ORDER BY o.id LIMIT %(batch)s),
+     gone AS (UPDATE store_operation o SET values = '{}', before = '{}' FROM old WHERE o.id = old.id RETURNING o.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
 _OWN_KEYS = """
-DELETE FROM store_ownkey WHERE id IN (SELECT id FROM store_ownkey WHERE workspace_id = %(workspace)s
-   AND made_at < now() - interval '1 day' LIMIT %(batch)s)
+WITH old AS (SELECT id FROM store_ownkey WHERE workspace_id = %(workspace)s AND id > %(after)s
+              AND made_at < now() - interval '1 day' ORDER BY id LIMIT %(batch)s),
+     gone AS (DELETE FROM store_ownkey k USING old WHERE k.id = old.id RETURNING k.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
 _CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
 _BY_BATCH = (_EVENTS, _RUNS, _VALUES, _OWN_KEYS)
@@ -70,13 +82,12 @@ def _clean_workspace(rows: Rows, workspace: int) -> int:
 
 
 def _all_of(rows: Rows, workspace: int, statement: str, values: Mapping[str, Any]) -> int:
-    gone = 0
-    while True:
+    gone, after = 0, 0
+    while after is not None:
         with rows.tx(workspace) as link:
-            count = link.execute(statement, values).rowcount
+            count, after = link.execute(statement, {**values, "after": after}).fetchone()  # type: ignore[misc]
         gone += count
-        if count < BATCH:
-            return gone
+    return gone
 
 
 def analyze(rows: Rows) -> int:
