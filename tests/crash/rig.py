@@ -26,7 +26,7 @@ import psycopg
 from tests.crash.count import Tally, tally
 from tests.crash.load import SPACING_S, Call, Load, Phones
 from tieline.store.postgres import EmbeddedPostgres
-from tieline.supervise import read_state
+from tieline.supervise import _end_with_parent, read_state
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = Path(__file__).with_name("hooks")
@@ -90,7 +90,14 @@ class Rig:
         with log.open("ab") as output:
             here = [sys.executable, "-m", "tieline.cli", *command]
             self._processes.append(
-                subprocess.Popen(here, stdout=output, stderr=output, env=self._env, start_new_session=True)
+                subprocess.Popen(
+                    here,
+                    stdout=output,
+                    stderr=output,
+                    env=self._env,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - a test run that is killed leaves nothing behind
+                )
             )
 
     def start(self) -> None:
