@@ -82,7 +82,8 @@ def _clean_workspace(rows: Rows, workspace: int) -> int:
 
 
 def _all_of(rows: Rows, workspace: int, statement: str, values: Mapping[str, Any]) -> int:
-    gone, after = 0, 0
+    gone = 0
+    after: int | None = 0
     while after is not None:
         with rows.tx(workspace) as link:
             count, after = link.execute(statement, {**values, "after": after}).fetchone()  # type: ignore[misc]
