@@ -122,10 +122,11 @@ def decided(
     own: Mapping[str, Own] | None = None,
     answers: Mapping[str, Any] | None = None,
     users: Mapping[str, User] | None = None,
+    before: bool = False,
 ) -> Decided:
     using = using or settings()
     records = records_of(crm) if isinstance(crm, Mapping) else list(crm)
-    known = Known(own=own or {}, answers_given=answers or {}, users=USERS if users is None else users)
+    known = Known(own=own or {}, answers_given=answers or {}, users=USERS if users is None else users, decided=before)
     known = look_up(subject, records, using, known)
     plan = FLOW.decide(subject, known, using, target)
     return Decided(plan, known, {one.rule: one.reason.code for one in plan.considered})

@@ -106,3 +106,5 @@ class Known:
     answers_given: Mapping[str, Any] = field(default_factory=dict)
     users: Mapping[str, Any] = field(default_factory=dict)
     """user id → core.record.User of the target, for "is the owner active"."""
+    decided: bool = False
+    """Whether this subject was decided before, live and to the end (a question that is open is no decision)."""

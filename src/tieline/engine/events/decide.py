@@ -13,6 +13,7 @@ from tieline.core.plan import Find, Known, Own, Plan
 from tieline.core.record import PLANNED, Record, Ref, from_json, to_json
 from tieline.engine.effects.journal import own_by_answer, rows
 from tieline.engine.effects.reasons import DECIDE_FAILED, ENDLESS, LOOKUP_FAILED, reason
+from tieline.engine.events.fold import DECIDED
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, why_failed
 from tieline.engine.events.overlay import Overlay
@@ -123,7 +124,7 @@ def _known(
         if find in failed:
             return failed[find]
         found[find] = overlay.lay(find, there.get(find, ()), origins)
-    known = Known(found, one.own, one.row.answers, rules.users)
+    known = Known(found, one.own, one.row.answers, rules.users, decided=bool(one.row.subject.get(DECIDED)))
     for _ in range(MOST_ROUNDS):
         wanted = rules.flow.lookups(one.row.subject, known, rules.settings)
         if not wanted:

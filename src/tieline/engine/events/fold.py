@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _NAMES = tuple(one.name for one in fields(CallFact))
 
+DECIDED = "decided"
+"""In the subject of a flow, which its fold carries along: it was decided live and to the end before later facts came."""
+
 Key = tuple[int, str]
 """(source, subject key)."""
 
@@ -128,6 +131,9 @@ def put(row: SubjectRow, folded: Folded, lanes: tuple[str, ...], now: str) -> No
     that is due keeps its time, since it may be waiting after a failure."""
     row.subject = folded.subject
     row.lanes = lanes
+    if row.state == "done" and row.live:
+        # the state is about to be overwritten; Known.decided is read from here
+        row.subject = {**folded.subject, DECIDED: True}
     if folded.changed:
         row.revision += 1
     if row.state in {"applying", "due"}:

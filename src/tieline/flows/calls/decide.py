@@ -37,7 +37,7 @@ def decide(call: Call, known: Known, settings: Settings, target: Target) -> Plan
     if call.direction == "internal":
         reason = because(why.INTERNAL)
         return Plan(considered=tuple(Considered(rule, False, reason) for rule in RULES))
-    wants = wants_of(call, known.own, settings)
+    wants = wants_of(call, known, settings)
     people = people_of(call, known, settings, wants) if wants is not None else People()
     if people.question is not None:
         considered = (Considered("several.decide", True, people.question.reason),)
@@ -63,7 +63,7 @@ class _Decision:
         self._target = target
         self._people = people
         self._texts = Texts(call, settings)
-        self._settled = is_settled(known.own)
+        self._settled = is_settled(known)
         self._operations: list[Operation] = []
         self._considered: list[Considered] = []
         self._notices = list(_notices(call))

@@ -129,7 +129,7 @@ def look_up(subject: Mapping[str, Any], records: Sequence[Record], settings: Set
     """Answers the flow's look-ups from these records, round after round, as the engine does from a CRM."""
     found = dict(known.found)
     while True:
-        now = Known(found, known.own, known.answers_given, known.users)
+        now = Known(found, known.own, known.answers_given, known.users, known.decided)
         finds = FLOW.lookups(subject, now, settings)
         if not finds:
             return now

@@ -35,7 +35,7 @@ def judge(
         ("contact", settings.contact.create, lambda: _contact(people, number)),
         ("deal", settings.deal.when != "never", lambda: _deal(people, call, settings)),
     )
-    settled = is_settled(known.own)
+    settled = is_settled(known)
     new: dict[str, Reason] = {}
     for role, on, rule in rules:
         reason: Reason

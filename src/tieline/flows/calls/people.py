@@ -78,13 +78,14 @@ class People:
         return Ref("account", self.account_id) if self.account_id is not None else None
 
 
-def wants_of(call: Call, own: Mapping[str, Own], settings: Settings) -> Wants | None:
+def wants_of(call: Call, known: Known, settings: Settings) -> Wants | None:
     """None when the whole call is none of the CRM's business."""
     if call.ignored is not None or call.direction == "internal":
         return None
+    own = known.own
     logged = settings.call.log in ("all", call.direction) and "call" not in own
     task = settings.task.create and call.unreached and "task" not in own
-    new = call.makes_person and not is_settled(own)
+    new = call.makes_person and not is_settled(known)
     wants = Wants(
         log=logged,
         task=task,
@@ -101,14 +102,19 @@ def wants_of(call: Call, own: Mapping[str, Own], settings: Settings) -> Wants | 
     return wants
 
 
-def is_settled(own: Mapping[str, Own]) -> bool:
-    """The persons of this call were decided before: what hangs on them is there."""
+def is_settled(known: Known) -> bool:
+    """The persons of this call were decided before, made or not: they are not judged again on what the CRM holds today."""
+    return known.decided or hangs(known.own)
+
+
+def hangs(own: Mapping[str, Own]) -> bool:
+    """A record that hangs on the call's persons is there and says who they are."""
     return "call" in own or "task" in own
 
 
 def lookups(call: Call, known: Known, settings: Settings) -> tuple[Find, ...]:
     """What must be known and is not yet."""
-    wants = wants_of(call, known.own, settings)
+    wants = wants_of(call, known, settings)
     if wants is None:
         return ()
     return tuple(people_of(call, known, settings, wants).missing)
@@ -117,7 +123,7 @@ def lookups(call: Call, known: Known, settings: Settings) -> tuple[Find, ...]:
 def people_of(call: Call, known: Known, settings: Settings, wants: Wants) -> People:
     """The matches of this call's number, as far as `known` has them."""
     people = People()
-    if not call.makes_person or not wants.anything or is_settled(known.own):
+    if not call.makes_person or not wants.anything or hangs(known.own):
         return people
     ask = _Ask(known, people.missing)
     number = call.person.e164
