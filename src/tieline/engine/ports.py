@@ -153,7 +153,7 @@ class OwnKey:
     values: Mapping[str, Any]
 
 
-class NotStorable(Exception):  # noqa: N818  it says what the value is
+class NotStorable(Exception):  # noqa: N818 - what became of a row, like Rejected; no fault of the program
     """What was given cannot be kept, however often it is tried: one of its values is none that the store can hold. Nothing of
     the call was kept and the right to drain stays. Its text names the kind of the failure, never a value."""
 
