@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.connectors.zoho_crm.answers import outcome, outcomes, scope_of, sub_outcome
-from tieline.connectors.zoho_crm.coql import CRITERIA, IN_VALUES, any_of, text, wheres
-from tieline.connectors.zoho_crm.phones import renderings
+from tieline.connectors.zoho_crm.coql import CRITERIA, FEW, IN_VALUES, any_of, text, wheres
+from tieline.connectors.zoho_crm.phones import MOST_OF_MANY, renderings
 from tieline.connectors.zoho_crm.sandbox.coql import parse
 from tieline.connectors.zoho_crm.shapes import body, flat, record
 from tieline.core.values import phones
@@ -225,6 +225,15 @@ def test_the_scope_of_a_request() -> None:
         ("+16502530000", "(650) 253-0000|650-253-0000|650.253.0000|6502530000|+1 650-253-0000|+16502530000|16502530000|650 253 0000|+1.650.253.0000"),
         ("+390115550142", "011 555 0142|0115550142|+39 011 555 0142|+390115550142|0039 011 555 0142"),
         ("+442079460018", "020 7946 0018|02079460018|+44 20 7946 0018|+44 (0)20 7946 0018|+44(0)2079460018"),
+        (
+            "+33612345678",
+            "06/12/34/56/78|+33 (0)612345678|+33(0)6 12 34 56 78|06 12345678|0612.34.56.78|+33 06 12 34 56 78|0033 (0)6 12 34 56 78|0033(0)612345678",
+        ),
+        ("+4512345678", "1234 5678|1234-5678|12.34.56.78|12/34/56/78"),
+        ("+393401234567", "340 1234567|340-1234567|340/1234567"),
+        ("+442071234567", "(020) 7123 4567|0207 123 4567|020 71234567"),
+        ("+12015550123", "1-201-555-0123|(201)555-0123|+1 (201) 555-0123|201/555-0123"),
+        ("+491711234567", "0171/1234567|0171-1234567|+49 (0)171 1234567"),
     ],
 )  # fmt: skip
 def test_numbers_as_people_write_them(e164: str, written: str) -> None:
@@ -246,6 +255,16 @@ def test_every_rendering_means_the_number(country: str, digits: int) -> None:
             assert found <= {number}, one
 
 
+@pytest.mark.proves("CALL-22")
+def test_many_numbers_at_once_are_looked_for_in_the_likeliest_forms() -> None:
+    many = [f"+3361234{n:04}" for n in range(FEW + 1)]
+    ((where, _),) = wheres(["Phone"], many)
+    assert all(text(form) in where for one in many for form in renderings(one)[:MOST_OF_MANY])
+    assert text(renderings(many[0])[-1]) not in where
+    ((where, _),) = wheres(["Phone"], many[:FEW])
+    assert all(text(form) in where for one in many[:FEW] for form in renderings(one))
+
+
 def test_what_is_no_number_is_looked_for_as_it_is() -> None:
     assert renderings("+999") == ("+999",)
 
@@ -262,7 +281,9 @@ def test_any_texts_make_a_query_that_can_be_read(values: list[str], fields: int)
     assert sum(count for _, count in asked) == len(set(values))
 
 
-@pytest.mark.parametrize(("fields", "values", "queries"), [(2, 300, 6), (1, 300, 3), (4, 300, 12), (2, 1, 1)])
+@pytest.mark.parametrize(
+    ("fields", "values", "queries"), [(2, 300, 10), (1, 300, 5), (4, 300, 20), (4, FEW, 1), (1, 1, 1)]
+)
 def test_numbers_are_asked_for_in_few_queries(fields: int, values: int, queries: int) -> None:
     by = ["Phone", "Mobile", "Home_Phone", "Other_Phone"][:fields]
     asked = wheres(by, [f"+3361234{n:04}" for n in range(values)])

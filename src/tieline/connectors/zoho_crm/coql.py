@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tieline.connectors.zoho_crm.api import Api
-from tieline.connectors.zoho_crm.phones import E164, renderings
+from tieline.connectors.zoho_crm.phones import E164, MOST, MOST_OF_MANY, renderings
 from tieline.core.errors import ConfigError, ProtocolError
 
 CRITERIA = 24
 """One less than allowed: the id of the page before takes one."""
 IN_VALUES = 100
 COLUMNS = 50
+FEW = 8
+"""Up to so many numbers are looked for in all their renderings: one request for four fields."""
 PAGE, LARGEST_PAGE = 200, 2000
 
 
@@ -45,11 +47,12 @@ def wheres(by: Sequence[str], values: Iterable[str]) -> list[tuple[str, int]]:
     """The conditions to ask under so that every value is looked for in every field, each with how many values it has.
 
     Where all values are E.164 numbers the fields hold phone numbers as people write them: each number is looked for in
-    all its renderings, and those of one number stay in one condition.
+    all its renderings (more than FEW numbers: in the likeliest), and those of one number stay in one condition.
     """
     asked = list(dict.fromkeys(values))
     are_phones = bool(asked) and all(E164.fullmatch(value) for value in asked)
-    groups = [renderings(value) if are_phones else (value,) for value in asked]
+    most = MOST if len(asked) <= FEW else MOST_OF_MANY
+    groups = [renderings(value)[:most] if are_phones else (value,) for value in asked]
     room = max(1, CRITERIA // len(by)) * IN_VALUES
     out: list[tuple[str, int]] = []
     texts: list[str] = []
