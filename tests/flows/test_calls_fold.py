@@ -213,7 +213,7 @@ def test_a_late_ringing_fills_gaps_and_reopens_nothing() -> None:
         ([fact("answered", None), fact("ended", 9)], "answered"),
         ([fact("ended", 9, talk_s=4)], "answered"),
         ([fact("ended", 9)], "unknown"),
-        ([fact("ended", 9, outcome="unknown"), fact("answered", 3)], "unknown"),
+        ([fact("ended", 9, outcome="unknown"), fact("answered", 3)], "answered"),
         ([fact("voicemail", 30), fact("ended", 9, outcome="missed")], "voicemail"),
         ([fact("voicemail", 30), fact("answered", 3), fact("ended", 9, outcome="answered")], "voicemail"),
         ([fact("voicemail", 30)], None),

@@ -207,6 +207,15 @@ def _roles(settings: Settings, target: Target) -> Iterator[Clash]:
             yield Clash((switch[0],), because(why.CLASH_ROLE, role=role), example(settings), (way,))
     for role in makes(settings):
         rule = getattr(settings, role)
+        for key, value in rule.values.items():
+            name = next(iter(further({key: value}, target.roles.get(role, frozenset()))))
+            ids = {id for id, _ in target.choices.get((role, name), ())}
+            given = value if isinstance(value, list) else [value]
+            strange = [one for one in given if one not in (None, "") and str(one) not in ids]
+            if ids and strange:
+                path = f"{role}.values.{key}"
+                reason = because(why.CLASH_CHOICE, role=role, field=name, value=str(strange[0]))
+                yield Clash((path,), reason, ways_out=((because(why.WAY_CRM_DEFAULT), {path: None}),))
         picks = [("layout", rule.layout)] + ([("status", settings.lead.status)] if role == "lead" else [])
         for name, pick in picks:
             if pick is None or role not in target.roles:
@@ -315,7 +324,7 @@ def _required(settings: Settings, target: Target) -> Iterator[Clash]:
         if role not in target.roles:
             continue
         rule = getattr(settings, role)
-        given = set(GIVEN[role]) | set(further(rule.values, target.roles[role])) | set(rule.values)
+        given = set(GIVEN[role]) | _given(rule.values) | _given(further(rule.values, target.roles[role]))
         given |= {name for name in ("layout", "status") if getattr(rule, name, None) is not None}
         if settings.account.create:
             given |= {"account"} if role in ("contact", "deal") else set()
@@ -328,6 +337,11 @@ def _required(settings: Settings, target: Target) -> Iterator[Clash]:
             if missing:
                 paths = (path, *(f"{role}.values.{name}" for name in missing))
                 yield Clash(paths, because(why.CLASH_REQUIRED, role=role, fields=missing), example(settings))
+
+
+def _given(values: Mapping[str, Any]) -> set[str]:
+    """The fields that get a value: an empty one is none."""
+    return {name for name, value in values.items() if value is not None and value not in ("", [])}
 
 
 def _layouts(settings: Settings, role: str) -> Iterator[tuple[str | None, str]]:

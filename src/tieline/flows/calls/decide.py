@@ -33,7 +33,11 @@ def decide(call: Call, known: Known, settings: Settings, target: Target) -> Plan
     """The plan for one call."""
     if call.ignored is not None:
         reason = because(why.IGNORED_LINE, line=call.ignored.label or call.ignored.number)
-        return Plan(considered=tuple(Considered(rule, False, reason) for rule in RULES))
+        notices: tuple[Notice, ...] = ()
+        if known.own:  # the leg on this line came after the call was written: nothing is undone, somebody should know
+            late = because(why.IGNORED_LATE, line=call.ignored.label or call.ignored.number)
+            notices = (Notice("ignored_late", call.ignored.number, late),)
+        return Plan(notices=notices, considered=tuple(Considered(rule, False, reason) for rule in RULES))
     if call.direction == "internal":
         reason = because(why.INTERNAL)
         return Plan(considered=tuple(Considered(rule, False, reason) for rule in RULES))

@@ -206,7 +206,7 @@ def _result(call: Mapping[str, Any]) -> str | None:
     if call["state"] != "ended":
         return "unknown" if call.get("expired") else None
     said: str | None = call.get("outcome")
-    if said is not None:
+    if said is not None and said != "unknown":  # what a source cannot name takes nothing from what else it said
         return said
     if call.get("answered") or call.get("talk_s"):
         return "answered"

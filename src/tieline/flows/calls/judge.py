@@ -56,9 +56,12 @@ def judge(
                 continue
         considered.append(Considered(f"{role}.create", False, reason))
     new = _chosen(new, settings, considered)
-    if "deal" in new and target.limits.get("deal_needs_party") and not _has_party(known, people, new):
+    needs_party, counts = target.limits.get("deal_needs_party"), settings.deal.when != "always"
+    if "deal" in new and (needs_party or counts) and not _has_party(known, people, new):
+        # a deal that hangs on nobody is found by no later call, so each one would make another
         del new["deal"]
-        considered.append(Considered("deal.create", False, because(why.DEAL_NO_PARTY)))
+        reason = because(why.DEAL_NO_PARTY if needs_party else why.DEAL_NOBODY)
+        considered.append(Considered("deal.create", False, reason))
     return new
 
 

@@ -123,9 +123,12 @@ def lookups(call: Call, known: Known, settings: Settings) -> tuple[Find, ...]:
 def people_of(call: Call, known: Known, settings: Settings, wants: Wants) -> People:
     """The matches of this call's number, as far as `known` has them."""
     people = People()
-    if not call.makes_person or not wants.anything or hangs(known.own):
+    if not call.makes_person or not wants.anything:
         return people
     ask = _Ask(known, people.missing)
+    if hangs(known.own):
+        _hung_on(people, ask, known.own, wants)
+        return people
     number = call.person.e164
     contacts = ask.find("contact", "phone", number)
     leads = ask.find("lead", "phone", number)
@@ -186,7 +189,26 @@ class _Ask:
         return found
 
     def has_open_deal(self, record: Record) -> bool:
-        return any(is_open(deal) for deal in self.find("deal", record.role, record.id))
+        """A contact's own deals and those of its account count alike."""
+        finds = [(record.role, record.id)]
+        if record.role == "contact" and (parent := id_of(record.get("account"))) is not None:
+            finds.append(("account", parent))
+        deals = [deal for by, id in finds for deal in self.find("deal", by, id)]  # all of it, so that one round asks all
+        return any(is_open(deal) for deal in deals)
+
+
+def _hung_on(people: People, ask: _Ask, own: Mapping[str, Own], wants: Wants) -> None:
+    """The persons that the call's record already names, read as far as an owner is still to be taken from them."""
+    values = (own.get("call") or own["task"]).values
+    for role in PERSONS:
+        id = id_of(values.get(role))
+        if id is None:
+            continue
+        if role == "account":
+            people.account_id = id
+        if role in wants.sources:
+            found = ask.find(role, "id", id)
+            setattr(people, role, found[0] if found else None)
 
 
 def _converted(
@@ -247,7 +269,7 @@ def _ask_the_rest(people: People, ask: _Ask, wants: Wants, inbox: bool) -> None:
                 ask.find("deal", "account", parent)
     if len(people.contacts) > 1:
         for contact in people.contacts:
-            ask.find("deal", "contact", contact.id)
+            ask.has_open_deal(contact)
     if (orphan and deals) or ((orphan or inbox) and len(people.accounts) > 1):
         for account in people.accounts:
             ask.find("deal", "account", account.id)

@@ -10,6 +10,7 @@ from tieline.core.reasons import declare
 # -- why nothing is done at all
 IGNORED_LINE = declare("call.ignored_line", "line")
 INTERNAL = declare("call.internal")
+IGNORED_LATE = declare("call.ignored_late", "line")
 
 # -- why a rule does not apply
 RULE_OFF = declare("call.rule_off")
@@ -39,6 +40,7 @@ DEAL_NONE_ACTIVE = declare("call.deal.none_active", "count")
 DEAL_THERE = declare("call.deal.there", "name")
 DEAL_ACTIVE = declare("call.deal.active", "name")
 DEAL_NO_PARTY = declare("call.deal.no_party")
+DEAL_NOBODY = declare("call.deal.nobody")
 PLACE_MISSING = declare("call.deal.place_missing", "user")
 
 # -- tasks

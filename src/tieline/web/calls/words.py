@@ -93,6 +93,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.deal.there": _("the deal %(name)s is there"),
     "call.deal.active": _("the deal %(name)s is still open"),
     "call.deal.no_party": _("this CRM wants a deal to stand at an account or contact, and there is none"),
+    "call.deal.nobody": _("the caller has neither account nor contact, so nobody could tell whose deals count"),
     "call.deal.place_missing": _("no pipeline is chosen for %(user)s"),
     "call.task.unreached": _("the %(direction)s call reached nobody: %(result)s"),
     "call.task.reached": _("somebody answered"),
@@ -120,6 +121,9 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.several": _("%(count)s records carry %(number)s; a person decides"),
     "call.wait.in_progress": _("the call goes on"),
     "call.wait.settling": _("further legs of it may still come"),
+    "call.ignored_late": _(
+        "A call was written before its part on line %(line)s, which is marked “ignore in CRM”, came in. It was left as it is."
+    ),
     "call.unknown_line": _("Line %(line)s is not in the list. The default user takes its calls."),
     "call.clash.owner_cycle": _("These owners wait for each other"),
     "call.clash.place": _("The stage %(stage)s is not in the pipeline %(pipeline)s of the layout %(layout)s"),
