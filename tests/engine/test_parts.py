@@ -5,27 +5,36 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tieline.sdk
+from tests.engine.bench import TinyFlow
 from tests.engine.crm import MemoryCrm
 from tests.engine.memory import ROLE_MAPS, Clock
 from tieline.core import errors
 from tieline.core.errors import ProtocolError, TielineError
-from tieline.core.plan import Operation, Plan
+from tieline.core.flow import Target
+from tieline.core.plan import Find, Known, Operation, Plan
 from tieline.core.reasons import because
 from tieline.core.record import Local, Record, Ref
 from tieline.engine.effects import budget
 from tieline.engine.effects.journal import depends_on, origin_key, own_after, own_by_answer, resolved, rows
 from tieline.engine.effects.pool import Pool, batches
 from tieline.engine.effects.recovery import RECOVERY, recovery
+from tieline.engine.events.decide import Rules, decide
+from tieline.engine.events.overlay import Overlay
 from tieline.engine.look import Unreachable, look
 from tieline.engine.ports import OperationRow, RunRow, SubjectRow
 from tieline.engine.times import backoff, iso, seconds
 from tieline.sdk import manifest
+
+if TYPE_CHECKING:
+    from tieline.engine.events.lookup import Lookups
 
 BECAUSE = because("outcome.gone", slot="x")
 
@@ -248,3 +257,44 @@ async def test_a_look_reads_one_record_and_never_waits_long() -> None:
     assert await look(crm, ROLE_MAPS["contact"], id, ["name"]) == Unreachable({"code": "error.auth"})
     crm.latency_s = 30.0
     assert await look(crm, ROLE_MAPS["contact"], id, ["name"], limit_s=0.01) == Unreachable({"code": "error.timeout"})
+
+
+# -- deciding ---------------------------------------------------------------------------------------------------------
+
+
+class Rounds(TinyFlow):
+    """Each subject asks for one value after the other, and plans nothing."""
+
+    def lookups(self, subject: Mapping[str, Any], known: Known, settings: Any) -> tuple[Find, ...]:
+        finds = (Find("lead", "phone", value) for value in subject["asks"])
+        return tuple(find for find in finds if find not in known.found)[:1]
+
+    def decide(self, subject: Mapping[str, Any], known: Known, settings: Any, target: Target) -> Plan:
+        return Plan()
+
+
+class Answers:
+    """Look-ups of which the one for "bad" fails."""
+
+    def __init__(self) -> None:
+        self.found: dict[Find, tuple[Record, ...]] = {}
+        self.failed: dict[Find, BaseException] = {}
+        self.origins: dict[str, str] = {}
+
+    async def ask(self, finds: Iterable[Find]) -> None:
+        for find in finds:
+            if find.value == "bad":
+                self.failed[find] = errors.TransientError("down")
+            else:
+                self.found[find] = ()
+
+
+async def test_nobody_passes_a_failed_look_up_of_its_lane_while_others_are_still_asked_about() -> None:
+    def row(id: int, lane: str, *asks: str) -> SubjectRow:
+        return SubjectRow(id, "tiny", 1, f"c{id}", {"asks": asks}, "due", None, lanes=(lane,))
+
+    rows = [row(1, "one", "bad"), row(2, "one", "x"), row(3, "other", "x", "y", "z")]
+    rules = Rules(Rounds(), None, 1, Target(), 7)
+    decided = await decide(rows, rules, cast("Lookups", Answers()), Overlay({}, {}), "2026-11-18T10:00:00Z")
+    assert [one.id for one in decided.subjects] == [3]
+    assert [one.id for one, _ in decided.failed] == [1, 2]

@@ -83,6 +83,8 @@ def _round(
 ) -> list[_Waiting]:
     """Decides all that can be decided; gives those that cannot, and puts what they lack into `missing`."""
     held = Lanes()
+    for row, _ in out.failed:
+        held.hold(row.lanes)
     left: list[_Waiting] = []
     for one in waiting:
         row = one.row
