@@ -153,7 +153,6 @@ def test_what_is_no_value_is_said_beside_it_and_not_lost(calls: Calls, company: 
     assert calls.version() == 2
 
 
-@pytest.mark.proves("CALL-24")
 def test_somebody_elses_save_is_seen_and_nothing_is_lost(calls: Calls, company: Company, signed_in: SignIn) -> None:
     client = signed_in(company.users["admin"])
     page = client.get(company.url("/calls/tasks/"))
@@ -223,6 +222,16 @@ def test_lines_are_typed_offered_ignored_and_taken_off(calls: Calls, company: Co
         ("+45 70 10 04 11", False, "u1"), ("+45 70 10 04 12", True, "u2"), ("+45 70 10 04 15", False, "u2"), ("70 10 04 16", False, None),
     ]  # fmt: skip
     assert raw["default_user"] == {"id": "u3", "label": "Camille Roux"}
+
+
+@pytest.mark.parametrize("number", ["1" * 4500, "\u00b2"])
+def test_numbers_that_are_none_are_no_fault(calls: Calls, company: Company, signed_in: SignIn, number: str) -> None:
+    client = signed_in(company.users["admin"])
+    lines = len(calls.raw()["lines"])
+    assert edit(client, company, "managers", act=f"drop:{number}").status_code == 200
+    assert edit(client, company, "managers", lines__count=number, base=number).status_code == 200
+    assert edit(client, company, "tasks", task__due_days=number).status_code == 200
+    assert len(calls.raw()["lines"]) == lines
 
 
 @pytest.mark.proves("CALL-24")

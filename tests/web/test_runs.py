@@ -217,6 +217,8 @@ def test_an_older_run_leads_to_the_newest(company: Company, day: MadeDay, reader
             "day=nonsense&outcome=nonsense&connection=x",
             ["+33186760001", "+33186760002", "+33186760003", "+33186760004"],
         ),
+        (f"connection={'1' * 4500}", ["+33186760001", "+33186760002", "+33186760003", "+33186760004"]),
+        ("day=2025-03-03&hour=%C2%B2", ["+33186760004"]),
     ],
 )
 def test_filters(company: Company, day: MadeDay, reader: Client, query: str, expected: list[str]) -> None:

@@ -128,7 +128,7 @@ def _lay(desk: Desk, kept: Mapping[str, Any] | None, post: QueryDict | None) -> 
     fresh = False
     if post is not None:
         given = post.get("base", "")
-        shown = int(given) if given.isdigit() else at
+        shown = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else at
         older = _version(desk, shown) if shown != at else None
         if older is None:
             posted.apply(desk, post)

@@ -59,8 +59,9 @@ def _switch(raw: dict[str, Any], place: str, *, on: bool, post: QueryDict) -> No
 def _one(desk: Desk, raw: dict[str, Any], place: str, value: str) -> None:
     group, _, name = place.partition(".")
     if place in NUMBERS:
-        number: Any = int(value) if value.strip().isascii() and value.strip().isdigit() else value.strip()
-        drafts.put(raw, place, number)
+        typed = value.strip()
+        is_whole = typed.isascii() and typed.isdigit() and len(typed) < 10
+        drafts.put(raw, place, int(typed) if is_whole else typed[:100])
     elif place in TEXTS:
         drafts.put(raw, place, value.strip().upper() if place == "default_country" else value.strip())
     elif place == "default_user":
@@ -142,7 +143,7 @@ def _typed(desk: Desk, role: str, name: str, value: str) -> Any:
 def _lines(desk: Desk, raw: dict[str, Any], post: QueryDict) -> None:
     """The table of company lines; a row is posted whole."""
     rows = post.get("lines.count", "")
-    if not rows.isdigit():
+    if not (rows.isascii() and rows.isdigit() and len(rows) < 10):
         return
     lines = []
     for at in range(min(int(rows), len(raw["lines"]))):

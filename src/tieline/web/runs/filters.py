@@ -70,7 +70,8 @@ class Filters:
 
 
 def _whole(text: str, most: int) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= most else None
+    short = len(text) <= len(str(most))  # int() refuses more than 4,300 digits
+    return int(text) if short and text.isascii() and text.isdigit() and int(text) <= most else None
 
 
 def _day(text: str) -> date | None:
