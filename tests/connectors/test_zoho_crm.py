@@ -211,7 +211,6 @@ async def test_a_missing_right_is_named_and_without_composites_it_still_works() 
         assert caught.value.params["scope"] == "ZohoCRM.users.READ"
 
 
-@pytest.mark.proves("CALL-2")
 async def test_consent_from_the_link_to_the_first_request(zoho: Subject) -> None:
     base = next(iter(zoho.client.hosts.values())).removesuffix("/api")
     session = zoho.client._session

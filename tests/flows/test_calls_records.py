@@ -77,7 +77,6 @@ def test_what_is_logged(log: str, direction: str, made: bool) -> None:
     assert "lead" in got.made
 
 
-@pytest.mark.proves("CALL-20")
 def test_nothing_is_looked_up_that_no_rule_needs() -> None:
     off = settings(call={"log": "none"}, lead={"create": False})
     assert FLOW.lookups(call(outcome="answered"), decided(call()).known, off) == ()

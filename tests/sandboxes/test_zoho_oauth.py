@@ -54,7 +54,6 @@ async def refresh(zoho: Zoho, refresh_token: str, **change: str) -> Any:
     return await token(zoho, **{"grant_type": "refresh_token", "refresh_token": refresh_token, **change})
 
 
-@pytest.mark.proves("CALL-2")
 async def test_accept_gives_a_code_that_works_once(zoho: Zoho) -> None:
     back = await consent(zoho)
     assert back["state"] == "s t&1"
@@ -71,7 +70,6 @@ async def test_accept_gives_a_code_that_works_once(zoho: Zoho) -> None:
     assert await exchange(zoho, back["code"]) == {"error": "invalid_code"}
 
 
-@pytest.mark.proves("CALL-2")
 async def test_refuse_gives_no_code(zoho: Zoho) -> None:
     assert await consent(zoho, "refuse") == {"state": "s t&1", "error": "access_denied"}
 
@@ -209,7 +207,6 @@ async def test_expire_now(zoho: Zoho) -> None:
     assert "access_token" in await refresh(zoho, zoho.token["refresh_token"])
 
 
-@pytest.mark.proves("CALL-3")
 @pytest.mark.parametrize(
     ("scope", "method", "path", "allowed"),
     [

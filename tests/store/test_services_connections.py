@@ -200,7 +200,6 @@ def test_new_fields_are_checked_before_they_replace_the_old_ones(firm: Firm) -> 
     assert connections.get(firm.workspace, row.pk).state == "active"
 
 
-@pytest.mark.proves("CALL-6")
 def test_lines_join_the_settings_with_the_person_of_their_name(firm: Firm) -> None:
     from tieline.store.services import connections, flow_settings
 

@@ -294,7 +294,6 @@ def test_secrets_are_sealed_and_a_disconnect_takes_them_away_at_both_ends(firm: 
     assert flow_settings.current(firm.workspace, "calls").target == again
 
 
-@pytest.mark.proves("HUB-13")
 def test_the_workspaces_client_comes_before_the_installations(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
     from tieline.sdk.manifest import connector
     from tieline.store.services import consent, oauth_clients
