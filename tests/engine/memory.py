@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.core.mapping import RoleMap
-from tieline.engine.ports import EventRow, OperationRow, OwnKey, Result, RunRow, SubjectRow
+from tieline.engine.ports import EventRow, NotStorable, OperationRow, OwnKey, Result, RunRow, SubjectRow
 from tieline.engine.times import iso, seconds
 
 
@@ -119,6 +120,8 @@ class MemoryStore:
         refused: Mapping[int, Mapping[str, Any]],
     ) -> None:
         def work() -> None:
+            if any("\\u0000" in json.dumps(given.subject) or len(given.key) > 2700 for given in subjects):
+                raise NotStorable("DataError")
             for given in subjects:
                 key = (given.flow, given.source, given.key)
                 id = self.by_key.get(key)

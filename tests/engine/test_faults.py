@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -335,6 +336,53 @@ async def test_an_event_that_cannot_be_read_is_kept_and_keeps_nobody_up() -> Non
     await bench.quiet()
     exactly(bench, 1, 1)
     assert bench.store.refused == {1: {"code": "event.unreadable", "params": {"error": "JSONDecodeError"}}}
+
+
+UNSTORABLE = {
+    "a key with NUL": {"key": "a\0b"},
+    "a key without end": {"key": "k" * 3000},
+    "NUL elsewhere": {"url": "https://a/\0"},
+    "half a letter": {"url": "https://a/\ud800"},
+}
+
+
+@pytest.mark.parametrize("what", UNSTORABLE)
+async def test_a_fact_that_no_store_takes_is_refused_as_it_is_read(what: str) -> None:
+    bench = Bench()
+    more = {"key": "c0", "number": number(0), **UNSTORABLE[what]}
+    saved: list[int] = []
+    save = bench.store.save_folded
+
+    def listen(subjects, events, links, refused) -> None:  # type: ignore[no-untyped-def]
+        saved.append(len(events))
+        save(subjects, events, links, refused)
+
+    bench.store.save_folded = listen  # type: ignore[method-assign]
+    bench.event(**more)
+    bench.event("c0", number(0))
+    await bench.quiet()
+    exactly(bench, 1, 1)
+    assert list(bench.store.refused) == [1]
+    assert bench.store.refused[1]["code"] == "event.unreadable"
+    assert saved == [2], "and costs the others of its batch nothing"
+
+
+async def test_an_event_that_the_store_refuses_keeps_nobody_up() -> None:
+    bench = Bench()
+    fold = bench.flow.fold
+
+    def noted(subject, facts, settings):  # type: ignore[no-untyped-def]
+        folded = fold(subject, facts, settings)
+        spoilt = "\0" if folded.subject["key"] == "bad" else ""
+        return replace(folded, subject={**folded.subject, "note": spoilt})
+
+    bench.flow.fold = noted
+    for key, index in (("c0", 0), ("bad", 1), ("c1", 0), ("c2", 1)):
+        bench.event(key, number(index))
+    await bench.quiet()
+    exactly(bench, 3, 2)
+    assert not bench.store.open
+    assert bench.store.refused == {2: {"code": "event.not_folded", "params": {"error": "NotStorable"}}}
 
 
 async def test_a_mistake_in_the_flow_parks_its_subject_and_keeps_nobody_up() -> None:

@@ -6,7 +6,8 @@ may die: the journal then says where it was, and the next drain takes it up ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,11 @@ from tieline.engine.events.decide import Decided, Rules, decide
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, Numbers, why_failed
 from tieline.engine.events.overlay import Overlay
-from tieline.engine.ports import Store, SubjectRow
+from tieline.engine.ports import EventRow, NotStorable, Store, SubjectRow
 from tieline.engine.times import backoff, iso, seconds
 from tieline.sdk.contract import Events, Files
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +168,12 @@ class Drain:
     async def _fold(self) -> int:
         """Brings what arrived into subjects."""
         events = await self._run(lambda: self._store.open_events(self._limits.events))
-        if not events:
-            return 0
+        if events:
+            await self._fold_these(events)
+        return len(events)
+
+    async def _fold_these(self, events: Sequence[EventRow]) -> None:
+        """Folds a batch. One with something in it that cannot be kept is folded event by event: only the culprit is refused."""
         flow = self._rules.flow
         parsed = fold.parse(events, self._sources)
         keys = list(parsed.facts)
@@ -175,8 +182,16 @@ class Drain:
         by_key = {(row.source, row.key): row for row in stored}
         changes = fold.fold(parsed, by_key, flow, self._rules.settings, live=self._live, now=now)
         ids = [event.id for event in events]
-        await self._run(lambda: self._store.save_folded(changes.subjects, ids, changes.links, changes.refused))
-        return len(events)
+        try:
+            await self._run(lambda: self._store.save_folded(changes.subjects, ids, changes.links, changes.refused))
+        except NotStorable as error:
+            if len(events) > 1:
+                for event in events:
+                    await self._fold_these([event])
+                return
+            log.warning("event %s of connection %s cannot be kept", events[0].id, events[0].source)
+            refused = {events[0].id: reasons.reason(reasons.NOT_FOLDED, error=why_failed(error))}
+            await self._run(lambda: self._store.save_folded([], ids, [], refused))
 
     # -- settling ----------------------------------------------------------------------------------------------------
 

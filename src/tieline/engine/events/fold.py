@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallFact
 from tieline.core.flow import Flow, Folded
 from tieline.engine.effects.reasons import NOT_FOLDED, UNREADABLE, reason
@@ -20,6 +21,9 @@ _NAMES = tuple(one.name for one in fields(CallFact))
 
 DECIDED = "decided"
 """In the subject of a flow, which its fold carries along: it was decided live and to the end before later facts came."""
+
+LONGEST_KEY = 200
+"""Characters of a call's key; more are no key that a phone system gives, and too many for an index."""
 
 Key = tuple[int, str]
 """(source, subject key)."""
@@ -47,12 +51,26 @@ def fact(said: CallFact, received_at: str) -> dict[str, Any]:
     return out
 
 
+def _check(said: CallFact) -> None:
+    """ProtocolError where a fact holds what no store takes: its whole batch would be refused with it."""
+    if len(said.call_key) > LONGEST_KEY:
+        raise ProtocolError("the call's key is too long", limit=LONGEST_KEY)
+    for name in _NAMES:
+        value = getattr(said, name)
+        if isinstance(value, str) and not value.isascii():
+            value.encode()  # half of a surrogate pair is no text
+        if isinstance(value, str) and "\x00" in value:
+            raise ProtocolError("NUL in a fact", field=name)
+
+
 def parse(rows: Sequence[EventRow], sources: Mapping[int, Events]) -> Parsed:
     """The facts of all events by subject. An event that cannot be read is refused and keeps nobody else up."""
     out = Parsed()
     for row in rows:
         try:
             said = sources[row.source].parse(Request(row.method, row.query, row.headers, row.body))
+            for one in said:
+                _check(one)
         except Exception as error:  # noqa: BLE001  whatever one body does to its connector, the other events go on
             log.warning("event %s of connection %s cannot be read: %s", row.id, row.source, type(error).__name__)
             out.refused[row.id] = reason(UNREADABLE, error=why_failed(error))
