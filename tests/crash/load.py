@@ -20,6 +20,7 @@ CONNECTIONS = 32
 SPACING_S = 120
 """Calls begin so far apart that a start time, even one worked out from the end, names its call."""
 RESEND_S = 0.2
+TRICKLE_S = 0.25
 UNREACHED = ("missed", "no_answer", "busy", "voicemail")
 
 
@@ -127,7 +128,8 @@ class Phones:
 
 @dataclass
 class Load:
-    """Sends calls in a thread of its own. `urls`: company → contract → address; `pace`: calls begun each second.
+    """Sends calls in a thread of its own. `urls`: company → contract → address; `pace`: calls begun each second;
+    `most`: after so many, calls begin only now and then, until it is raised.
 
     sent, resent, acknowledged  events; acknowledged_calls those of which every event was, and `done` is set after the last
     """
@@ -135,6 +137,7 @@ class Load:
     calls: Sequence[Call]
     urls: Mapping[str, Mapping[str, str]]
     pace: float = 1000.0
+    most: float = float("inf")
     sent: int = 0
     resent: int = 0
     acknowledged: int = 0
@@ -176,6 +179,9 @@ class Load:
             while waiting:
                 place, call = waiting.popleft()
                 await asyncio.sleep(max(0.0, began + place / self.pace - time.monotonic()))
+                patience_ends = time.monotonic() + TRICKLE_S * CONNECTIONS
+                while place >= self.most and time.monotonic() < patience_ends:  # noqa: ASYNC110 - raised by another thread
+                    await asyncio.sleep(0.05)
                 deliveries = events_of(call.sim, SECRET, time.time())
                 left[call.slot] = len(deliveries)
                 for delivery in deliveries:
