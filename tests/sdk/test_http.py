@@ -364,3 +364,24 @@ async def test_a_form_and_a_file_are_sent_as_such(vendor: Vendor, session: Clien
     await client.request("POST", "api", "/f", read=False, multipart=parts)
     assert b"abc" in vendor.seen[-1][3]
     assert vendor.seen[-1][2]["Content-Type"].startswith("multipart/form-data")
+
+
+async def test_a_request_that_counts_as_several_takes_their_slots(vendor: Vendor, session: ClientSession) -> None:
+    under_way: list[int] = []
+    most = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal most
+        under_way.append(int(request.headers["X-Slots"]))
+        most = max(most, sum(under_way))
+        await asyncio.sleep(0.02)
+        under_way.remove(int(request.headers["X-Slots"]))
+        return web.json_response({"ok": True})
+
+    vendor.answer = answer
+    client = Client(session, {"api": vendor.url}, concurrency=6)
+    asked = (ask(client, False, slots=slots, headers={"X-Slots": str(slots)}) for slots in (5, 1, 5, 1, 1, 5, 1, 5))
+    async with asyncio.timeout(20):
+        assert len(await asyncio.gather(*asked)) == 8
+        assert (await ask(client, False, slots=50, headers={"X-Slots": "6"})).status == 200
+    assert most <= 6

@@ -34,6 +34,7 @@ from tieline.core.errors import (
 from tieline.sdk.answer import Judge, RefusedError, Response, retry_after, unclear, usual_error
 from tieline.sdk.codes import TIMEOUT, TOKEN_RENEWED
 from tieline.sdk.hosts import PublicResolver, checked_base, is_public, origin
+from tieline.sdk.slots import Slots
 
 __all__ = [
     "Anonymous",
@@ -175,7 +176,7 @@ class Client:
         self.memory: dict[str, Any] = {}
         self._session = session
         self._is_allowed = is_allowed
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
 
     def __repr__(self) -> str:
         return f"<Client {', '.join(self.hosts)}>"
@@ -197,11 +198,13 @@ class Client:
         timeout_s: float | None = None,
         cost: float = 1.0,
         expect_json: bool = True,
+        slots: int = 1,
     ) -> Response:
         """One answer. `path` begins with "/" and is already quoted; it is put behind the base URL of the logical host.
 
         A 2xx or a status in `accept` comes back (a 2xx parsed where `expect_json`, 204 empty); anything else is raised,
-        by `judge` first. `read`: nothing changes there, so it may be sent again; a POST that only asks is a read too.
+        by `judge` first. `read`: nothing changes there, so it may be sent again; a POST that only asks is a read too. `slots`: how many
+        of the connection's concurrent requests the vendor counts it as.
         """
         url = self._url(host, path, query)
         body, content_type = _body(json, form, multipart)
@@ -215,7 +218,7 @@ class Client:
             mine = {} if "Authorization" in own else await self.credentials.headers()
             try:
                 await self.pay(cost)
-                response = await self._send(method, url, {**own, **mine}, body, read, limit_s, where)
+                response = await self._send(method, url, {**own, **mine}, body, read, limit_s, where, slots=slots)
                 if response.status == 401 and mine and 401 not in accept and not renewed:
                     renewed = await self._renew(response, judge, mine, where)
                     if read:
@@ -316,11 +319,12 @@ class Client:
         *,
         session: aiohttp.ClientSession | None = None,
         limit: int = LARGEST_ANSWER,
+        slots: int = 1,
     ) -> Response:
         """Sends once. What surely did not leave is a TransientError; what left and was not answered cleanly is `unclear`."""
         try:
             async with (
-                self._slots,
+                self._slots.held(slots),
                 asyncio.timeout(timeout_s),
                 (session or self._session).request(
                     method,

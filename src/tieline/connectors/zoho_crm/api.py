@@ -41,6 +41,7 @@ class Api:
         json: Any = None,
         multipart: aiohttp.FormData | None = None,
         cost: float = 1.0,
+        slots: int = 1,
     ) -> Response:
         """The answer to a write, sent once; statuses that are judged item by item come back."""
         return await self.client.request(
@@ -53,6 +54,7 @@ class Api:
             accept=JUDGED,
             judge=judge(method, path),
             cost=cost,
+            slots=slots,
         )
 
     async def _read(self, method: str, path: str, **more: Any) -> Response:

@@ -31,6 +31,7 @@ from tieline.sdk.contract import (
 
 BATCH = 100
 COMPOSITE = 5
+"""Most parts of one; it counts as so many concurrent requests."""
 COMPOSITE_SCOPE = "ZohoCRM.composite_requests.CUSTOM"
 
 
@@ -187,7 +188,7 @@ class Push:
             requests.append({"sub_request_id": numbers[at], "method": method, "uri": uri, "body": {"data": [item]}})
         sent = {"rollback_on_fail": False, "parallel_execution": False, "__composite_requests": requests}
         try:
-            response = await self._api.write("POST", "/__composite_requests", json=sent)
+            response = await self._api.write("POST", "/__composite_requests", json=sent, slots=COMPOSITE)
         except UnknownOutcomeError as error:
             self._outcomes.update((at, Unknown(error.detail)) for at in left)
             return
