@@ -167,6 +167,28 @@ def test_consent_asks_only_for_what_the_defaults_need_and_says_which_rule(firm: 
     for not_needed in ("Accounts", "Contacts", "Deals"):
         assert f"ZohoCRM.modules.{not_needed}.CREATE" not in asked
     assert not [scope for scope in asked if scope.endswith((".ALL", ".DELETE"))]
+    assert sorted(asked) == [
+        "ZohoCRM.composite_requests.CUSTOM",
+        "ZohoCRM.coql.READ",
+        "ZohoCRM.modules.Accounts.READ",
+        "ZohoCRM.modules.Calls.CREATE",
+        "ZohoCRM.modules.Calls.READ",
+        "ZohoCRM.modules.Calls.UPDATE",
+        "ZohoCRM.modules.Contacts.READ",
+        "ZohoCRM.modules.Deals.READ",
+        "ZohoCRM.modules.Leads.CREATE",
+        "ZohoCRM.modules.Leads.READ",
+        "ZohoCRM.modules.Tasks.CREATE",
+        "ZohoCRM.modules.Tasks.READ",
+        "ZohoCRM.org.READ",
+        "ZohoCRM.settings.fields.CREATE",
+        "ZohoCRM.settings.fields.READ",
+        "ZohoCRM.settings.layouts.READ",
+        "ZohoCRM.settings.pipeline.READ",
+        "ZohoCRM.users.READ",
+    ]
+    assert ("calls", "several.decide") in wanted["ZohoCRM.modules.Deals.READ"]
+    assert ("calls", "several.decide") in wanted["ZohoCRM.settings.pipeline.READ"]
 
 
 @pytest.mark.proves("CALL-3")
