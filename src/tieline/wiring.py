@@ -109,10 +109,11 @@ class Opened:
     budget: StoredBudget
 
     def role_maps(self) -> dict[str, RoleMap]:
-        """Role → object and fields, with the field that was really made for the origin key."""
+        """Role → object and fields, with the field that was really made for the origin key. Where none was made there is no
+        room for one: looking for it would be refused for naming a field that is not there."""
         made = self.kept.origin_fields
         return {
-            role: replace(mapped, origin=made.get(mapped.object, mapped.origin))
+            role: replace(mapped, origin=made.get(mapped.object, ""))
             for role, mapped in self.manifest.role_maps().items()
         }
 

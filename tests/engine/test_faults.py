@@ -303,6 +303,18 @@ async def test_where_there_is_no_room_for_a_key_match_keys_decide_and_else_a_per
     assert [one["Recording"] for one in bench.crm.all("Calls")] == ["https://a/1"]
 
 
+async def test_what_nobody_heard_of_and_hangs_on_a_refused_record_is_not_waited_for() -> None:
+    bench = Bench(capabilities=NONE.model_copy(update={"push_dependent": 5}))
+    bench.event("c0", number(0))
+    bench.crm.faults.extend(["", "lost before"])
+    bench.crm.reject = refuse("Leads", Rejected("NO"))
+    await bench.quiet()
+    states = {one.slot: one.state for one in bench.store.operations.values()}
+    assert states["lead"] == "rejected"
+    assert states["deal"] == "blocked", "it is looked for by its lead, which never will be"
+    assert bench.states() == {"asked": 1}
+
+
 async def test_a_person_may_say_that_it_is_not_there() -> None:
     bench = Bench(capabilities=NONE)
     bench.event("c0", number(0))

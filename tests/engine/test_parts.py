@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (the shapes of protocols)
 """The engine's small parts, each by itself."""
 
 from __future__ import annotations

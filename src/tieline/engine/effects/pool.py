@@ -131,17 +131,24 @@ class Pool:
             return []
         out: list[Result] = []
         for work in list(self._work.values()):
-            row = work.row
-            if row.state != "planned" or self._dead.isdisjoint(work.deps):
+            if work.row.state != "planned" or not self.is_orphan(work):
                 continue
-            error = reason(BLOCKED, slot=row.slot)
-            row.state = "blocked"
-            row.error = error
-            work.carried.turn("again", error)
-            self._dead.add(row.key)
-            self._close(work)
-            out.append(Result(row.key, "blocked", error=error))
+            out.append(self.blocked(work))
         return out
+
+    def is_orphan(self, work: Work) -> bool:
+        """Whether it refers to what will not happen, so that it cannot have happened itself."""
+        return not self._dead.isdisjoint(work.deps)
+
+    def blocked(self, work: Work) -> Result:
+        """It refers to what will not happen."""
+        error = reason(BLOCKED, slot=work.row.slot)
+        work.row.state = "blocked"
+        work.row.error = error
+        work.carried.turn("again", error)
+        self._dead.add(work.row.key)
+        self._close(work)
+        return Result(work.row.key, "blocked", error=error)
 
     def bury(self, keys: Iterable[str]) -> list[Result]:
         """Blocks what refers to these keys: operations of runs that ended without writing them."""

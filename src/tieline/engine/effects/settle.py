@@ -128,10 +128,14 @@ class Settle:
         finds: dict[Find, None] = {}
         ready: list[tuple[Work, list[Find]]] = []
         nameless: list[Work] = []
+        out: list[Result] = []
         for work in group:
             certain = work.sent_s + self._certain_s()
             pairs = [(by, real(value, self._pool.ids)) for by, value in work.row.match_keys]
-            if now < certain or any(value.startswith(PLANNED) for _, value in pairs):
+            waits = any(value.startswith(PLANNED) for _, value in pairs)
+            if waits and self._pool.is_orphan(work):
+                out.append(self._pool.blocked(work))
+            elif now < certain or waits:
                 work.not_before = max(certain, now + 1.0)
             elif not pairs:
                 nameless.append(work)
@@ -140,7 +144,7 @@ class Settle:
                 finds.update(dict.fromkeys(mine))
                 ready.append((work, mine))
         found = await self._look(list(finds)) if finds else {}
-        out = [self._asked(work, ()) for work in nameless]
+        out.extend(self._asked(work, ()) for work in nameless)
         for work, mine in ready:
             ids = set.intersection(*({record.id for record in found[find]} for find in mine))
             fresh = [record for record in found[mine[0]] if record.id in ids - _known_before(work, mine)]
@@ -159,18 +163,20 @@ class Settle:
         role = group[0].row.role
         mapped = self._access.role_maps[role]
         settled: list[tuple[Work, str, dict[str, Any]]] = []
+        out: list[Result] = []
         for work in group:
             id = real(work.row.target_ref[1], self._pool.ids) if work.row.target_ref is not None else ""
-            if id.startswith(PLANNED):
+            if id.startswith(PLANNED) and self._pool.is_orphan(work):
+                out.append(self._pool.blocked(work))
+            elif id.startswith(PLANNED):
                 work.not_before = self._access.clock() + 1.0
             else:
                 settled.append((work, id, self._as_read(mapped.to_vendor(work.row.values))))
         if not settled:
-            return []
+            return out
         fields = tuple(dict.fromkeys(name for _, _, values in settled for name in values))
         ids = list(dict.fromkeys(id for _, id, _ in settled))
         there = {vendor.id: vendor for vendor in await self._access.fetch(mapped.object, ids, fields)}
-        out: list[Result] = []
         for work, id, values in settled:
             vendor = there.get(id)
             if vendor is not None and all(vendor.fields.get(name) == value for name, value in values.items()):
