@@ -14,7 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A slow machine is no fault of the code: no example has a deadline.
+hypothesis.settings.register_profile("tieline", deadline=None)
+hypothesis.settings.load_profile("tieline")
 
 
 @dataclass(frozen=True)
