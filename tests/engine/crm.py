@@ -57,6 +57,7 @@ WRITE_FAULTS = (
     "lost before",
     "lost after",
     "lost late",
+    "lost slow",
     "500 before",
     "500 after",
     "html after",
@@ -66,8 +67,12 @@ WRITE_FAULTS = (
     "killed before",
     "killed after",
     "killed late",
+    "killed slow",
 )
-"""before: nothing was executed · after: all of it was · late: it will be, some time before the request's time-out."""
+"""before: nothing was executed · after: all of it was · late: it will be, some time before the request's time-out · slow: it
+will be, after the client gave up, which ends nothing at the vendor."""
+LANDS = {"late": 0.9, "slow": 1.9}
+"""When, in time-outs."""
 
 
 @dataclass
@@ -164,9 +169,9 @@ class MemoryCrm:
         self._check(operations)
         fault = await self._request("push", 1)
         when = fault.rpartition(" ")[2]
-        if when == "late":
-            self._late.append((self.clock.now + self.capabilities.request_timeout_s * 0.9, list(operations)))
-        if fault in {"killed before", "killed late"}:
+        if when in LANDS:
+            self._late.append((self.clock.now + self.capabilities.request_timeout_s * LANDS[when], list(operations)))
+        if fault in {"killed before", "killed late", "killed slow"}:
             raise Killed(fault)
         if fault.startswith("lost") and when != "after":
             return [Unknown(fault) for _ in operations]

@@ -9,13 +9,15 @@ from unittest.mock import patch
 import pytest
 
 from tests.engine.bench import Bench
-from tests.engine.crm import ZOHO
+from tests.engine.crm import LANDS, ZOHO
 from tests.engine.memory import Killed
 from tieline.core.errors import AuthError
+from tieline.engine.access import LEAVES_S
 from tieline.engine.effects.pool import Work
 from tieline.engine.effects.settle import Settle
 from tieline.engine.events.drain import Limits
 from tieline.engine.ports import Result
+from tieline.engine.times import seconds
 from tieline.sdk.contract import Gone, Outcome, PushOperation, Rejected, Stale
 from tieline.sdk.manifest import Capabilities
 
@@ -42,6 +44,7 @@ WRITES = {
     "lost before": "outcome.unknown",  # a hang: the connector's time-out is over and nobody answered
     "lost after": "outcome.unknown",
     "lost late": "outcome.unknown",
+    "lost slow": "outcome.unknown",
     "html after": "error.protocol",
     "unknown after": "outcome.unknown",  # an error inside a 200
     "short": "outcome.unknown",
@@ -281,6 +284,65 @@ async def test_the_harness_sees_doubles_when_nobody_looks_before_sending_again()
 
     assert await run(look=True) == 50
     assert await run(look=False) == 100
+
+
+@pytest.mark.proves("HUB-5")
+@pytest.mark.parametrize("lands", [0.9, 1.9, 2.5], ids=["in time", "after we gave up", "between two looks"])
+@pytest.mark.parametrize("capabilities", [SEARCH, NONE], ids=["search", "none"])
+async def test_a_write_that_lands_when_nobody_waits_for_it_any_more_is_not_doubled(
+    capabilities: Capabilities, lands: float
+) -> None:
+    bench = Bench(capabilities=capabilities.model_copy(update={"search_lag_s": 0}))
+    bench.event("c0", number(0))
+    bench.crm.faults.extend(["", "lost slow"])
+    with patch.dict(LANDS, slow=lands):
+        await bench.quiet()
+    bench.clock.now += 300.0
+    exactly(bench, 1, 1)
+
+
+@pytest.mark.proves("HUB-5")
+async def test_a_unique_key_makes_waiting_needless() -> None:
+    bench = Bench()
+    bench.event("c0", number(0))
+    bench.crm.faults.extend(["", "killed slow"])
+    start = bench.clock.now
+    with pytest.raises(Killed):
+        await bench.drain().run_until_quiet()
+    await bench.quiet()
+    exactly(bench, 1, 1)
+    assert bench.clock.now - start < 10.0
+
+
+@pytest.mark.proves("HUB-5")
+@pytest.mark.parametrize("stopped", [False, True], ids=["waits for its turn", "stopped"])
+@pytest.mark.parametrize("capabilities", [SEARCH, NONE], ids=["search", "none"])
+async def test_no_write_leaves_long_after_it_was_marked_as_sent(capabilities: Capabilities, stopped: bool) -> None:
+    bench = Bench(capabilities=capabilities.model_copy(update={"concurrency": 1, "write_batch": 1}))
+    for index in range(6):
+        bench.event(f"c{index}", number(index))
+    push, left, stops = bench.crm.push, [], ["save_decided", "save_results"]
+
+    async def slow(operations: list[PushOperation]) -> list[Outcome]:
+        for one in operations:
+            sent_at = bench.store.operations[one.key].sent_at
+            assert sent_at is not None
+            left.append(bench.clock.now - seconds(sent_at))
+        outcomes = await push(operations)
+        bench.clock.now += 4.0
+        return outcomes
+
+    def stop(name: str, when: str) -> None:
+        if stopped and when == "after" and name in stops:
+            stops.remove(name)
+            bench.clock.now += 60.0
+
+    bench.crm.push = slow  # type: ignore[method-assign]
+    bench.store.before_call = stop
+    await bench.quiet()
+    exactly(bench, 6, 6)
+    assert stops == ([] if stopped else ["save_decided", "save_results"])
+    assert max(left) <= LEAVES_S + 0.001, "times are kept to the millisecond"
 
 
 async def test_where_there_is_no_room_for_a_key_match_keys_decide_and_else_a_person() -> None:

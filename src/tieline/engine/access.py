@@ -7,6 +7,7 @@ when the vendor says no all the same, or does not answer anybody.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from tieline.engine.effects.recovery import recovery
 from tieline.engine.ports import Budget
 from tieline.engine.times import backoff
 from tieline.sdk.contract import Outcome, PushOperation, Records, VendorRecord
+from tieline.sdk.leaving import LateError, leaving
 from tieline.sdk.manifest import Capabilities
 
 T = TypeVar("T")
@@ -34,6 +36,11 @@ async def at_once(call: Callable[[], T], /) -> T:
 
 UNIQUE_WAIT_S = 1.0
 """How long to wait before looking where sending twice does no harm: only to save requests."""
+LEAVES_S = 10.0
+"""How long after it was marked as sent a write may leave where the vendor would take it twice: longer than a request waits for
+the budget, shorter than what a hanging process keeps its target for."""
+LOOKS_APART_S = 10.0
+"""Between the two looks that must find nothing before such a write is sent again."""
 
 
 class Access:
@@ -90,6 +97,12 @@ class Access:
             return min(UNIQUE_WAIT_S, timeout)
         return timeout
 
+    def certain_s(self) -> float:
+        """How long after it was marked as sent a write that the vendor would take twice has landed or never will, and the index
+        shows it (seconds): it left late, our client waited its time-out, and gave up. That ends nothing at the vendor, whose own
+        work on it has as long again."""
+        return LEAVES_S + 2 * self.capabilities.request_timeout_s + self.capabilities.search_lag_s
+
     async def find(
         self, object: str, by: Sequence[str], values: Sequence[str], fields: Sequence[str]
     ) -> list[VendorRecord]:
@@ -98,8 +111,20 @@ class Access:
     async def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[VendorRecord]:
         return await self._ask(lambda: self.connector.fetch(object, ids, fields))
 
-    async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
-        return await self._ask(lambda: self.connector.push(operations))
+    async def push(self, operations: Sequence[PushOperation], leaves_by_s: float = math.inf) -> list[Outcome]:
+        """Pushes these together. `leaves_by_s`: seconds since the epoch after which none of it may leave any more; it is
+        asked again after each wait, the client's too."""
+
+        def check() -> None:
+            if self.clock() > leaves_by_s:
+                raise LateError("too late to be sent")
+
+        async def push() -> list[Outcome]:
+            check()
+            return await self.connector.push(operations)
+
+        with leaving(check):
+            return await self._ask(push)
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         async with self._slots:

@@ -34,6 +34,7 @@ from tieline.core.errors import (
 from tieline.sdk.answer import Judge, RefusedError, Response, retry_after, unclear, usual_error
 from tieline.sdk.codes import TIMEOUT, TOKEN_RENEWED
 from tieline.sdk.hosts import PublicResolver, checked_base, is_public, origin
+from tieline.sdk.leaving import still_in_time
 from tieline.sdk.slots import Slots
 
 __all__ = [
@@ -323,19 +324,21 @@ class Client:
     ) -> Response:
         """Sends once. What surely did not leave is a TransientError; what left and was not answered cleanly is `unclear`."""
         try:
-            async with (
-                self._slots.held(slots),
-                asyncio.timeout(timeout_s),
-                (session or self._session).request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=min(10.0, timeout_s * 0.9)),
-                ) as answer,
-            ):
-                return Response(answer.status, answer.headers, await _content(answer, limit, read, where), read)
+            async with self._slots.held(slots):
+                if not read:
+                    still_in_time()
+                async with (
+                    asyncio.timeout(timeout_s),
+                    (session or self._session).request(
+                        method,
+                        url,
+                        headers=headers,
+                        data=body,
+                        allow_redirects=False,
+                        timeout=aiohttp.ClientTimeout(total=None, connect=min(10.0, timeout_s * 0.9)),
+                    ) as answer,
+                ):
+                    return Response(answer.status, answer.headers, await _content(answer, limit, read, where), read)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransientError(f"{where}: no connection ({type(error).__name__})") from None
         except TimeoutError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.errors import TielineError, TransientError
 from tieline.core.record import PLANNED
-from tieline.engine.access import Access, Run
+from tieline.engine.access import LEAVES_S, Access, Run
 from tieline.engine.effects.journal import REF, own_keys
 from tieline.engine.effects.pool import Pool, Work, batches
 from tieline.engine.effects.reasons import (
@@ -37,6 +38,7 @@ from tieline.sdk.contract import (
     Unknown,
     Written,
 )
+from tieline.sdk.leaving import LateError
 
 MOST_TRIES = 16
 """Failed tries of one operation before its subject is parked: about two hours of back-off."""
@@ -94,17 +96,18 @@ class Apply:
 
     async def _save(self, results: list[Result], wave: list[list[Work]]) -> None:
         keys = [work.row.key for group in wave for work in group]
+        at_s = self._access.clock()
         await self._run(lambda: self._store.save_results(results, keys))
-        self.sent(wave)
+        self.sent(wave, at_s)
 
-    def sent(self, wave: list[list[Work]]) -> None:
-        """Marks a wave as sent once the journal says so."""
-        now = self._access.clock()
+    def sent(self, wave: list[list[Work]], at_s: float) -> None:
+        """Marks a wave as sent once the journal says so. at_s: a time before the journal was asked to."""
         for group in wave:
             for work in group:
                 work.row.state = "sent"
                 work.row.attempts += 1
-                work.sent_s = now
+                work.sent_s = at_s
+                work.missed = False
 
     async def _push_all(self, wave: list[list[Work]], out: Applied) -> list[Result]:
         before = self._access.requests()
@@ -114,6 +117,11 @@ class Apply:
         results: list[Result] = []
         failed: list[Exception] = []
         for group, answer in zip(wave, answers, strict=True):
+            if isinstance(answer, LateError):
+                results.extend(self.back(work, work.row.error, share) for work in group)
+                continue
+            for work in group:
+                work.content = None
             if isinstance(answer, Exception):
                 failed.append(answer)
                 results.extend(self._failed(work, answer, share) for work in group)
@@ -131,16 +139,25 @@ class Apply:
 
     async def _push(self, group: list[Work]) -> list[Outcome]:
         inside = {work.row.key for work in group} if len(group) > 1 else set()
-        operations = [await self._operation(work.row, work.carried.subject.source, inside) for work in group]
-        return await self._access.push(operations)
+        operations = [await self._operation(work, inside) for work in group]
+        return await self._access.push(operations, self._leaves_by_s(group))
 
-    async def _operation(self, row: OperationRow, source: int, inside: set[str]) -> PushOperation:
+    def _leaves_by_s(self, group: list[Work]) -> float:
+        """Until when these may leave: at any time where sending twice does no harm."""
+        if all(work.row.verb == "create" and self._access.unique(work.row.role) for work in group):
+            return math.inf
+        return min(work.sent_s for work in group) + LEAVES_S
+
+    async def _operation(self, work: Work, inside: set[str]) -> PushOperation:
+        row, source = work.row, work.carried.subject.source
         mapped = self._access.role_maps[row.role]
         target = self._link(row.target_ref, inside) if row.target_ref is not None else None
         if row.verb == "attach":
             values = {"name": row.values["name"]}
             if source in self._files:
-                values["content"] = await self._content(source, row.values["url"])
+                # Kept until it has left: a file that takes its time is there when its turn comes again.
+                work.content = work.content or await self._content(source, row.values["url"])
+                values["content"] = work.content
             else:
                 values["url"] = row.values["url"]
             return PushOperation(row.key, "attach", mapped.object, values, target)
@@ -227,7 +244,7 @@ class Apply:
                 pass
         return self.back(work, said, share)
 
-    def back(self, work: Work, error: dict[str, Any], share: float = 0.0) -> Result:
+    def back(self, work: Work, error: dict[str, Any] | None, share: float = 0.0) -> Result:
         """It surely did not happen, through no fault of its own: planned as before."""
         work.row.state = "planned"
         work.row.error = error

@@ -53,7 +53,11 @@ class Work:
     not_before: float = 0.0
     tries: int = 0
     sent_s: float = 0.0
-    """When it was sent, seconds since the epoch."""
+    """When it was marked as sent, seconds since the epoch; it leaves soon after that or not at all."""
+    missed: bool = False
+    """A look that counts has not found it."""
+    content: bytes | None = None
+    """The file of an attachment that could not leave in time."""
 
 
 class Pool:

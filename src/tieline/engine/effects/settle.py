@@ -14,7 +14,7 @@ from typing import Any
 from tieline.core.errors import RateLimitedError, TielineError
 from tieline.core.plan import Find
 from tieline.core.record import PLANNED, Record, to_json
-from tieline.engine.access import Access
+from tieline.engine.access import LOOKS_APART_S, Access
 from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import REF, outcome_kind, real
 from tieline.engine.effects.pool import Pool, Work
@@ -92,26 +92,30 @@ class Settle:
         mapped = self._access.role_maps[role]
         keys = [work.row.key for work in group]
         there: dict[str, tuple[str, str | None]] = {}
+        asked_s = self._access.clock()
         for vendor in await self._access.find(mapped.object, (mapped.origin,), keys, (mapped.origin,)):
             there[vendor.fields.get(mapped.origin, "")] = (vendor.id, vendor.version)
         out: list[Result] = []
-        now = self._access.clock()
         for work in group:
             found = there.get(work.row.key)
             if found is not None:
                 out.append(self._apply.done(work, *found))
-                continue
-            certain = 0.0 if self._access.unique(role) else work.sent_s + self._certain_s()
-            if now < certain:
-                work.not_before = certain
-            else:
+            elif self._access.unique(role) or self._is_missing(work, asked_s):
                 out.append(self._send_again(work))
         return out
 
-    def _certain_s(self) -> float:
-        """After this time a request that was sent has landed or never will, and the index shows it."""
-        capabilities = self._access.capabilities
-        return capabilities.request_timeout_s + capabilities.search_lag_s
+    def _is_missing(self, work: Work, asked_s: float) -> bool:
+        """Whether a look at that time that found nothing settles it: it is the second that was made late enough. Otherwise it
+        is looked again."""
+        certain = work.sent_s + self._access.certain_s()
+        if asked_s < certain:
+            work.not_before = certain
+        elif not work.missed:
+            work.missed = True
+            work.not_before = self._access.clock() + LOOKS_APART_S
+        else:
+            return True
+        return False
 
     def _send_again(self, work: Work) -> Result:
         if work.row.error is None:
@@ -130,7 +134,7 @@ class Settle:
         nameless: list[Work] = []
         out: list[Result] = []
         for work in group:
-            certain = work.sent_s + self._certain_s()
+            certain = work.sent_s + self._access.certain_s()
             pairs = [(by, real(value, self._pool.ids)) for by, value in work.row.match_keys]
             waits = any(value.startswith(PLANNED) for _, value in pairs)
             if waits and self._pool.is_orphan(work):
@@ -149,7 +153,8 @@ class Settle:
             ids = set.intersection(*({record.id for record in found[find]} for find in mine))
             fresh = [record for record in found[mine[0]] if record.id in ids - _known_before(work, mine)]
             if not fresh:
-                out.append(self._send_again(work))
+                if self._is_missing(work, now):
+                    out.append(self._send_again(work))
             elif len(fresh) == 1 and fresh[0].fields.get("name", work.row.values.get("name")) == work.row.values.get(
                 "name"
             ):

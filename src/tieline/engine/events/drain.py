@@ -312,12 +312,13 @@ class Drain:
             if old:
                 await self._run(lambda: self._store.save_results([], old))
             send = [key for key in keys if key in fresh]
+            at_s = self._access.clock()
             await self._run(lambda: self._store.save_decided(decided.runs, decided.subjects, send))
             if any(one.state != "planned" for run in decided.runs for one in run.operations):
                 # Some of it is there already under its key. The journal knows more than this memory: read it again.
                 self._pool = None
                 return
-            apply.sent(wave)
+            apply.sent(wave, at_s)
             announced = True
         applied = await apply.until_nothing_is_ready(wave, announced=announced)
         out.written += applied.written
