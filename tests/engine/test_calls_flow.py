@@ -9,6 +9,7 @@ import pytest
 from tests.engine.bench import Bench
 from tests.engine.calls import ALL_ON, calls_bench, end, recording
 from tieline.core.facts import CallFact
+from tieline.engine.access import LEAVES_S
 
 
 def number(index: int) -> str:
@@ -141,6 +142,25 @@ async def test_a_recording_is_copied_once() -> None:
     await bench.quiet()
     (call,) = bench.crm.all("Calls")
     assert [one["content"] for one in call["files"]] == [b"https://sip.example/r/1"]
+
+
+@pytest.mark.parametrize("content", [b"sound", b""], ids=["long", "empty"])
+async def test_a_recording_that_takes_longer_than_a_write_may_wait_is_fetched_once_and_copied(content: bytes) -> None:
+    bench = calls_bench(call={"recording": "copy"})
+    fetched: list[str] = []
+
+    class Slow(Recordings):
+        async def open(self, url: str, limit: int) -> tuple[str, bytes]:
+            fetched.append(url)
+            bench.clock.now += LEAVES_S + 5.0
+            return "audio/mpeg", content[:limit]
+
+    bench.files = {1: Slow()}
+    end(bench, "c1", number(1), recording_url="https://sip.example/r/1")
+    await bench.quiet()
+    (call,) = bench.crm.all("Calls")
+    assert [one["content"] for one in call["files"]] == [content]
+    assert fetched == ["https://sip.example/r/1"]
 
 
 @pytest.mark.proves("CALL-17")

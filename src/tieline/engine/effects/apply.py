@@ -156,7 +156,8 @@ class Apply:
             values = {"name": row.values["name"]}
             if source in self._files:
                 # Kept until it has left: a file that takes its time is there when its turn comes again.
-                work.content = work.content or await self._content(source, row.values["url"])
+                if work.content is None:
+                    work.content = await self._content(source, row.values["url"])
                 values["content"] = work.content
             else:
                 values["url"] = row.values["url"]
