@@ -165,7 +165,7 @@ class Intake:
     async def _take_again(self, key: str, request: Request, tell: Callable[[Answer], None]) -> None:
         source: Source | None = None
         try:
-            await self._sources.read()
+            await self._sources.read_since(time.monotonic())
             source = self._sources.find(key)
             if source is None:
                 tell(UNKNOWN if self._sources.is_known else AWAY)

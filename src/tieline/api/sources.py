@@ -95,6 +95,15 @@ class Sources:
             self._read_at = time.monotonic()
             return True
 
+    async def read_since(self, at: float) -> bool:
+        """Like `read`, but sees what was committed before `at` (monotonic): waits for its turn rather than not reading. Those
+        who wait together read once."""
+        if self._tried_at < at:
+            wait = AGAIN_S - (time.monotonic() - self._tried_at)
+            if wait > 0:
+                await asyncio.sleep(wait + 0.01)
+        return await self.read()
+
     async def close(self) -> None:
         """Close the connection of its own."""
         for task in (self._listening, self._reading):

@@ -189,12 +189,17 @@ class _Ask:
         return found
 
     def has_open_deal(self, record: Record) -> bool:
-        """A contact's own deals and those of its account count alike."""
+        """A contact's own deals, and those of its account that name nobody else."""
         finds = [(record.role, record.id)]
         if record.role == "contact" and (parent := id_of(record.get("account"))) is not None:
             finds.append(("account", parent))
-        deals = [deal for by, id in finds for deal in self.find("deal", by, id)]  # all of it, so that one round asks all
-        return any(is_open(deal) for deal in deals)
+        deals = [
+            deal for by, id in finds for deal in self.find("deal", by, id)
+        ]  # all of it, so that one round asks all
+        return any(
+            is_open(deal) and (record.role != "contact" or id_of(deal.get("contact")) in (None, record.id))
+            for deal in deals
+        )
 
 
 def _hung_on(people: People, ask: _Ask, own: Mapping[str, Own], wants: Wants) -> None:
