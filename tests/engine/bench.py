@@ -14,7 +14,7 @@ from tests.engine.memory import ROLE_MAPS, Clock, MemoryStore
 from tieline.core.facts import CallFact
 from tieline.core.flow import Folded, Target
 from tieline.core.plan import Considered, Find, Known, Notice, Operation, Plan, Question
-from tieline.core.reasons import because, declare
+from tieline.core.reasons import because
 from tieline.core.record import Local, Ref
 from tieline.engine.access import Access
 from tieline.engine.events.decide import Rules
@@ -25,7 +25,7 @@ from tieline.sdk.manifest import Capabilities
 
 MOST_ROUNDS = 500
 """Times that the clock is moved before a test says that there is no end."""
-BECAUSE = because(declare("test.because"))
+BECAUSE = because("outcome.gone", slot="x")
 
 
 def body(key: str, number: str, kind: str = "ended", **more: Any) -> bytes:

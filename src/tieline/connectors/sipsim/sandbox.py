@@ -23,6 +23,7 @@ import aiohttp
 import orjson
 
 from tieline.connectors.sipsim.sandbox_account import Hook, Office, office_from, phone
+from tieline.connectors.sipsim.sandbox_calls import listed, shown_call
 from tieline.connectors.sipsim.sandbox_events import EVENTS, Delivery, SimulatedCall, call_from, events_of, test_event
 from tieline.connectors.sipsim.sandbox_page import asked_call, asked_office, call_page, said_after
 from tieline.sdk.sandbox import Reply, Request, Sandbox, html_reply, json_reply
@@ -273,9 +274,7 @@ class SipSim(Sandbox):
             case "GET", "calls", [one]:
                 call = next((call for call in self.calls if call.pbx_id == one), None)
                 return (
-                    self._tell(self._shown(call))
-                    if call is not None
-                    else self._refuse(404, "not_found", "no such call")
+                    self._tell(shown_call(call)) if call is not None else self._refuse(404, "not_found", "no such call")
                 )
             case "GET", "webhooks", ["available"]:
                 return self._tell([{"event": event} for event in EVENTS])
@@ -299,53 +298,12 @@ class SipSim(Sandbox):
             return self._refuse(400, "invalid_request", f"{name} is missing or malformed")
         if not SMALLEST_PAGE <= limit <= LARGEST_PAGE:
             return self._refuse(400, "invalid_request", f"limit must be from {SMALLEST_PAGE} to {LARGEST_PAGE}")
-        wanted = set(query["call_types"].split(",")) if "call_types" in query else None
-        text = query.get("search", "")
-        found = sorted(
-            (
-                call
-                for call in self.calls
-                if start <= call.started <= end
-                and (wanted is None or _kind(call) in wanted)
-                and (not text or text in call.number)
-                and (call.started, call.pbx_id) > after
-            ),
-            key=lambda call: (call.started, call.pbx_id),
-        )
+        found = listed(self.calls, query, start, end, after)
         shown = found[:limit]
         more = len(found) > limit
         token = base64.urlsafe_b64encode(orjson.dumps([shown[-1].started, shown[-1].pbx_id])).decode() if more else None
         pagination = {"count": len(shown), "limit": limit, "page": token, "has_more": more}
-        return json_reply(200, self._envelope(200, data=[self._shown(call) for call in shown], pagination=pagination))
-
-    def _shown(self, call: SimulatedCall) -> dict[str, Any]:
-        inbound = call.direction == "inbound"
-        line = (
-            call.lines[-1 if call.answered_by is None else call.answered_by]
-            if call.outcome == "answered"
-            else call.lines[0]
-        )
-        statuses = {
-            "answered": "ANSWER",
-            "missed": "MISSED",
-            "voicemail": "MISSED",
-            "busy": "BUSY",
-            "no_answer": "NOANSWER",
-        }
-        return {
-            "id": call.pbx_id,
-            "direction": "inbound" if inbound else "outgoing",
-            "caller_number": call.number if inbound else line,
-            "receiver_number": line if inbound else call.number,
-            "dialed_number": call.lines[0] if inbound else call.number,
-            "start_time": datetime.fromtimestamp(int(call.started), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "waiting_time": call.ring_s,
-            "duration": call.duration,
-            "status": statuses[call.outcome],
-            "call_type": _kind(call),
-            "audio_path": call.audio_path,
-            "tags": [],
-        }
+        return json_reply(200, self._envelope(200, data=[shown_call(call) for call in shown], pagination=pagination))
 
     def _grant(self, request: Request) -> Reply:
         form = request.form
@@ -389,13 +347,6 @@ class SipSim(Sandbox):
 
     def _refuse(self, status: int, code: str, message: str) -> Reply:
         return json_reply(status, self._envelope(status, error={"code": code, "message": message}))
-
-
-def _kind(call: SimulatedCall) -> str:
-    """The call_types word of a call."""
-    if call.direction == "outbound":
-        return "outgoing"
-    return {"answered": "inbound", "voicemail": "voicemail"}.get(call.outcome, "missed")
 
 
 def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:

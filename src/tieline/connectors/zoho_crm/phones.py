@@ -17,7 +17,7 @@ _GAPS = re.compile(r"[\s.\-/()]+")
 E164 = re.compile(r"\+[1-9]\d{5,14}")
 MOST = 72
 """Of one number: below the 100 values of one `in`, so a lone caller is one request per module."""
-MOST_OF_MANY = 40
+MOST_OF_MANY = 30
 """Of each number where many are looked for at once: 500 calls stay below 0.2 requests each."""
 
 

@@ -233,7 +233,11 @@ class _Parser:
         """The values behind `in`."""
         if self.at < len(self.tokens) and self.tokens[self.at][0] == "texts":
             self.at += 1
-            return [_plain(text) for text in _TEXT.findall(self.tokens[self.at - 1][1])]
+            inside = self.tokens[self.at - 1][1]
+            plain = inside[1:-1].split("','")
+            if "\\" not in inside and inside.count("'") == 2 * len(plain):
+                return plain
+            return [_plain(text) for text in _TEXT.findall(inside)]
         self.expect("(")
         values = [self.value()]
         while self.taken(","):

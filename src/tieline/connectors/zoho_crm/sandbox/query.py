@@ -154,7 +154,7 @@ def _test(tables: Tables, module: str, where: Where) -> Test:
         case "is not null":
             return lambda row: read_row(row) not in (None, "")
         case "in" | "not in":
-            values = {key_of(_wanted(known, where, value)) for value in where.value}
+            values = _keys(known, where)
             if where.op == "in":
                 return lambda row: key_of(read_row(row)) in values
             return lambda row: key_of(read_row(row)) not in values
@@ -219,13 +219,19 @@ def _candidates(tables: Tables, table: Table, where: Where) -> set[str] | None:
     known = _ALWAYS.get(name) or table.module.fields.get(name)
     if where.op not in ("=", "in") or known is None or known.read_only or known.kind in ("datetime", "boolean"):
         return None
-    values = [_wanted(known, where, value) for value in (where.value if where.op == "in" else (where.value,))]
+    keys = _keys(known, where)
     if name == "id":
-        return {value for value in values if value in table.rows}
-    found: set[str] = set()
-    for value in values:
-        found.update(table.having(name, value))
-    return found
+        return {key for key in keys if key in table.rows}
+    index = table.index(name)
+    return {row_id for key in keys if key in index for row_id in index[key]}
+
+
+def _keys(known: FieldDef, where: Condition) -> frozenset[Any]:
+    """What `=` or `in` asks for, as equality sees it. Queries ask for thousands of numbers: those are not looked at one by one."""
+    values = where.value if isinstance(where.value, tuple) else (where.value,)
+    if known.kind == "phone" and all(isinstance(value, str) for value in values):
+        return frozenset(map(str.casefold, values))
+    return frozenset(key_of(_wanted(known, where, value)) for value in values)
 
 
 def _rank(value: Any) -> tuple[int, Any]:

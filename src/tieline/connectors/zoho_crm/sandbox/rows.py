@@ -94,12 +94,16 @@ class Table:
 
     def having(self, name: str, value: Any) -> Iterable[str]:
         """Ids of the records whose field equals ``value``, oldest first."""
+        return self.index(name).get(key_of(value), ())
+
+    def index(self, name: str) -> dict[Any, dict[str, None]]:
+        """The field's values as equality sees them, each with the ids of its records, oldest first."""
         index = self.indexes.get(name)
         if index is None:
             index = self.indexes[name] = {}
             for row in self.rows.values():
                 index.setdefault(key_of(row.values.get(name)), {})[row.id] = None
-        return index.get(key_of(value), ())
+        return index
 
     def hidden(self, row_id: str, now: float) -> bool:
         """Whether searches do not show the record yet."""
