@@ -146,6 +146,16 @@ def test_a_refused_write_says_why_and_what_to_do(company: Company, day: MadeDay,
 
 
 @pytest.mark.proves("HUB-3")
+def test_what_went_wrong_on_the_way_is_told(company: Company, day: MadeDay, reader: Client) -> None:
+    trouble = because("lookup.failed", error={"code": "error.transient", "params": {}})
+    run = day.run(day.call(), "done", known={"found": [], "trouble": trouble})
+    day.wrote(run, "lead", error=because("outcome.unknown", slot="lead", detail="answered 502"))
+    text = text_of(reader.get(company.url(f"/runs/{shown('run', run.pk)}/")))
+    assert "It did not go well at once: Tieline could not look into the CRM." in text
+    assert "It did not go well at once: No answer says whether the lead was written. (answered 502)" in text
+
+
+@pytest.mark.proves("HUB-3")
 def test_trying_again_makes_the_call_due_and_wakes_a_worker(
     company: Company, day: MadeDay, reader: Client, web: Any
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
 
 
 def test_values_are_written_as_the_language_writes_them() -> None:
+    all_codes()  # because() knows what has been imported
     from django.utils import translation
 
     from tieline.web.words import say

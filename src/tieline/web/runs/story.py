@@ -64,7 +64,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write. `id` and `url`: the record in the CRM. error and step: why it is not there, and what to do."""
+    """One write. `id` and `url`: the record in the CRM. error and step: why it is not there, and what to do. met: what went
+    wrong on the way of one that is there."""
 
     title: str
     id: str
@@ -77,11 +78,13 @@ class Write:
     error: str = ""
     step: Step | None = None
     inline: bool = False
+    met: str = ""
 
 
 @dataclass(slots=True)
 class Story:
-    """What `runs/story.html` shows. sources, targets: titles. trouble: why the whole of it waits or stopped."""
+    """What `runs/story.html` shows. sources, targets: titles. trouble: why the whole of it waits or stopped.
+    met: why it could not be decided at once."""
 
     arrived: str
     details: str = ""
@@ -101,6 +104,7 @@ class Story:
     step: Step | None = None
     retry: str = ""
     newer: str = ""
+    met: str = ""
 
 
 def of_subject(subject: Subject, events: Sequence[Event], connections: Mapping[int, Connection], names: Names) -> Story:
@@ -144,6 +148,7 @@ def of_run(
         out.cost += f" · {words.lasted(max((run.finished_at - run.started_at).total_seconds(), 0))}"
     out.version = run.settings_version
     out.watched = run.state == "watched"
+    out.met = say(run.known.get("trouble"))
     return out
 
 
@@ -253,6 +258,7 @@ def _write(row: Operation, shown: Shown, target: Connection | None) -> Write:
         say(trouble) if trouble else "",
         next_step(trouble) if trouble else None,
         inline=row.verb == "update" and len(changes) <= MOST_INLINE,
+        met=say(row.error) if row.state == "done" else "",
     )
 
 

@@ -37,6 +37,10 @@ ERROR_PARAMS: Final[dict[str, frozenset[str]]] = {
 """What errors say beside their code, as they are raised."""
 
 
+ENDS_WITH_DETAIL: Final = frozenset({"outcome.unknown", "outcome.not_sent"})
+"""Behind these stands what was seen (a time-out, an answer's status), where anything was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What to do next. `page` is the name of the address where, "" for none; `label` stands on the link."""
@@ -54,9 +58,11 @@ def say(raw: Raw) -> str:
     if reason.code.startswith("call.") and not reason.code.startswith("call.story."):
         return calls.said(reason)
     try:
-        return reasons.sentence(reason.code, **_values(reason))
+        sentence = reasons.sentence(reason.code, **_values(reason))
     except KeyError:
         return reason.code
+    said = str(reason.params.get("detail") or "") if reason.code in ENDS_WITH_DETAIL else ""
+    return f"{sentence} ({said})" if said else sentence
 
 
 def because(raw: Raw) -> str:
