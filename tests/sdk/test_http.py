@@ -19,6 +19,7 @@ from tieline.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from tieline.sdk.answer import Response
 from tieline.sdk.hosts import is_public
 from tieline.sdk.http import Client, RefusedError, Response, metered, retry_after
 
@@ -154,6 +155,11 @@ async def test_no_answer_in_time(
     with pytest.raises(expected):
         await ask(Client(session, {"api": vendor.url}, timeout_s=0.2), read)
     assert len(vendor.seen) == 1
+
+
+def test_a_text_that_no_database_keeps_comes_without_its_nul() -> None:
+    body = rb'{"a": "x\u0000y", "b": "back\\u0000slash", "c": "\\\u0000"}'
+    assert Response(200, {}, body).json() == {"a": "x\ufffdy", "b": "back\\u0000slash", "c": "\\\ufffd"}
 
 
 async def test_half_an_answer_to_a_write_is_unknown(vendor: Vendor, session: ClientSession) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,8 @@ from tieline.core.errors import (
 from tieline.sdk.codes import REFUSED
 
 _MISSING: Any = object()
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""The sign that no database keeps in a text, as JSON writes it (behind an even number of backslashes)."""
 
 
 class Response:
@@ -39,13 +42,15 @@ class Response:
         return f"<Response {self.status}, {len(self.body)} bytes>"
 
     def json(self) -> Any:
-        """The body as JSON, None where it is empty. Anything else: TransientError of a read, UnknownOutcomeError of a write."""
+        """The body as JSON, None where it is empty; U+0000 in its texts comes as U+FFFD, so that what a vendor says can be kept.
+        Anything else: TransientError of a read, UnknownOutcomeError of a write."""
         if self._json is _MISSING:
             if not self.body:
                 self._json = None
             else:
                 try:
-                    self._json = orjson.loads(self.body)
+                    body = self.body
+                    self._json = orjson.loads(_NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body)
                 except ValueError:
                     raise unclear(self.is_read, f"{self.status} without JSON") from None
         return self._json
