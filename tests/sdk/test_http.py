@@ -19,7 +19,6 @@ from tieline.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from tieline.sdk.answer import Response
 from tieline.sdk.hosts import is_public
 from tieline.sdk.http import Client, RefusedError, Response, metered, retry_after
 
