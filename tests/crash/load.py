@@ -172,7 +172,7 @@ class Load:
     async def _send_all(self) -> None:
         began = time.monotonic()
         waiting = deque(enumerate(self.calls))
-        late: deque[tuple[Call, Delivery]] = deque()
+        late: deque[tuple[Call, int]] = deque()
         left: dict[int, int] = {}
 
         async def client(session: aiohttp.ClientSession) -> None:
@@ -184,15 +184,16 @@ class Load:
                     await asyncio.sleep(0.05)
                 deliveries = events_of(call.sim, SECRET, time.time())
                 left[call.slot] = len(deliveries)
-                for delivery in deliveries:
+                for place_in_call, delivery in enumerate(deliveries):
                     if delivery.late:
-                        late.append((call, delivery))
+                        late.append((call, place_in_call))
                     else:
                         await send(session, call, delivery)
 
         async def client_of_late(session: aiohttp.ClientSession) -> None:
             while late:
-                await send(session, *late.popleft())
+                call, place_in_call = late.popleft()  # signed when it is sent: an old signature is refused
+                await send(session, call, events_of(call.sim, SECRET, time.time())[place_in_call])
 
         async def send(session: aiohttp.ClientSession, call: Call, delivery: Delivery) -> None:
             await self._until_acknowledged(session, self.urls[call.company][call.sim.contract], delivery)
