@@ -21,6 +21,7 @@ from tieline.store import secrets as sealing
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
 
+PUBLIC = "https://phones.example.com"
 SLOW = b"GET /page HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -35,7 +36,7 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port(installation: Installation) -> AsyncIterator[int]:
-    app = Outer(Intake(installation.app, sealing.installed()), lambda: page)
+    app = Outer(Intake(installation.app, sealing.installed(), PUBLIC), lambda: page)
     server = uvicorn.Server(config(app))
     task = asyncio.create_task(server.serve(), name="server")
     async with asyncio.timeout(20):
@@ -124,6 +125,26 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Intake, "__call__", by_asgi)
     monkeypatch.setattr(IntakeProtocol, "on_message_complete", by_wire)
     return ways
+
+
+async def test_a_connector_knows_at_which_address_a_delivery_came(
+    company: Company, port: int, taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The public one, whatever the host header says, quoted as it came."""
+    seen: list[tuple[str, str]] = []
+    take = Intake.take
+
+    def told(self: Intake, key: str, request: Any, tell: Any) -> None:
+        seen.append((request.url, request.query))
+        take(self, key, request, tell)
+
+    monkeypatch.setattr(Intake, "take", told)
+    wire = await Wire.to(port)
+    assert (await wire.ask(delivery(company, "c1", path="/more?leg=a%20b")))[0] == 202
+    assert (await wire.ask(delivery(company, "c2", path="/m%20ore")))[0] == 202
+    base = f"{PUBLIC}/in/{company.intake_key}"
+    assert seen == [(f"{base}/more", "leg=a%20b"), (f"{base}/m%20ore", "")]
+    assert taken == ["wire", "asgi"]
 
 
 async def test_a_connection_is_kept_and_used_again(

@@ -71,7 +71,9 @@ def _pages() -> App:
 
 def _intake() -> Intake:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
-    return Intake(database_urls().app, secrets.installed())
+    from django.conf import settings
+
+    return Intake(database_urls().app, secrets.installed(), settings.TIELINE_PUBLIC_URL)
 
 
 def application() -> Outer:

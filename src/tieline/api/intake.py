@@ -77,9 +77,11 @@ _NOT_KEPT = {
 
 
 class Intake:
-    """The ASGI app of deliveries. `start` and `stop` in the loop that serves it."""
+    """The ASGI app of deliveries. `start` and `stop` in the loop that serves it. `public_url`: where senders reach us, which some
+    sign."""
 
-    def __init__(self, url: str, seal: Seal) -> None:
+    def __init__(self, url: str, seal: Seal, public_url: str = "") -> None:
+        self.public_url = public_url
         self._sources = Sources(url, seal)
         self._rows = GroupCommit(url)
         self._refused = Refused(url)
@@ -120,7 +122,9 @@ class Intake:
         if body is None:
             return TOO_LARGE
         key = scope["path"][len(PREFIX) :].partition("/")[0]
-        request = Request(method, scope["query_string"].decode("latin-1"), headers_of(scope["headers"]), body)
+        raw_path = scope.get("raw_path")
+        url = self.public_url + (raw_path.decode("latin-1") if raw_path else scope["path"])
+        request = Request(method, scope["query_string"].decode("latin-1"), headers_of(scope["headers"]), body, url)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.take(key, request, lambda answer: None if answered.done() else answered.set_result(answer))
         return await answered

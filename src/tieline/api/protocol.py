@@ -142,10 +142,12 @@ class IntakeProtocol(HttpToolsProtocol):
             return
         cycle.more_body = False
         path, _, query = self.url.partition(b"?")
-        key = path[len(_PREFIX) :].partition(b"/")[0].decode("latin-1")
+        plain = path.decode("latin-1")
+        key = plain[len(_PREFIX) :].partition("/")[0]
         parts = cycle.parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = Request(cycle.method, query.decode("latin-1"), headers_of(self.headers), body)
+        url = self._intake.public_url + plain
+        request = Request(cycle.method, query.decode("latin-1"), headers_of(self.headers), body, url)
         self._intake.take(key, request, lambda answer: self._answer(cycle, answer))
 
     def _is_plain(self) -> bool:

@@ -209,12 +209,14 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An event delivery as it arrived. Header names in lower case; `query` is the raw query string."""
+    """An event delivery as it arrived. Header names in lower case; `query` is the raw query string. `url` is the address that
+    the sender was given (our public one, whatever a proxy made of it), without the query: some sign it. Only `arrive` is told."""
 
     method: str
     query: str
     headers: Mapping[str, str]
     body: bytes
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
