@@ -142,9 +142,13 @@ class Capabilities(_Model):
 
 class EventSide(_Model):
     """How deliveries come in. `secret` names the auth field that holds the signing secret; "" where none is ever signed.
+    `proof`: "signature" covers the whole delivery; "token" is a word in it that only the vendor and we know. `signed_time`: the
+    signature covers when it was sent, so that an old one can be refused.
     `per_event`: event names of the contract that wants an address for each; ours gets ?event=<name> then."""
 
     secret: str = ""
+    proof: Literal["signature", "token"] = "signature"
+    signed_time: bool = True
     contracts: tuple[str, ...] = ()
     per_event: tuple[str, ...] = ()
     settle_s: float = Field(default=0, ge=0)

@@ -76,7 +76,7 @@ class Subject:
     many          so many records fill more than two pages of a pull
     secrets       texts that no message may hold
     event         for events: the fields of a genuine delivery; `delivery`: (fields, secret, Unix seconds) → a signed Request;
-                  `secret_name` the secret's name among the fields
+                  `secret_name` the secret's name among the fields; `kind_fields` the fields of a delivery that say its kind
     seed_calls    for history: makes calls that began at these Unix seconds; gives their keys
     file          for files: the address of a file at the vendor
     """
@@ -107,6 +107,7 @@ class Subject:
     delivery: Callable[[Mapping[str, Any], str, float], Any] | None = None
     event: Mapping[str, Any] = field(default_factory=dict)
     secret_name: str = ""
+    kind_fields: Sequence[str] = ("event", "type", "cmd")
     seed_calls: Callable[[Sequence[float]], Awaitable[list[str]]] = _none
     file: Callable[[], Awaitable[str]] = _none
     client: Client | None = None
