@@ -18,6 +18,7 @@ from .test_drain_store import event, keep, run, subject
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
 
+LATER = "2026-11-21T10:20:00.000Z"
 NOW, FUTURE = "2026-11-21T10:30:00.000Z", "2099-01-01T00:00:00.000Z"
 
 
@@ -113,8 +114,51 @@ def test_what_waits_costs_nothing_to_find_nothing(
         company.target,
         company.workspace,
     )
-    target = {"target": company.target, "limit": 100}
+    target = {"target": company.target, "limit": 100, "backfill": False}
     assert rows_read(store, drain_subjects._OPEN_EVENTS, {**target, "sources": f"{{{company.source}}}"}) < 20
     asked = {**target, "flow": "calls", "now": NOW, "held": "[]"}
     assert rows_read(store, drain_subjects._TAKE_DUE, asked) < 20
     assert store.next_due() == FUTURE
+
+
+@pytest.mark.proves("HUB-6")
+def test_thousands_that_were_fetched_cost_a_live_one_nothing(
+    installation: Installation, company: Company, store: DrainStore
+) -> None:
+    fetched = [subject(company, f"{n}", backfill=True, lanes=(f"phone:{n}",)) for n in range(3000)]
+    store.save_folded(fetched, [], [], {})
+    change(installation, company, "ANALYZE store_subject")
+    asked = {"target": company.target, "limit": 100, "flow": "calls", "now": NOW, "held": "[]"}
+    assert rows_read(store, drain_subjects._TAKE_DUE, {**asked, "backfill": False}) < 20
+    assert store.take_due(NOW, 500, []) == []
+    assert len(store.take_backfilled(NOW, 50, [])) == 50
+    keep(store, subject(company, "live", arrived_at=LATER, lanes=("phone:live",)))
+    assert [row.key for row in store.take_due(NOW, 500, [])] == ["live"]
+    assert store.next_due() is not None
+    assert due(installation, company) == [(True, False)]
+
+
+@pytest.mark.proves("HUB-6", "CALL-23")
+def test_a_live_call_takes_along_what_was_fetched_of_its_lane_before_it(company: Company, store: DrainStore) -> None:
+    """Lane order is kept, over other lanes too: c is behind b, which is behind a."""
+    keep(
+        store,
+        subject(company, "a", backfill=True, lanes=("x",)),
+        subject(company, "b", backfill=True, lanes=("x", "y"), arrived_at="2026-11-21T10:00:01.000Z"),
+        subject(company, "other", backfill=True, lanes=("z",)),
+        subject(company, "c", lanes=("y",), arrived_at=LATER),
+    )
+    assert [row.key for row in store.take_due(NOW, 10, [])] == ["a", "b", "c"]
+    assert [row.key for row in store.take_due(NOW, 10, ["y"])] == []
+    assert [row.key for row in store.take_backfilled(NOW, 10, ["y"])] == ["a", "other"]
+
+
+def test_delivered_events_come_before_fetched_ones(
+    installation: Installation, company: Company, store: DrainStore
+) -> None:
+    event(installation, company, "a")
+    change(installation, company, "UPDATE store_openevent SET backfill = true WHERE source_id = %s", company.source)
+    event(installation, company, "b")
+    first, second = store.open_events(10)
+    assert first.id > second.id
+    assert store.open_events(1) == [first]

@@ -17,6 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 
+LISTED = "LIST"
+"""The method of an event that was not delivered but fetched from a source's list of calls; its body is facts as JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """A kept event that is not folded yet. `source` is the connection it came by."""
@@ -61,6 +65,8 @@ class SubjectRow:
     """When its first event arrived; the order within a lane is (arrived_at, id)."""
     why: dict[str, Any] | None = None
     """Why it waits or is parked: a Reason as JSON. A parked subject is shown in the inbox by its state, without an item."""
+    backfill: bool = False
+    """It is due because of what was fetched from a list: live ones go first."""
     read: int | None = field(default=None, compare=False)
     """The revision that the store read; set by the store alone. A page that wrote since has raised it."""
 
@@ -165,7 +171,7 @@ class Store(Protocol):
         """Takes or keeps the right to drain this target (freed by Postgres when this process dies). False: another has it."""
 
     def open_events(self, limit: int) -> list[EventRow]:
-        """Events of all sources of this target not folded yet, oldest first."""
+        """Events of all sources of this target not folded yet: live ones oldest first, then, if there is room, fetched ones."""
 
     def subjects(self, flow: str, keys: Sequence[tuple[int, str]]) -> list[SubjectRow]:
         """The stored subjects among these (source, key)."""
@@ -185,7 +191,11 @@ class Store(Protocol):
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
         """Subjects in state "due" or "waiting" with due_at <= now, in lane order (arrived_at, id), none sharing a lane with
-        `held`. A due subject behind an earlier due subject of the same lane may be in the same answer, never before it."""
+        `held`. A due subject behind an earlier due subject of the same lane may be in the same answer, never before it.
+        Of back-filled ones only those that a live one of this answer is behind."""
+
+    def take_backfilled(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
+        """The same of back-filled subjects. Asked when no live one is due, or with the lanes of those held."""
 
     def own_keys(self, finds: Sequence[tuple[str, str, str]], since: str) -> list[OwnKey]:
         """Own keys among these (role, by, value) made since that time."""
@@ -223,6 +233,47 @@ class Store(Protocol):
 
     def next_due(self) -> str | None:
         """When the next waiting or due subject falls due; None when nothing waits; used to sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """A back-fill under way: calls of `source` that began in [since, until); what began before `reached` is kept already.
+    `attempts` counts failures since the last page."""
+
+    id: int
+    source: int
+    since: str
+    until: str
+    reached: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A call of a list that says something new. `key` is the call's, `event_key` that of the event it is kept as: the same
+    call with the same facts has the same. `facts`: CallFact as JSON. `is_missing`: nobody had told of it."""
+
+    key: str
+    event_key: str
+    facts: Sequence[Mapping[str, Any]]
+    is_missing: bool
+
+
+class BackfillStore(Protocol):
+    """Everything that one back-fill needs. Every method is one transaction."""
+
+    def known(self, keys: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Flow → call key → subject: of each flow that this source feeds, what it has of these calls."""
+
+    def save_page(self, calls: Sequence[Fetched], listed: int, reached: str | None) -> bool:
+        """Keeps each as a fetched event, unless it was kept before, wakes the targets, adds to the counts and moves the
+        cursor (None: not yet), at once. False: a person stopped it, or another process has it: nothing was kept."""
+
+    def put_off(self, until: str, attempts: int, trouble: Mapping[str, Any] | None) -> None:
+        """It goes on later, by whomever."""
+
+    def finish(self, trouble: Mapping[str, Any] | None) -> None:
+        """It is over: done, or failed where there is trouble (a Reason as JSON)."""
 
 
 class Budget(Protocol):

@@ -18,14 +18,16 @@ def iso(column: str) -> str:
 
 SUBJECT = (
     f"s.id, s.flow, s.source_id, s.key, s.subject, s.state, {iso('s.due_at')}, s.lanes, s.revision, s.attempts, s.own,"
-    f" s.answers, s.live, {iso('s.arrived_at')}, s.why"
+    f" s.answers, s.live, {iso('s.arrived_at')}, s.why, s.backfill"
 )
 
-# Each source's oldest, then the oldest of those: what waits for a paused source costs nothing.
+# Each source's oldest, then the oldest of those: what waits for a paused source costs nothing, and neither does a list that
+# is being fetched.
 _OPEN_EVENTS = f"""
 SELECT e.* FROM (SELECT o.event_id FROM unnest(%(sources)s::bigint[]) AS f(source)
                   CROSS JOIN LATERAL (SELECT o.event_id FROM store_openevent o
                                        WHERE o.target_id = %(target)s AND o.source_id = f.source
+                                         AND o.backfill = %(backfill)s
                                        ORDER BY o.event_id LIMIT %(limit)s) AS o
                   ORDER BY o.event_id LIMIT %(limit)s) AS o
  CROSS JOIN LATERAL (SELECT e.id, e.connection_id, e.method, e.query, e.headers, e.body, {iso("e.received_at")}
@@ -42,23 +44,23 @@ SELECT s.* FROM json_to_recordset(%s::json) AS k(source bigint, key text)
 # is then known to be overtaken.
 _SAVE_SUBJECTS = """
 INSERT INTO store_subject AS s (workspace_id, target_id, epoch, flow, source_id, key, subject, state, due_at, lanes,
-                                revision, attempts, own, answers, live, arrived_at, why)
+                                revision, attempts, own, answers, live, arrived_at, why, backfill)
 SELECT %(workspace)s, %(target)s, %(epoch)s, r.flow, r.source, r.key, r.subject,
        CASE WHEN k.stays THEN p.state ELSE r.state END, CASE WHEN k.stays THEN p.due_at ELSE r.due_at END,
        ARRAY(SELECT json_array_elements_text(r.lanes)),
        greatest(r.revision, p.revision + greatest(0, r.revision - coalesce(r.read, r.revision))),
        CASE WHEN k.stays THEN p.attempts ELSE r.attempts END, r.own, r.answers, r.live, r.arrived_at,
-       CASE WHEN k.stays THEN p.why ELSE r.why END
+       CASE WHEN k.stays THEN p.why ELSE r.why END, r.backfill
   FROM json_to_recordset(%(rows)s::json) AS r(flow text, source bigint, key text, subject json, state text,
        due_at timestamptz, lanes json, revision int, attempts int, own json, answers json, live bool,
-       arrived_at timestamptz, why json, read int)
+       arrived_at timestamptz, why json, backfill bool, read int)
   LEFT JOIN LATERAL (SELECT s.state, s.due_at, s.attempts, s.why, s.revision FROM store_subject s
                       WHERE s.source_id = r.source AND s.key = r.key AND s.flow = r.flow AND s.target_id = %(target)s
                       LIMIT 1 FOR UPDATE) AS p ON true
  CROSS JOIN LATERAL (SELECT coalesce(p.state = 'applying' OR p.revision > coalesce(r.read, r.revision), false) AS stays) AS k
 ON CONFLICT (source_id, key, flow, target_id) DO UPDATE SET
        subject = excluded.subject, lanes = excluded.lanes, revision = excluded.revision, state = excluded.state,
-       due_at = excluded.due_at, attempts = excluded.attempts, why = excluded.why
+       due_at = excluded.due_at, attempts = excluded.attempts, why = excluded.why, backfill = excluded.backfill
 """
 _FOLDED = "DELETE FROM store_openevent WHERE target_id = %s AND event_id = ANY(%s::bigint[])"
 _LINK_EVENTS = """
@@ -76,6 +78,8 @@ SELECT e.id, e.workspace_id, e.connection_id, r.value
  CROSS JOIN LATERAL (SELECT e.id, e.workspace_id, e.connection_id FROM store_event e WHERE e.id = r.key::bigint LIMIT 1) AS e
 ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason
 """
+FETCHED_AT_ONCE = 200
+"""Fetched events that one answer has at most: what is live comes in between."""
 FEW_DUE = 1000
 """Up to so many due subjects are found by their time and sorted; more are read in the order of their arrival."""
 
@@ -83,7 +87,7 @@ FEW_DUE = 1000
 _TAKE_DUE = f"""
 WITH due AS MATERIALIZED (
      SELECT s.id FROM store_subject s WHERE s.target_id = %(target)s AND s.flow = %(flow)s AND s.state IN ('due', 'waiting')
-        AND s.due_at <= %(now)s::timestamptz ORDER BY s.due_at LIMIT {FEW_DUE + 1}),
+        AND s.due_at <= %(now)s::timestamptz AND s.backfill = %(backfill)s ORDER BY s.due_at LIMIT {FEW_DUE + 1}),
      of_few AS (
      SELECT s.id, s.arrived_at FROM due
       CROSS JOIN LATERAL (SELECT s.id, s.arrived_at, s.lanes FROM store_subject s WHERE s.id = due.id LIMIT 1) AS s
@@ -93,16 +97,31 @@ WITH due AS MATERIALIZED (
      of_many AS (
      SELECT s.id, s.arrived_at FROM store_subject s
       WHERE (SELECT count(*) FROM due) > {FEW_DUE} AND s.target_id = %(target)s AND s.state IN ('due', 'waiting')
-        AND s.due_at <= %(now)s::timestamptz AND s.flow = %(flow)s
+        AND s.due_at <= %(now)s::timestamptz AND s.flow = %(flow)s AND s.backfill = %(backfill)s
         AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%(held)s::json))
       ORDER BY s.arrived_at, s.id LIMIT %(limit)s)
 SELECT s.* FROM (SELECT * FROM of_few UNION ALL SELECT * FROM of_many) AS found
  CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s WHERE s.id = found.id LIMIT 1) AS s
  ORDER BY found.arrived_at, found.id
 """
+# Back-filled ones that a live one of the same lane is behind.
+_TAKE_BEHIND = f"""
+SELECT {SUBJECT} FROM store_subject s
+ WHERE s.backfill AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.due_at <= %(now)s::timestamptz
+   AND s.lanes && ARRAY(SELECT json_array_elements_text(%(lanes)s::json))
+   AND s.target_id = %(target)s AND s.flow = %(flow)s AND s.workspace_id = %(workspace)s
+   AND NOT s.lanes && ARRAY(SELECT json_array_elements_text(%(held)s::json))
+"""
+_ANY_BEHIND = """
+SELECT EXISTS (SELECT 1 FROM store_subject s WHERE s.target_id = %s AND s.flow = %s AND s.backfill
+                  AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL)
+"""
 _NEXT_DUE = f"""
-SELECT {iso("s.due_at")} FROM store_subject s
- WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow = %s ORDER BY s.due_at LIMIT 1
+SELECT {iso("s.due_at")} FROM (VALUES (false), (true)) AS b(fetched)
+ CROSS JOIN LATERAL (SELECT s.due_at FROM store_subject s
+                      WHERE s.target_id = %s AND s.state IN ('due', 'waiting') AND s.due_at IS NOT NULL AND s.flow = %s
+                        AND s.backfill = b.fetched ORDER BY s.due_at LIMIT 1) AS s
+ ORDER BY s.due_at LIMIT 1
 """
 _OWN_KEYS = """
 SELECT o.role, o.by, o.value, o.external_id, o.values
@@ -134,13 +153,15 @@ class SubjectSide:
     flow: str
 
     def open_events(self, limit: int) -> list[EventRow]:
-        """Events of all sources of this target not folded yet, oldest first. Those of a paused source wait."""
+        """Events of all sources of this target not folded yet, oldest first, live ones before fetched ones. Those of a paused
+        source wait."""
         session = self.session
+        asked = {"target": session.target, "sources": array(session.flows.get(self.flow, [])), "backfill": False}
         with session.ask() as connection:
-            rows = connection.execute(
-                _OPEN_EVENTS,
-                {"target": session.target, "sources": array(session.flows.get(self.flow, [])), "limit": limit},
-            ).fetchall()
+            rows = connection.execute(_OPEN_EVENTS, {**asked, "limit": limit}).fetchall()
+            room = min(limit - len(rows), FETCHED_AT_ONCE)
+            if room > 0:
+                rows += connection.execute(_OPEN_EVENTS, {**asked, "limit": room, "backfill": True}).fetchall()
         return [EventRow(*row) for row in rows]
 
     def subjects(self, flow: str, keys: Sequence[tuple[int, str]]) -> list[SubjectRow]:
@@ -177,13 +198,38 @@ class SubjectSide:
                 connection.execute(_FOLDED, [session.target, array(events)])
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
-        """Due subjects in lane order, none sharing a lane with `held`; none of a paused flow."""
+        """Due subjects in lane order, none sharing a lane with `held`; none of a paused flow. Of back-filled ones only those
+        that a live one of these is behind."""
+        live = self._take(now, limit, held, backfill=False)
+        if not live:
+            return live
+        session = self.session
+        asked = {"target": session.target, "flow": self.flow, "now": now, "held": dumps(list(held))}
+        found = {row.id: row for row in live}
+        with session.ask() as connection:
+            row = connection.execute(_ANY_BEHIND, [session.target, self.flow]).fetchone()
+            lanes: set[str] = set()
+            while row is not None and row[0]:
+                wider = {lane for one in found.values() for lane in one.lanes} - lanes
+                if not wider:
+                    break
+                lanes |= wider
+                asked |= {"lanes": dumps(sorted(wider)), "workspace": session.workspace}
+                for one in connection.execute(_TAKE_BEHIND, asked).fetchall():
+                    found.setdefault(one[0], subject_row(one))
+        return sorted(found.values(), key=lambda one: (one.arrived_at, one.id))
+
+    def take_backfilled(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
+        """The same of back-filled subjects alone."""
+        return self._take(now, limit, held, backfill=True)
+
+    def _take(self, now: str, limit: int, held: Sequence[str], *, backfill: bool) -> list[SubjectRow]:
         session = self.session
         if self.flow not in session.flows:
             return []
+        asked = {"target": session.target, "flow": self.flow, "now": now, "held": dumps(list(held)), "limit": limit}
         with session.ask() as connection:
-            asked = {"target": session.target, "flow": self.flow, "now": now, "held": dumps(list(held)), "limit": limit}
-            rows = connection.execute(_TAKE_DUE, asked).fetchall()
+            rows = connection.execute(_TAKE_DUE, {**asked, "backfill": backfill}).fetchall()
         return [subject_row(row) for row in rows]
 
     def next_due(self) -> str | None:

@@ -1,5 +1,6 @@
 """Rows of work, by subject. Pages read them through `workspace_tx`; bulk paths use SQL of their own."""
 
+from tieline.store.models.backfill import Backfill, BackfillState
 from tieline.store.models.connections import (
     Budget,
     Connection,
@@ -17,11 +18,14 @@ from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedE
 from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
 from tieline.store.models.machinery import Chore, Hold, Worker
 from tieline.store.models.people import Audit, Happening, InboxItem, InboxState
+from tieline.store.models.replays import Replay, ReplayedSubject
 from tieline.store.models.runs import Link, Operation, OwnKey, Run
 from tieline.store.models.subjects import Subject
 
 __all__ = [
     "Audit",
+    "Backfill",
+    "BackfillState",
     "Budget",
     "Chore",
     "Connection",
@@ -47,6 +51,8 @@ __all__ = [
     "OwnKey",
     "RefusedDelivery",
     "RefusedEvent",
+    "Replay",
+    "ReplayedSubject",
     "Run",
     "SchemaSnapshot",
     "Secret",

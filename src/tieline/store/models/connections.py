@@ -30,6 +30,7 @@ class Connection(models.Model):
 
     config    what is not secret: typed fields, data centre, `base_url` of a sandbox, what the grant named (api domain)
     intake_hash   SHA-256 of the key in /in/<key>; the key itself is a sealed secret named "intake_key"
+    intake_hash_before, intake_until   the address before that one, and how long it still works
     identity  {"account_id", "name"} as the vendor says; scopes: what it granted
     origin_fields   object → field that holds our origin key there
     trouble   the last error as {"code", "params"}, None when the last answer was good
@@ -44,6 +45,8 @@ class Connection(models.Model):
     epoch = models.IntegerField(default=1)
     is_main_crm = models.BooleanField(default=False)
     intake_hash = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    intake_hash_before = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    intake_until = models.DateTimeField(null=True, blank=True)
     identity = models.JSONField(default=dict)
     scopes = models.JSONField(default=list)
     origin_fields = models.JSONField(default=dict)

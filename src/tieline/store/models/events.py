@@ -36,13 +36,14 @@ class Event(models.Model):
 
 
 class OpenEvent(models.Model):
-    """An event that a target has not folded yet. Gone once it has."""
+    """An event that a target has not folded yet. Gone once it has. `backfill`: it was fetched from a list; live ones go first."""
 
     pk = models.CompositePrimaryKey("target_id", "event_id")
     target = loose("store.Connection")
     event = loose("store.Event")
     source = loose("store.Connection")
     workspace = workspace()
+    backfill = models.BooleanField(default=False, db_default=False)
 
 
 class EventSubject(models.Model):

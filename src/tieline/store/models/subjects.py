@@ -32,6 +32,7 @@ class Subject(models.Model):
     live = models.BooleanField(default=True)
     arrived_at = models.DateTimeField()
     why = JsonText(null=True)
+    backfill = models.BooleanField(default=False, db_default=False)  # fetched from a list: live ones go first
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -39,13 +40,13 @@ class Subject(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
-                fields=["target", "arrived_at", "id"],
+                fields=["target", "backfill", "arrived_at", "id"],
                 include=["due_at"],
                 condition=Q(state__in=["due", "waiting"], due_at__isnull=False),
                 name="store_subject_due",
             ),
             models.Index(
-                fields=["target", "flow", "due_at"],
+                fields=["target", "flow", "backfill", "due_at"],
                 condition=Q(state__in=["due", "waiting"], due_at__isnull=False),
                 name="store_subject_when",
             ),
