@@ -17,6 +17,7 @@ import psycopg
 
 from tieline.engine.ports import NotStorable
 from tieline.store.pool import Link, connect
+from tieline.store.requeue import requeue
 
 DRAIN_LOCK = 78
 """First half of the advisory lock of a target's drain; the second is the target's id."""
@@ -149,6 +150,8 @@ class DrainSession:
                 " SET worker_id = excluded.worker_id, backend = excluded.backend, since = excluded.since",
                 [self.target, self._worker],
             )
+            with connection.transaction():
+                requeue(connection, self.workspace, self.target, never_queued=False)
         except BaseException:
             connection.close()
             raise

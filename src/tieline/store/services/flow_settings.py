@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from tieline.core.flow import Clash, Target
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, FlowSetting, FlowSource, FlowState, FlowVersion
+from tieline.store.requeue import requeue
 from tieline.store.services import flows, scopes
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.audit import note
@@ -181,7 +182,8 @@ def set_live(workspace: int, user: User | None, flow: str, live: bool) -> FlowVi
 
 def set_target(workspace: int, user: User | None, flow: str, connection: int, *, crm_user: str = "") -> FlowView:
     """The connection that this flow writes to. The first one brings the defaults, which work unedited (CALL-4); another
-    one brings them anew, with the lines, since people and stages of one CRM mean nothing in another.
+    one brings them anew, with the lines, since people and stages of one CRM mean nothing in another. What arrived meanwhile
+    and waits at no target comes along; it is watched until the rules are live.
 
     crm_user: id in the CRM of the person who connects it; the default user.
     """
@@ -197,6 +199,7 @@ def set_target(workspace: int, user: User | None, flow: str, connection: int, *,
         setting.save()
         raw = first_settings(setting, target, user, before=before, crm_user=crm_user)
         _store(setting, user, raw, _missing(target, flow, raw))
+        _requeue(setting)
         note(workspace, user, "flow.target", flow=flow, title=target.title)
     return current(workspace, flow)
 
@@ -209,15 +212,25 @@ def add_source(workspace: int, user: User | None, flow: str, connection: int) ->
         _, new = FlowSource.objects.get_or_create(workspace_id=workspace, setting=setting, source=source)
         if new:
             note(workspace, user, "flow.source", flow=flow, title=source.title)
+            _requeue(setting)
         add_lines(setting, user)
 
 
 def remove_source(workspace: int, user: User | None, flow: str, connection: int) -> None:
-    """Events of this connection go to the flow no more; what arrived is still worked on."""
+    """Events of this connection go to the flow no more. Calls that were made of them are worked on; events that were not read
+    by then are kept, and taken up when it is a source again."""
     with workspace_tx(workspace):
         gone, _ = FlowSource.objects.filter(workspace_id=workspace, setting__flow=flow, source_id=connection).delete()
         if gone:
             note(workspace, user, "flow.source_removed", flow=flow)
+
+
+def _requeue(setting: FlowSetting) -> None:
+    if setting.target_id is None:
+        return
+    with database.cursor() as cursor:
+        requeue(cursor, setting.workspace_id, setting.target_id)
+    wake(setting.target_id)
 
 
 def add_lines(setting: FlowSetting, user: User | None) -> None:
