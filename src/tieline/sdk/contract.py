@@ -102,7 +102,7 @@ class Link:
     key: str = ""
 
 
-PushVerb = Literal["create", "update", "attach"]
+PushVerb = Literal["create", "update", "attach", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class PushOperation:
     values: vendor field → value; None clears, a missing field is left alone; links as `Link`.
     update, attach: `target` is the record (may be an operation of the same push). attach: values has "name" and either
     "content" (bytes) or "url". `version`: write only if unchanged, where the vendor can.
+    delete: `target` is taken away (into the vendor's recycle bin where there is one); `values` is empty. Only for roles that
+    the manifest names in capabilities.deletes. One that is not there is Gone, one with another version Stale.
     """
 
     key: str

@@ -115,6 +115,8 @@ class Capabilities(_Model):
     request_timeout_s        after which a write is unknown; before it has passed again nothing about it is settled
     rate_per_s, credits_per_day   0: no limit known
     credits                  what requests cost where not 1, named by the connector
+    deletes                  roles whose records push() can delete: what Tieline made there can be undone
+    recycle_bin              what is deleted can be brought back by hand at the vendor
     limits                   what flows see in `core.flow.Target.limits`
     """
 
@@ -131,7 +133,8 @@ class Capabilities(_Model):
     call_needs_parent: bool = False
     conditional_write: bool = False
     deletes_reported: bool = False
-    undo_create: bool = False
+    deletes: tuple[str, ...] = ()
+    recycle_bin: bool = False
     owners: bool = True
     pipelines: bool = False
     attachments: bool = False
@@ -192,6 +195,9 @@ class Manifest(_Model):
                     raise ValueError(f"roles.{role}.links.{link}: there is no role {to!r}")
                 if link not in mapped.fields:
                     raise ValueError(f"roles.{role}.links.{link}: the field is not mapped")
+        for role in self.capabilities.deletes:
+            if role not in self.roles:
+                raise ValueError(f"capabilities.deletes: there is no role {role!r}")
         if self.events.secret and self.events.secret not in {field.name for field in self.auth.fields}:
             raise ValueError("events.secret names no auth field")
         return self

@@ -129,6 +129,17 @@ class Wire:
             judge=lambda answer: _judge(answer, model, values, one=True),
         )
 
+    async def delete(self, model: str, id: int) -> None:
+        """Deletes one record. NothingThereError when it is gone."""
+        await self._client.request(
+            "DELETE",
+            HOST,
+            f"{self._base}{model}/{id}",
+            read=False,
+            headers=_headers(None),
+            judge=lambda answer: _judge(answer, model, {}, one=True),
+        )
+
     async def press(self, model: str, id: int, button: str) -> None:
         """A workflow button of one record."""
         await self._client.request(

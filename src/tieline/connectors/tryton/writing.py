@@ -17,6 +17,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from tieline.connectors.tryton.deleting import Deleter
 from tieline.connectors.tryton.marks import mark_pattern, split_mark
 from tieline.connectors.tryton.rows import RowError, attachment_row, note_row, opportunity_row, party_row, resource
 from tieline.connectors.tryton.setup import Setup
@@ -53,6 +54,7 @@ class Writer:
     def __init__(self, wire: Wire, setup: Setup) -> None:
         self._wire = wire
         self._setup = setup
+        self._deleter = Deleter(wire)
 
     async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
         """One outcome per operation, in order."""
@@ -74,6 +76,8 @@ class Writer:
             outcomes.update((index, Rejected("unknown_object")) for index, _ in group)
         elif verb == "update":
             await self._update(object, group, outcomes)
+        elif verb == "delete":
+            await self._deleter.delete(object, group, outcomes)
         elif object == NOTE:
             await self._create_notes(group, outcomes)
         elif object == DEAL:

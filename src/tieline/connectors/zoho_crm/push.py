@@ -71,7 +71,7 @@ class Push:
         if not 2 <= len(left) <= COMPOSITE or (scopes and COMPOSITE_SCOPE not in scopes):
             return False
         operations = [self._operations[at] for at in left]
-        if any(operation.verb == "attach" for operation in operations):
+        if any(operation.verb in ("attach", "delete") for operation in operations):
             return False
         return any(self._parents[at] for at in left) or len({(one.object, one.verb) for one in operations}) > 1
 
@@ -103,6 +103,8 @@ class Push:
         try:
             if first.verb == "attach":
                 found = [await self._attach(first)]
+            elif first.verb == "delete":
+                found = await self._delete(group, first.object)
             else:
                 found = await self._batch(group, first)
         except UnknownOutcomeError as error:
@@ -123,6 +125,17 @@ class Push:
             response = await self._api.write(method, f"/{first.object}", json={"data": data}, cost=cost)
             found.update(zip(sent, outcomes(response, len(data)), strict=True))
         return [found[at] for at in group]
+
+    async def _delete(self, group: list[int], object: str) -> list[Outcome]:
+        """Into the recycle bin, up to a hundred ids in the address (page Delete Records). What is not there any more is told as
+        an invalid id."""
+        ids = [self._target(at) for at in group]
+        cost = float(max(1, -(-len(ids) // 10)))
+        response = await self._api.write("DELETE", f"/{object}?ids={','.join(ids)}", cost=cost)
+        return [
+            Gone() if isinstance(one, Rejected) and one.code == "INVALID_DATA" else one
+            for one in outcomes(response, len(ids))
+        ]
 
     def _item(self, at: int) -> dict[str, Any]:
         operation = self._operations[at]
