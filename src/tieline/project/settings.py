@@ -144,7 +144,7 @@ MFA_FORMS = {
 }
 
 # ---------------------------------------------------------------------------------------------------------- sessions
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "tieline.store.team.sessions"
 SESSION_COOKIE_NAME = "tieline_session"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = ENVIRONMENT.https

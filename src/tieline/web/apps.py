@@ -8,3 +8,7 @@ class WebConfig(AppConfig):
 
     name = "tieline.web"
     label = "web"
+
+    def ready(self) -> None:
+        """Hear of sign-ins and changed passwords."""
+        from tieline.web.accounts import sessions  # noqa: F401 - its receivers

@@ -1,4 +1,4 @@
-"""Rows of people: user, workspace, member, one-time link.
+"""Rows of people: user, workspace, member, one-time link, session.
 
 A user is one person for the whole installation; what they may do is a role in each workspace (`Member`).
 Times are UTC; a workspace's zone is an IANA name and rules are judged in it.
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -85,6 +86,7 @@ class Workspace(models.Model):
     zone = models.CharField(max_length=64, default="UTC")
     country = models.CharField(max_length=2, blank=True, default="")  # for numbers written without one
     language = models.CharField(max_length=8, default="en")  # of the texts that are written into the CRM
+    second_factor = models.BooleanField(default=False)  # everybody needs one to come in
     created = models.DateTimeField(default=timezone.now)
 
 
@@ -95,6 +97,7 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.MEMBER)
     created = models.DateTimeField(default=timezone.now)
+    seen = models.DateTimeField(null=True, blank=True)  # the last page they opened here, to five minutes
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -121,6 +124,27 @@ class OneTimeLink(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
     email = models.CharField(max_length=254, blank=True, default="")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.MEMBER)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    mailed = models.BooleanField(default=False)  # sent to the address, not handed over by the inviter
     created = models.DateTimeField(default=timezone.now)
     expires = models.DateTimeField()
     used = models.DateTimeField(null=True, blank=True)
+
+
+class Session(AbstractBaseSession):
+    """One browser in which somebody is signed in, so that they can see and end it. `user` is None before a sign-in."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sessions")
+    device = models.CharField(max_length=300, blank=True, default="")  # as the browser names itself
+    address = models.CharField(max_length=45, blank=True, default="")  # where it signed in from
+    begun = models.DateTimeField(default=timezone.now)
+    seen = models.DateTimeField(default=timezone.now)  # to five minutes
+
+    objects: ClassVar[BaseSessionManager] = BaseSessionManager()
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        """What reads and writes these rows for Django."""
+        from tieline.store.team.sessions import SessionStore
+
+        return SessionStore

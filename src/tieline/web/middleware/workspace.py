@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import timezone
 
-from tieline.store.team.models import Member
+from tieline.store.team import memberships, sessions
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -57,7 +57,9 @@ class CurrentMember:
         request.member = request.usual_member = request.workspace = None  # type: ignore[attr-defined]
         if not request.user.is_authenticated:
             return self.get_response(request)
-        found = list(Member.objects.filter(user=request.user).select_related("workspace").order_by("workspace__name"))
+        now = timezone.now()
+        sessions.note_seen(request.session, now)
+        found = memberships.memberships(request.user)  # type: ignore[arg-type]
         request.memberships = found  # type: ignore[attr-defined]
         by_key = {member.workspace.key: member for member in found}
         usual = by_key.get(request.session.get(_SESSION_KEY, "")) or (found[0] if found else None)
@@ -68,6 +70,7 @@ class CurrentMember:
         member = by_key.get(key)
         if member is None:
             raise Http404
+        memberships.note_seen(member, now)
         request.member = request.usual_member = member  # type: ignore[attr-defined]
         request.workspace = member.workspace  # type: ignore[attr-defined]
         if request.session.get(_SESSION_KEY) != key:
