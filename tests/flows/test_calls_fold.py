@@ -218,10 +218,30 @@ def test_a_late_ringing_fills_gaps_and_reopens_nothing() -> None:
         ([fact("voicemail", 30), fact("answered", 3), fact("ended", 9, outcome="answered")], "voicemail"),
         ([fact("voicemail", 30)], None),
         ([fact("answered", 3), fact("leg_ended", 9, outcome="missed")], None),
+        ([fact("leg_ended", 9, outcome="answered", leg_key="a", talk_s=5)], None),
+        ([fact("leg_ended", 8, outcome="answered", leg_key="a"), fact("ended", 9, talk_s=0)], "answered"),
+        ([fact("leg_ended", 8, outcome="no_answer", leg_key="a", talk_s=0), fact("ended", 9, talk_s=0)], "missed"),
     ],
 )
 def test_the_result(facts: list[dict[str, Any]], result: str | None) -> None:
     assert fold(None, facts, S).subject["result"] == result
+
+
+LEGS = [
+    fact("ringing", 0, direction="inbound", external_number="+33186765432", line_number="70100411"),
+    fact("leg_ended", 40, leg_key="a", outcome="answered", talk_s=20),
+    fact("leg_ended", 55, leg_key="b", outcome="answered", talk_s=15),
+    fact("leg_ended", 30, leg_key="c", outcome="no_answer", talk_s=0),
+    fact("ended", 60, talk_s=0, total_s=60),
+]
+
+
+@pytest.mark.proves("CALL-19")
+@given(deliveries(LEGS))
+def test_a_call_talks_as_long_as_its_legs_together(parts: list[list[dict[str, Any]]]) -> None:
+    call = folded(parts)
+    assert (call["result"], call["talk_s"], call["total_s"]) == ("answered", 35, 60)
+    assert call == folded([LEGS])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ gives the same subject however it is cut and shuffled. Rules (vendors/telephony,
 - the first event by nature (ringing before a leg before an answer before the end), then by time, wins direction, number
   outside and line dialled; the last answer, transfer or end says who the agent was
 - the last end wins outcome and durations, an authoritative one (`final`) before any other
+- where the legs tell how long each talked, the call's talk is theirs together; a leg that was answered is an answer
+- what a list of calls says fills in; it takes nothing from what was delivered, but an end that is not authoritative
 - a voicemail means that no person answered; it and recordings may come before or after the end
 """
 
@@ -94,7 +96,8 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
     at = instant(fact.get("occurred_at"))
     time = at[:-1] if at else "~"
     new.setdefault("key", fact["call_key"])
-    first = RANK.get(kind, "9") + time
+    listed = bool(fact.get("listed"))
+    first = ("L" if listed else "") + RANK.get(kind, "9") + time
     if (value := fact.get("direction")) is not None:
         _first(new, order, "direction", value, first)
     if (value := fact.get("external_number")) is not None:
@@ -108,13 +111,15 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
             order,
             "agent",
             value,
-            ("1" if kind in AGENT_SAYS else "0") + (at[:-1] if at else "") + RANK.get(kind, "9"),
+            ("1" if kind in AGENT_SAYS and not listed else "0~" if listed else "0")
+            + (at[:-1] if at else "")
+            + RANK.get(kind, "9"),
         )
         _number(new, value)
     final = bool(fact.get("final"))
     ended = final or kind == "ended"
     if ended:
-        last = ("1" if final else "0") + (at[:-1] if at else "")
+        last = ("0~" if listed else "1" if final else "0") + (at[:-1] if at else "")
         _last(new, order, "ended_at", at, last)
         for name in ("outcome", "outcome_reason", "talk_s", "total_s"):
             _last(new, order, name, fact.get(name), last)
@@ -124,9 +129,14 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
         new["voicemail"] = True
     if kind in ANSWERED:
         new["answered"] = True
+    if kind == "leg_ended" and fact.get("outcome") == "answered":
+        new["answered"] = True
+        _leg(new, fact.get("leg_key") or "", fact.get("talk_s"))
     _advance(new, 2 if ended else STATE.get(kind, 0))
     if url := fact.get("recording_url"):
         _recording(new, url, fact.get("recording_s"), time)
+    if (settle := fact.get("settle_s", 0)) > new.get("settle_s", 0):
+        new["settle_s"] = settle
     _seen(new, kind, at, instant(fact.get("arrived_at")))
 
 
@@ -187,8 +197,17 @@ def _recording(new: dict[str, Any], url: str, seconds: int | None, time: str) ->
     new["recordings"] = sorted(by_url.values(), key=lambda one: (one["at"], one["url"]))
 
 
+def _leg(new: dict[str, Any], leg: str, seconds: int | None) -> None:
+    """How long an answered leg talked."""
+    if seconds is not None:
+        legs = new.get("legs", {})
+        new["legs"] = {**legs, leg: max(seconds, legs.get(leg, 0))}
+
+
 def _derive(new: dict[str, Any]) -> None:
-    """What follows from the registers: `started_at` and `result`, the outcome as the rules see it."""
+    """What follows from the registers: `talk_s` of the legs, `started_at` and `result`, the outcome as the rules see it."""
+    if new.get("legs"):
+        new["talk_s"] = sum(new["legs"].values())
     started = new.get("rang_at")
     if started is None and (ended := new.get("ended_at")) is not None:
         lasted = new.get("total_s", new.get("talk_s"))
@@ -219,10 +238,11 @@ def _when(new: dict[str, Any], settings: Settings, changed: bool) -> Folded:
     if new.get("expired") or new.get("final"):
         return Folded(new, ready=True, changed=changed)
     if new["state"] == "ended":
-        if not settings.settle_s or "ended_at" not in new:
+        settle_s = max(settings.settle_s, new.get("settle_s", 0))
+        if not settle_s or "ended_at" not in new:
             return Folded(new, ready=True, changed=changed)
-        due = moved(new["ended_at"], timedelta(seconds=settings.settle_s))
-        return Folded(new, False, due, changed, because(SETTLING, seconds=settings.settle_s))
+        due = moved(new["ended_at"], timedelta(seconds=settle_s))
+        return Folded(new, False, due, changed, because(SETTLING, seconds=round(settle_s)))
     # a delivery that comes a day late has its end behind it: the wait counts from the arrival
     first = max(filter(None, (new.get("first_at"), new.get("arrived_at"))), default=None)
     # a call without any time cannot be waited for: it is decided at once rather than never
