@@ -19,6 +19,7 @@ from tests.engine.crm import MemoryCrm
 from tests.engine.memory import ROLE_MAPS, Clock
 from tieline.core import errors
 from tieline.core.errors import ProtocolError, TielineError
+from tieline.core.facts import CallFact
 from tieline.core.flow import Target
 from tieline.core.plan import Find, Known, Operation, Plan
 from tieline.core.reasons import because
@@ -27,6 +28,7 @@ from tieline.engine.effects import budget
 from tieline.engine.effects.journal import depends_on, origin_key, own_after, own_by_answer, resolved, rows
 from tieline.engine.effects.pool import Pool, batches
 from tieline.engine.effects.recovery import RECOVERY, recovery
+from tieline.engine.events import fold
 from tieline.engine.events.decide import Rules, decide
 from tieline.engine.events.overlay import Overlay
 from tieline.engine.look import Unreachable, look
@@ -299,3 +301,20 @@ async def test_nobody_passes_a_failed_look_up_of_its_lane_while_others_are_still
     decided = await decide(rows, rules, cast("Lookups", Answers()), Overlay({}, {}), "2026-11-18T10:00:00Z")
     assert [one.id for one in decided.subjects] == [3]
     assert [one.id for one, _ in decided.failed] == [1, 2]
+
+
+@pytest.mark.proves("CALL-19")
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("2026-11-20T09:59:00Z", "2026-11-20T09:59:00Z"),
+        ("2026-11-20T10:04:00Z", "2026-11-20T10:04:00Z"),
+        ("2027-11-20T10:00:00Z", "2026-11-20T10:00:00Z"),
+        ("0001-01-01T00:00:00Z", "2026-11-20T10:00:00Z"),
+        ("later", "2026-11-20T10:00:00Z"),
+        (None, "2026-11-20T10:00:00Z"),
+    ],
+)
+def test_nothing_waits_for_the_clock_of_a_source(said: str | None, taken: str) -> None:
+    found = fold.fact(CallFact("c", "ringing", said), "2026-11-20T10:00:00Z")
+    assert found["occurred_at"] == taken

@@ -313,3 +313,32 @@ def test_the_index_of_lines_is_not_seen_from_outside_and_never_stale() -> None:
     changed = settings.model_copy(update={"lines": (Line(number="103"),)})
     assert call_of({"key": "c1", "line": "102"}, changed).line is None
     assert call_of({"key": "c1", "line": "103"}, changed).line is not None
+
+
+@pytest.mark.proves("CALL-19")
+@pytest.mark.parametrize(
+    "at", ["2026-13-45T99:99:99Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "yesterday", ""]
+)
+def test_what_is_no_time_is_the_arrival(at: str) -> None:
+    ended = {
+        "type": "ended",
+        "call_key": "x",
+        "occurred_at": at,
+        "arrived_at": "2026-11-20T10:00:30Z",
+        "talk_s": 30,
+        "final": True,
+    }
+    folded = fold(None, [ended], S)
+    assert folded.ready
+    assert folded.subject["started_at"] == "2026-11-20T10:00:00Z"
+
+
+@pytest.mark.proves("CALL-19")
+def test_the_wait_for_an_end_counts_from_the_arrival() -> None:
+    rings = {
+        "type": "ringing",
+        "call_key": "x",
+        "occurred_at": "2027-12-01T00:00:00Z",
+        "arrived_at": "2026-11-18T10:00:00Z",
+    }
+    assert fold(None, [rings], S).due_at == "2026-11-18T14:00:00Z"

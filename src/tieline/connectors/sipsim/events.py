@@ -190,11 +190,9 @@ def instant(value: object) -> str | None:
     """A time as SipSim writes it (ISO 8601; a plain one is taken as UTC) as UTC text; None for anything else."""
     if not isinstance(value, str):
         return None
-    if len(value) == 20 and value[19] == "Z" and value[10] == "T":
-        return value
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,11 +13,15 @@ from tieline.core.facts import CallFact
 from tieline.core.flow import Flow, Folded
 from tieline.engine.effects.reasons import NOT_FOLDED, UNREADABLE, reason
 from tieline.engine.events.lookup import why_failed
-from tieline.engine.ports import EventRow, SubjectRow
+from tieline.engine.ports import LISTED, EventRow, SubjectRow
+from tieline.engine.times import seconds
 from tieline.sdk.contract import Events, Request
 
 log = logging.getLogger(__name__)
 
+OLDEST = "1980"
+AHEAD_S = 300.0
+"""Clocks differ: an event may be so much later than its arrival."""
 _NAMES = tuple(one.name for one in fields(CallFact))
 
 DECIDED = "decided"
@@ -31,24 +36,44 @@ Key = tuple[int, str]
 
 @dataclass(slots=True)
 class Parsed:
-    """What a batch of events says. refused: event id → Reason as JSON."""
+    """What a batch of events says. delivered: subjects that an event came for by itself, not from a list. refused: event id →
+    Reason as JSON."""
 
     facts: dict[Key, list[Mapping[str, Any]]] = field(default_factory=dict)
     arrived: dict[Key, str] = field(default_factory=dict)
     events: dict[Key, list[int]] = field(default_factory=dict)
+    delivered: set[Key] = field(default_factory=set)
     refused: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def fact(said: CallFact, received_at: str) -> dict[str, Any]:
-    """A fact as flows read it: what is said, when (the arrival, where the source gave no time), and when it arrived."""
+def fact(said: CallFact, received_at: str, *, listed: bool = False, settle_s: float = 0) -> dict[str, Any]:
+    """A fact as flows read it: what is said, when (the arrival, where the source gave no time), when it arrived, whether it was
+    read in a list, and how long its source may go on talking of a call after an end of it (seconds)."""
     out: dict[str, Any] = {"arrived_at": received_at}
+    if listed:
+        out["listed"] = True
+    if settle_s:
+        out["settle_s"] = settle_s
     for name in _NAMES:
         value = getattr(said, name)
         if value is not None and value is not False:
             out[name] = value
-    if said.occurred_at is None:
-        out["occurred_at"] = received_at
+    out["occurred_at"] = _happened(said.occurred_at, received_at)
     return out
+
+
+def _happened(at: str | None, received_at: str) -> str:
+    """When it happened, by its source; the arrival where that says nothing, no time, the zero of some calendar, or a time that
+    is not there yet: nothing may wait for the clock of a source that is ahead."""
+    if at is None or at < OLDEST:
+        return received_at
+    if at[:19] <= received_at[:19]:
+        return at
+    try:
+        ahead = seconds(at) - seconds(received_at)
+    except ValueError:
+        return received_at
+    return at if ahead <= AHEAD_S else received_at
 
 
 def _check(said: CallFact) -> None:
@@ -63,12 +88,22 @@ def _check(said: CallFact) -> None:
             raise ProtocolError("NUL in a fact", field=name)
 
 
-def parse(rows: Sequence[EventRow], sources: Mapping[int, Events]) -> Parsed:
-    """The facts of all events by subject. An event that cannot be read is refused and keeps nobody else up."""
+def said_by(row: EventRow, sources: Mapping[int, Events]) -> list[CallFact]:
+    """What an event says: as its connector reads it, or as a list said it."""
+    if row.method == LISTED:
+        return [CallFact(**one) for one in json.loads(row.body)]
+    return sources[row.source].parse(Request(row.method, row.query, row.headers, row.body))
+
+
+def parse(rows: Sequence[EventRow], sources: Mapping[int, Events], settle: Mapping[int, float] | None = None) -> Parsed:
+    """The facts of all events by subject. An event that cannot be read is refused and keeps nobody else up. settle: source →
+    its settle time."""
     out = Parsed()
     for row in rows:
+        listed = row.method == LISTED
+        settle_s = settle.get(row.source, 0) if settle else 0
         try:
-            said = sources[row.source].parse(Request(row.method, row.query, row.headers, row.body))
+            said = said_by(row, sources)
             for one in said:
                 _check(one)
         except Exception as error:  # noqa: BLE001  whatever one body does to its connector, the other events go on
@@ -79,13 +114,15 @@ def parse(rows: Sequence[EventRow], sources: Mapping[int, Events]) -> Parsed:
             if not one.call_key:
                 continue
             key = (row.source, one.call_key)
+            if not listed:
+                out.delivered.add(key)
             there = out.facts.get(key)
             if there is None:
-                out.facts[key] = [fact(one, row.received_at)]
+                out.facts[key] = [fact(one, row.received_at, listed=listed, settle_s=settle_s)]
                 out.arrived[key] = row.received_at
                 out.events[key] = [row.id]
             else:
-                there.append(fact(one, row.received_at))
+                there.append(fact(one, row.received_at, listed=listed, settle_s=settle_s))
                 if out.events[key][-1] != row.id:
                     out.events[key].append(row.id)
     return out
@@ -118,13 +155,19 @@ def fold(
                 out.refused[event] = reason(NOT_FOLDED, error=why_failed(error))
             continue
         out.links.extend((event, key[0], key[1]) for event in parsed.events[key])
+        if row is None or row.state not in {"due", "applying"}:
+            fetched = key not in parsed.delivered
+        else:  # what is due already does not fall back
+            fetched = row.backfill and key not in parsed.delivered
         if row is None:
             row = SubjectRow(
                 0, flow.name, key[0], key[1], folded.subject, "waiting", None, live=live, arrived_at=parsed.arrived[key]
             )
+            row.backfill = fetched
             put(row, folded, lanes, now)
             out.subjects.append(row)
         elif folded.changed or row.state == "waiting":
+            row.backfill = fetched
             put(row, folded, lanes, now)
             out.subjects.append(row)
         elif folded.subject != row.subject:

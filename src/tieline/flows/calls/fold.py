@@ -27,6 +27,8 @@ SETTLING = declare("call.wait.settling", "seconds")
 
 NO_END_AFTER = timedelta(hours=4)
 """A call whose end never came is decided without it, outcome unknown."""
+FIRST_YEAR, LAST_YEAR = 1980, 9000
+"""Outside of these stands the zero of some calendar, or nothing that can be counted on from."""
 LONG_AGO = "1970-01-01T00:00:00Z"
 
 RANK = {
@@ -45,6 +47,11 @@ STATE = {"answered": 1, "transferred": 1, "ended": 2}
 STATES = ("ringing", "answered", "ended")
 ANSWERED = ("answered", "transferred")
 AGENT_SAYS = frozenset(("answered", "transferred", "ended", "voicemail"))
+ENDS = ("ended_at", "outcome", "outcome_reason", "talk_s", "total_s")
+LISTED_END = "0~"
+"""Above every end that is not authoritative, below those that are."""
+TOLD, NUMBERS = "final", "numbers"
+"""In the order of a call: an authoritative end was delivered; a company number was."""
 AFTERWARDS = frozenset(("recording_ready", "enriched", "other", "voicemail"))
 
 DECIDES = (
@@ -74,14 +81,19 @@ def expire(subject: Mapping[str, Any]) -> Folded:
 
 
 def instant(text: str | None) -> str | None:
-    """ISO 8601 text as UTC text ending in Z that sorts as time does once the Z is off; None for what is no time."""
-    if text is None or (len(text) == 20 and text[19] == "Z"):
-        return text
+    """ISO 8601 text as UTC text ending in Z that sorts as time does once the Z is off; None for what is no time that a call can
+    have had."""
+    if text is None:
+        return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return None
+    if len(text) == 20 and text[19] == "Z":
+        return text
     plain = at.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{plain}.{at.microsecond:06}".rstrip("0") + "Z" if at.microsecond else plain + "Z"
 
@@ -93,7 +105,7 @@ def moved(at: str, by: timedelta) -> str:
 
 def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -> None:
     kind = fact["type"]
-    at = instant(fact.get("occurred_at"))
+    at = instant(fact.get("occurred_at")) or instant(fact.get("arrived_at"))
     time = at[:-1] if at else "~"
     new.setdefault("key", fact["call_key"])
     listed = bool(fact.get("listed"))
@@ -104,27 +116,29 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
         _first(new, order, "external", value, ("0" if value.strip() else "1") + first)
     if value := fact.get("line_number"):
         _first(new, order, "line", value, first)
-        _number(new, value)
+        _number(new, order, value, listed)
     if value := fact.get("agent_number"):
         _last(
             new,
             order,
             "agent",
             value,
-            ("1" if kind in AGENT_SAYS and not listed else "0~" if listed else "0")
+            (LISTED_END if listed else "1" if kind in AGENT_SAYS else "0")
             + (at[:-1] if at else "")
             + RANK.get(kind, "9"),
         )
-        _number(new, value)
+        _number(new, order, value, listed)
     final = bool(fact.get("final"))
     ended = final or kind == "ended"
-    if ended:
-        last = ("0~" if listed else "1" if final else "0") + (at[:-1] if at else "")
+    if ended and not listed and final:
+        _forget_listed(new, order)
+    if ended and not (listed and TOLD in order):
+        last = (LISTED_END if listed else "1" if final else "0") + (at[:-1] if at else "")
         _last(new, order, "ended_at", at, last)
-        for name in ("outcome", "outcome_reason", "talk_s", "total_s"):
+        for name in ENDS[1:]:
             _last(new, order, name, fact.get(name), last)
-        if final:
-            new["final"] = True
+    if final:
+        new["final"] = True
     if kind == "voicemail" or fact.get("outcome") == "voicemail":
         new["voicemail"] = True
     if kind in ANSWERED:
@@ -134,7 +148,7 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
         _leg(new, fact.get("leg_key") or "", fact.get("talk_s"))
     _advance(new, 2 if ended else STATE.get(kind, 0))
     if url := fact.get("recording_url"):
-        _recording(new, url, fact.get("recording_s"), time)
+        _recording(new, url, fact.get("recording_s"), time, listed=listed)
     if (settle := fact.get("settle_s", 0)) > new.get("settle_s", 0):
         new["settle_s"] = settle
     _seen(new, kind, at, instant(fact.get("arrived_at")))
@@ -180,21 +194,48 @@ def _advance(new: dict[str, Any], state: int) -> None:
         new["state"] = STATES[state]
 
 
-def _number(new: dict[str, Any], value: str) -> None:
-    """Every company number that took part: one that is left out of the CRM leaves the whole call out."""
-    have = new.get("numbers", [])
+def _forget_listed(new: dict[str, Any], order: dict[str, str]) -> None:
+    """An authoritative end is delivered: what a list said of the end goes, whichever came first."""
+    if TOLD not in order:
+        order[TOLD] = "1"
+        for name in ENDS:
+            if order.get(name, "").startswith(LISTED_END):
+                del order[name], new[name]
+
+
+def _number(new: dict[str, Any], order: dict[str, str], value: str, listed: bool) -> None:
+    """Every company number that took part: one that is left out of the CRM leaves the whole call out. A list, which may write
+    them in another way, is asked for them only where no delivery named one."""
+    if listed and NUMBERS in order:
+        return
+    have = new.get("numbers", []) if listed or NUMBERS in order else []
+    if not listed:
+        order[NUMBERS] = "1"
     if value not in have:
-        new["numbers"] = sorted([*have, value])
+        have = sorted([*have, value])
+    new["numbers"] = have
 
 
-def _recording(new: dict[str, Any], url: str, seconds: int | None, time: str) -> None:
-    by_url = {one["url"]: one for one in new.get("recordings", ())}
-    have = by_url.get(url)
-    known = have.get("s") if have else None
+def _recording(new: dict[str, Any], url: str, seconds: int | None, time: str, *, listed: bool) -> None:
+    """Those of a list count only where none was delivered; their links may be signed anew each time, so that one is known by
+    what stands before its query."""
+    have: list[dict[str, Any]] = new.get("recordings", [])
+    if listed and any(not one.get("listed") for one in have):
+        return
+    if not listed:
+        have = [one for one in have if not one.get("listed")]
+    name = url.partition("?")[0] if listed else url
+    same = next((one for one in have if (one["url"].partition("?")[0] if listed else one["url"]) == name), None)
+    known = same.get("s") if same else None
     longest = max((value for value in (known, seconds) if value is not None), default=None)
-    earliest = min(have["at"], time) if have else time
-    by_url[url] = {"url": url, "at": earliest, **({} if longest is None else {"s": longest})}
-    new["recordings"] = sorted(by_url.values(), key=lambda one: (one["at"], one["url"]))
+    made: dict[str, Any] = {"url": min(same["url"], url) if same else url, "at": min(same["at"], time) if same else time}
+    if longest is not None:
+        made["s"] = longest
+    if listed:
+        made["listed"] = True
+    new["recordings"] = sorted(
+        [*(one for one in have if one is not same), made], key=lambda one: (one["at"], one["url"])
+    )
 
 
 def _leg(new: dict[str, Any], leg: str, seconds: int | None) -> None:
@@ -243,7 +284,7 @@ def _when(new: dict[str, Any], settings: Settings, changed: bool) -> Folded:
             return Folded(new, ready=True, changed=changed)
         due = moved(new["ended_at"], timedelta(seconds=settle_s))
         return Folded(new, False, due, changed, because(SETTLING, seconds=round(settle_s)))
-    # a delivery that comes a day late has its end behind it: the wait counts from the arrival
-    first = max(filter(None, (new.get("first_at"), new.get("arrived_at"))), default=None)
+    # a delivery that comes a day late has its end behind it, and a source's clock may be ahead: the wait counts from the arrival
+    first = new.get("arrived_at") or new.get("first_at")
     # a call without any time cannot be waited for: it is decided at once rather than never
     return Folded(new, False, moved(first, NO_END_AFTER) if first else LONG_AGO, changed, because(IN_PROGRESS))
