@@ -215,7 +215,7 @@ def test_lines_are_typed_offered_ignored_and_taken_off(calls: Calls, company: Co
     edit(client, company, "managers", lines__3__manager="u2")
     edit(client, company, "managers", act="add", new__number="70 10 04 16", new__label="Fair")
     edit(client, company, "managers", lines__1__ignore="on", default_user="u3")
-    edit(client, company, "managers", act="drop:2")
+    edit(client, company, "managers", act="drop:+4570100419")
     edit(client, company, "managers", act="save")
     raw = calls.raw()
     assert [(one["number"], one["ignore"], (one["manager"] or {}).get("id")) for one in raw["lines"]] == [

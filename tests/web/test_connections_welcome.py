@@ -72,7 +72,7 @@ def test_without_script_each_step_leads_to_the_next_and_the_switch_is_on(
     managers = {line["label"]: line["manager"] and line["manager"]["label"] for line in form.lines}
     assert any(name == manager for name, manager in managers.items())
     chosen = {name: field.initial for name, field in form.fields.items()}
-    browser.post(company.url("/start/lines/"), {**chosen, "line_6": "!ignore"})
+    browser.post(company.url("/start/lines/"), {**chosen, form.names[6]: "!ignore"})
     settings = flow_settings.current(company.workspace.pk, "calls").settings
     assert settings.lines[6].ignore
     assert (settings.default_country, settings.zone, settings.language) == ("FR", "Europe/Paris", "da")

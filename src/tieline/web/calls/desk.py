@@ -138,6 +138,7 @@ def _lay(desk: Desk, kept: Mapping[str, Any] | None, post: QueryDict | None) -> 
             posted.apply(desk, post)
             result = drafts.merged(base, desk.raw, draft)
             desk.raw, both, fresh = result.raw, result.both, shown < desk.base_number
+            posted.lines(desk, desk.raw, post, but=drafts.line_keys(base["lines"]))
     if at != desk.base_number:
         base_row = _version(desk, at)
         if base_row is None:  # of another CRM's settings: nothing to bring together

@@ -7,7 +7,7 @@ one place, so that two people can work on different lines at the same time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +35,11 @@ def places(raw: Mapping[str, Any]) -> dict[str, Any]:
         elif name != "version":
             out[name] = value
     return out
+
+
+def line_keys(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells each of these lines from the others on a page: its number; "<number>#2" where it stands twice."""
+    return [place.removeprefix("lines.") for place in places({"lines": lines})]
 
 
 def _line_key(taken: Mapping[str, Any], line: Mapping[str, Any]) -> str:

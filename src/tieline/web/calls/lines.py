@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from tieline.flows.calls.call import line_names
 from tieline.store.connection import workspace_tx
 from tieline.store.models import InboxItem, InboxState
+from tieline.web.calls import draft as drafts
 from tieline.web.calls.cards import mark
 from tieline.web.calls.controls import Controls, Rule, sentence
 from tieline.web.calls.desk import FLOW, Desk
@@ -23,6 +24,7 @@ class LineRow:
     """A company line in the table."""
 
     at: int
+    key: str
     number: str
     label: SafeString
     manager: SafeString
@@ -42,20 +44,17 @@ def line_rows(desk: Desk) -> list[LineRow]:
     nobody = _("the default user") if default else _("nobody")
     changes = set(desk.changes)
     rows = []
-    seen: dict[str, int] = {}
-    for at, line in enumerate(desk.raw["lines"]):
+    keys = drafts.line_keys(desk.raw["lines"])
+    for at, (key, line) in enumerate(zip(keys, desk.raw["lines"], strict=True)):
         place = f"lines.{at}"
-        key = f"lines.{line['number']}"
-        seen[key] = seen.get(key, 0) + 1
-        changed = (key if seen[key] == 1 else f"{key}#{seen[key]}") in changes
         named = {"line": line["label"] or line["number"]}
         rows.append(LineRow(
-            at, line["number"],
+            at, key, line["number"],
             controls.text(f"{place}.label", _("Name of line %(line)s") % named, line["label"], more=' size="12" maxlength="120"'),
             controls.person(f"{place}.manager", _("Manager of line %(line)s") % named, line["manager"], nobody, watch=(place,)),
             bool(line["ignore"]),
             controls.text(f"{place}.country", _("Country of line %(line)s") % named, line["country"], more=f' size="3" maxlength="2" placeholder="{desk.raw["default_country"][:2]}"' if desk.raw["default_country"].isalpha() else ' size="3" maxlength="2"'),
-            changed, Rule(mark_safe(""), [place]),
+            f"lines.{key}" in changes, Rule(mark_safe(""), [place]),
         ))  # fmt: skip
     mark(desk, [row.rule for row in rows])
     for row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import QueryDict
@@ -32,7 +32,7 @@ def apply(desk: Desk, post: QueryDict) -> None:
         _switch(raw, place, on=place in post, post=post)
     for place in post:
         _one(desk, raw, place, str(post[place]))
-    _lines(desk, raw, post)
+    lines(desk, raw, post)
     _places(desk, raw, post)
     desk.raw = raw
 
@@ -140,14 +140,17 @@ def _typed(desk: Desk, role: str, name: str, value: str) -> Any:
     return [text] if kind == "choices" else text
 
 
-def _lines(desk: Desk, raw: dict[str, Any], post: QueryDict) -> None:
-    """The table of company lines; a row is posted whole."""
-    rows = post.get("lines.count", "")
-    if not (rows.isascii() and rows.isdigit() and len(rows) < 10):
+def lines(desk: Desk, raw: dict[str, Any], post: QueryDict, but: Collection[str] = ()) -> None:
+    """The table of company lines; a row is posted whole, with the number of its line. Another page may have taken lines off
+    or put some on since: rows without a line are let go, lines without a row stay. `but`: keys of lines to leave alone."""
+    given = post.get("lines.count", "")
+    if not (given.isascii() and given.isdigit() and len(given) < 5):
         return
-    lines = []
-    for at in range(min(int(rows), len(raw["lines"]))):
-        line, row = dict(raw["lines"][at]), f"lines.{at}."
+    rows = {str(post.get(f"lines.{at}.number", "")): f"lines.{at}." for at in range(int(given))}
+    for key, line in zip(drafts.line_keys(raw["lines"]), raw["lines"], strict=True):
+        row = rows.get(key)
+        if row is None or key in but:
+            continue
         if row + "label" in post:
             line["label"] = str(post[row + "label"]).strip()[:120]
         if row + "country" in post:
@@ -155,8 +158,6 @@ def _lines(desk: Desk, raw: dict[str, Any], post: QueryDict) -> None:
         if row + "manager" in post:
             line["manager"] = _user(desk, str(post[row + "manager"]))
         line["ignore"] = row + "ignore" in post
-        lines.append(line)
-    raw["lines"] = lines
 
 
 def add_line(raw: dict[str, Any], number: str, label: str = "") -> None:

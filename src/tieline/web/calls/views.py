@@ -146,8 +146,9 @@ def _act(request: PageRequest, table: Desk, act: str) -> HttpResponseRedirect | 
 def _lines(request: PageRequest, table: Desk, kind: str, rest: str) -> None:
     """A line off the list, a typed one, one that was offered."""
     if kind == "drop":
-        if rest in map(str, range(len(table.raw["lines"]))):
-            table.raw["lines"].pop(int(rest))
+        keys = drafts.line_keys(table.raw["lines"])
+        if rest in keys:
+            table.raw["lines"].pop(keys.index(rest))
     elif kind == "add" and request.POST.get("new.number", "").strip():
         posted.add_line(table.raw, request.POST["new.number"], request.POST.get("new.label", ""))
     elif kind == "offer":

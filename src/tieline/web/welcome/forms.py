@@ -12,10 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from tieline.sdk.contract import VendorUser
 from tieline.web.accounts.forms import country_choices, zone_choices
+from tieline.web.calls.draft import line_keys
 from tieline.web.parts.words import phone
 
 IGNORE = "!ignore"
 """The answer "leave this line out of the CRM"."""
+LINE = "line_"
+"""Before a line's number, in the name of its field."""
 
 
 class Company(forms.Form):
@@ -36,26 +39,37 @@ class Company(forms.Form):
 
 
 class WhoAnswers(forms.Form):
-    """Each line's manager, and the default user for calls without one."""
+    """Each line's manager, and the default user for calls without one. A line's field is named after its number, since the
+    list may have changed since the page was shown; `base` is the version of the settings that the page showed.
+    """
 
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0)
     default_user = forms.ChoiceField(
         label=gettext_lazy("Default user"),
         help_text=gettext_lazy("Takes the calls of lines without a manager, and of lines that are not in the list."),
     )
 
     def __init__(
-        self, lines: Sequence[Mapping[str, Any]], people: Sequence[VendorUser], default: str, *args: Any, **kwargs: Any
+        self,
+        lines: Sequence[Mapping[str, Any]],
+        people: Sequence[VendorUser],
+        default: str,
+        base: int,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         active = [(one.id, one.name) for one in people if one.active]
         self.fields["default_user"].choices = active  # type: ignore[attr-defined]
         self.fields["default_user"].initial = default
+        self.fields["base"].initial = base
         self.lines = [dict(line) for line in lines]
+        self.names = [LINE + key for key in line_keys(self.lines)]
         self.people = {one.id: one.name for one in people}
-        for number, line in enumerate(self.lines):
+        for name, line in zip(self.names, self.lines, strict=True):
             manager = line.get("manager") or {}
             label = " · ".join(filter(None, [phone(str(line["number"])), str(line.get("label") or "")]))
-            self.fields[f"line_{number}"] = forms.ChoiceField(
+            self.fields[name] = forms.ChoiceField(
                 label=label,
                 required=False,
                 choices=[("", _("The default user")), *active, (IGNORE, _("Leave it out of the CRM"))],
@@ -67,10 +81,13 @@ class WhoAnswers(forms.Form):
         return {"id": user, "label": self.people.get(user, user)} if user else None
 
     def chosen(self) -> list[dict[str, Any]]:
-        """The lines as settings hold them."""
+        """The lines as settings hold them; one that the page did not show stays as it is."""
         out: list[dict[str, Any]] = []
-        for number, line in enumerate(self.lines):
-            said = self.cleaned_data.get(f"line_{number}", "")
-            manager = None if said == IGNORE else self.pick(said)
+        for name, line in zip(self.names, self.lines, strict=True):
+            if name not in self.data:
+                out.append(line)
+                continue
+            said = self.cleaned_data.get(name, "")
+            manager = line.get("manager") if said == IGNORE else self.pick(said)
             out.append({**line, "manager": manager, "ignore": said == IGNORE})
         return out

@@ -169,21 +169,25 @@ def lines(request: PageRequest) -> HttpResponse:
         people = users_of(found.crm)
     raw = dict(found.flow.waiting_raw or found.flow.raw)
     default = (raw.get("default_user") or {}).get("id", "")
-    form = WhoAnswers(flow_settings.suggested_lines(workspace, FLOW), people, default, request.POST or None)
+    number = max(found.flow.version, found.flow.waiting)
+    known = (flow_settings.suggested_lines(workspace, FLOW), people, default, number)
+    form = WhoAnswers(*known, request.POST or None)
     clashes: list[str] = []
     if request.method == "POST" and form.is_valid():
         raw |= {"lines": form.chosen(), "default_user": form.pick(form.cleaned_data["default_user"])}
         try:
-            flow_settings.save(workspace, request.user, FLOW, raw, base=max(found.flow.version, found.flow.waiting))
+            flow_settings.save(workspace, request.user, FLOW, raw, base=form.cleaned_data["base"] or 0)
         except flow_settings.ClashesError as error:
             clashes = [_said(one.reason) for one in error.clashes]
         except DeclinedError as error:
             clashes = [words.declined(error)]
+            if error.code == "flow.changed_meanwhile":  # what counts now is looked at before anything is saved over it
+                form = WhoAnswers(*known)
         else:
             passed(request, "lines")
             return redirect("start")
     typed = Lines(initial={"lines": Lines.as_text(found.phone.lines)}) if found.phone is not None else None
-    fields = [form[name] for name in form.fields if name.startswith("line_")]
+    fields = [form[name] for name in form.names]
     return _page(request, found, "lines", form=form, fields=fields, clashes=clashes, typed=typed)
 
 
