@@ -130,7 +130,7 @@ class MemoryStore:
                     self.rows[id] = replace(self._copy(given), id=id)
                     continue
                 row = self.rows[id]
-                row.subject, row.lanes = self._copy(given.subject), given.lanes
+                row.subject, row.lanes, row.backfill = self._copy(given.subject), given.lanes, given.backfill
                 row.revision = max(row.revision, given.revision)
                 if row.state != "applying":
                     row.state, row.due_at, row.attempts, row.why = (
@@ -147,6 +147,12 @@ class MemoryStore:
         self._call("save_folded", work)
 
     def take_due(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
+        return self._take(now, limit, held, backfill=False)
+
+    def take_backfilled(self, now: str, limit: int, held: Sequence[str]) -> list[SubjectRow]:
+        return self._take(now, limit, held, backfill=True)
+
+    def _take(self, now: str, limit: int, held: Sequence[str], *, backfill: bool) -> list[SubjectRow]:
         def work() -> list[SubjectRow]:
             lanes = set(held)
             due = [
@@ -158,9 +164,14 @@ class MemoryStore:
                 and lanes.isdisjoint(row.lanes)
             ]
             due.sort(key=lambda row: (row.arrived_at, row.id))
-            return [self._copy(row) for row in due[:limit]]
+            if backfill:
+                return [self._copy(row) for row in due if row.backfill][:limit]
+            live = [row for row in due if not row.backfill][:limit]
+            of_live = {lane for row in live for lane in row.lanes}
+            behind = [row for row in due if row.backfill and not of_live.isdisjoint(row.lanes)]
+            return [self._copy(row) for row in sorted([*live, *behind], key=lambda row: (row.arrived_at, row.id))]
 
-        return self._call("take_due", work)
+        return self._call("take_backfilled" if backfill else "take_due", work)
 
     def own_keys(self, finds: Sequence[tuple[str, str, str]], since: str) -> list[OwnKey]:
         def work() -> list[OwnKey]:

@@ -16,6 +16,7 @@ from tieline.core.mapping import RoleMap
 from tieline.engine.effects.recovery import recovery
 from tieline.engine.ports import Budget
 from tieline.engine.times import backoff
+from tieline.sdk.asking import BACKFILL, LIVE, BudgetSpentError, priority_of
 from tieline.sdk.contract import Outcome, PushOperation, Records, VendorRecord
 from tieline.sdk.leaving import LateError, leaving
 from tieline.sdk.manifest import Capabilities
@@ -70,6 +71,8 @@ class Access:
         self.chance = chance
         self.requests = requests
         self.paused_until = 0.0
+        self.backfill_until = 0.0
+        """Our budget has nothing for back-fill before; what is live goes on."""
         self.limited = 0
         """Rate limits in a row without a word for how long."""
         self.trouble = 0
@@ -77,6 +80,11 @@ class Access:
         self._run = run
         self._budget = budget
         self._slots = asyncio.Semaphore(capabilities.concurrency)
+
+    def resumes_at(self, error: BaseException) -> float:
+        """When to go on after this rate limit (seconds since the epoch)."""
+        spent = isinstance(error, BudgetSpentError) and priority_of(LIVE) == BACKFILL
+        return max(self.paused_until, self.backfill_until) if spent else self.paused_until
 
     @property
     def is_paused(self) -> bool:
@@ -139,6 +147,12 @@ class Access:
             return answer
 
     async def _limited(self, error: RateLimitedError) -> None:
+        if isinstance(error, BudgetSpentError) and priority_of(LIVE) == BACKFILL:
+            self.backfill_until = max(self.backfill_until, self.clock() + (error.wait_s or 0.0))
+            return
+        if isinstance(error, BudgetSpentError):  # the budget knows it already
+            self.paused_until = max(self.paused_until, self.clock() + (error.wait_s or 0.0))
+            return
         self.limited += 1
         wait = error.wait_s
         if wait is None:

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-
 LISTED = "LIST"
 """The method of an event that was not delivered but fetched from a source's list of calls; its body is facts as JSON."""
 
@@ -34,9 +33,10 @@ class EventRow:
     received_at: str
 
 
-SubjectState = Literal["waiting", "due", "applying", "asked", "done", "parked"]
+SubjectState = Literal["waiting", "due", "applying", "asked", "done", "parked", "undone"]
 """waiting: for its end or a settle time (due_at = when to give up) · due: to be decided at due_at · applying: its run has
-unfinished operations · asked: a question is in the inbox · done · parked: stopped, a person must look."""
+unfinished operations · asked: a question is in the inbox · done · parked: stopped, a person must look · undone: what was
+written for it was taken back; what comes later is kept with it, and a person alone makes it go on."""
 
 
 @dataclass(slots=True)
@@ -100,6 +100,8 @@ class OperationRow:
     position: int = 0
     requests: float = 0.0
     """Its share of the requests made."""
+    if_version: str | None = None
+    """Written only while the record has this version, where the vendor has versions."""
 
 
 @dataclass(slots=True)
@@ -128,6 +130,8 @@ class RunRow:
     requests: float = 0.0
     """Its share of the look-up requests; the operations have their own."""
     operations: list[OperationRow] = field(default_factory=list)
+    kind: str = ""
+    """"" a decision · "undo", "redo": a part of an undo; `known` has {"undo": its id, "was": [state, why] of the subject}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from tieline.core.errors import (
     UnknownOutcomeError,
 )
 from tieline.sdk.answer import Judge, RefusedError, Response, retry_after, unclear, usual_error
+from tieline.sdk.asking import BudgetSpentError, priority_of
 from tieline.sdk.codes import TIMEOUT, TOKEN_RENEWED
 from tieline.sdk.hosts import PublicResolver, checked_base, is_public, origin
 from tieline.sdk.leaving import still_in_time
@@ -292,13 +293,14 @@ class Client:
         budget = self.budget
         if budget is not None:
             waited = 0.0
+            priority = priority_of(self.priority)
             while True:
-                answer = budget.take(cost, self.priority)
+                answer = budget.take(cost, priority)
                 wait = answer if isinstance(answer, (int, float)) else await answer
                 if wait <= 0:
                     break
                 if waited + wait > LONGEST_WAIT_S:
-                    raise RateLimitedError("our own budget is used up", wait_s=wait)
+                    raise BudgetSpentError("our own budget is used up", wait_s=wait)
                 waited += wait
                 await asyncio.sleep(wait)
         self.requests += 1

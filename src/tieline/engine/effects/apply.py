@@ -33,6 +33,7 @@ from tieline.sdk.contract import (
     NotSent,
     Outcome,
     PushOperation,
+    PushVerb,
     Rejected,
     Stale,
     Unknown,
@@ -144,7 +145,11 @@ class Apply:
 
     def _leaves_by_s(self, group: list[Work]) -> float:
         """Until when these may leave: at any time where sending twice does no harm."""
-        if all(work.row.verb == "create" and self._access.unique(work.row.role) for work in group):
+        harmless = (
+            work.row.verb == "delete" or (work.row.verb == "create" and self._access.unique(work.row.role))
+            for work in group
+        )
+        if all(harmless):
             return math.inf
         return min(work.sent_s for work in group) + LEAVES_S
 
@@ -162,8 +167,11 @@ class Apply:
             else:
                 values["url"] = row.values["url"]
             return PushOperation(row.key, "attach", mapped.object, values, target)
+        if row.verb == "delete":
+            return PushOperation(row.key, "delete", mapped.object, {}, target, row.if_version)
         written = mapped.to_vendor({name: self._value(value, inside) for name, value in row.values.items()})
-        return PushOperation(row.key, "create" if row.verb == "create" else "update", mapped.object, written, target)
+        verb: PushVerb = "create" if row.verb == "create" else "update"
+        return PushOperation(row.key, verb, mapped.object, written, target, row.if_version)
 
     async def _content(self, source: int, url: str) -> bytes:
         """The file's bytes. Whatever its source says, nothing was written and the target is not to blame."""
@@ -217,6 +225,8 @@ class Apply:
                 return self.refused(work, error, share)
             case Stale():
                 return self.refused(work, reason(STALE, slot=slot), share)
+            case Gone() if work.row.verb == "delete" and work.row.target_ref is not None:
+                return self.done(work, work.row.target_ref[1], None, share)
             case Gone():
                 return self.refused(work, reason(GONE, slot=slot), share)
             case NotSent():
@@ -240,7 +250,7 @@ class Apply:
                 work.carried.turn("ask", said)
                 return self.refused(work, said, share)
             case "pause":
-                work.not_before = self._access.paused_until
+                work.not_before = self._access.resumes_at(error)
             case "stop":
                 pass
         return self.back(work, said, share)

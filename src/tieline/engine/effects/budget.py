@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LIVE, BACKFILL = 0, 1
-"""Priorities."""
+from tieline.sdk.asking import BACKFILL, LIVE
+
+__all__ = ["BACKFILL", "LIVE", "Bucket", "full", "pause", "take"]
 
 SHARE = 0.94
 """How much of the vendor's rate is used."""

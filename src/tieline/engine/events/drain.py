@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.errors import TielineError
@@ -26,46 +25,22 @@ from tieline.engine.events.decide import Decided, Rules, decide
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, Numbers, why_failed
 from tieline.engine.events.overlay import Overlay
+from tieline.engine.events.progress import Limits, Progress
+from tieline.engine.events.turns import Turns
 from tieline.engine.ports import EventRow, NotStorable, Store, SubjectRow
 from tieline.engine.times import backoff, iso, seconds
+from tieline.sdk.asking import BACKFILL, LIVE, asking
 from tieline.sdk.contract import Events, Files
+
+__all__ = ["Drain", "Limits", "Progress"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a step takes, and how often something is tried. Tries are failures in a row."""
-
-    events: int = 1000
-    subjects: int = 500
-    unfinished: int = 2000
-    """No more is decided while so many runs wait for something."""
-    lookups: int = 16
-    """Failed look-ups of a subject before it is parked."""
-    decisions: int = 5
-    """Decisions that came to nothing (stale, gone, another's record refused) before it is parked."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a step did. next_s: seconds since the epoch when there may be something to do again, None: only when woken.
-    stopped: what a person must put right first. elsewhere: another process drains this target."""
-
-    folded: int = 0
-    decided: int = 0
-    written: int = 0
-    finished: int = 0
-    settled: int = 0
-    more: bool = False
-    next_s: float | None = None
-    stopped: TielineError | None = None
-    elsewhere: bool = False
-
-
 class Drain:
-    """Drains one target for one flow. `sources`: connection → its events; `files` → its recordings. `live`: whether subjects
-    that arrive now may be written (False: watch mode)."""
+    """Drains one target for one flow. `sources`: connection → its events; `files` → its recordings; `settle` → how long it may
+    go on talking of a subject after its end (seconds). `live`: whether subjects that arrive now may be written (False: watch
+    mode)."""
 
     def __init__(
         self,
@@ -76,6 +51,7 @@ class Drain:
         sources: Mapping[int, Events],
         numbers: Numbers,
         files: Mapping[int, Files] | None = None,
+        settle: Mapping[int, float] | None = None,
         live: bool = True,
         run: Run = at_once,
         limits: Limits | None = None,
@@ -86,10 +62,12 @@ class Drain:
         self._sources = sources
         self._numbers = numbers
         self._files = files or {}
+        self._settle_s = settle or {}
         self._live = live
         self._run = run
         self._limits = limits or Limits()
         self._pool: Pool | None = None
+        self._turns = Turns()
         self._lanes = Lanes()
         self._later: dict[int, tuple[float, tuple[str, ...]]] = {}
         """Subjects that wait after a failure: their lanes stay held until then."""
@@ -128,10 +106,16 @@ class Drain:
         apply = Apply(self._access, self._store, self._run, pool, self._files)
         if not self._access.is_paused:
             await self._settle(pool, apply, out)
-            decided = Decided()
+            begun = self._access.clock()
+            due: list[SubjectRow] = []
             if out.stopped is None and len(pool.runs) < self._limits.unfinished:
-                decided = await self._decide(pool, out)
-            await self._apply(pool, apply, decided, out)
+                due = await self._due()
+            backfill = bool(due) and all(row.backfill for row in due)
+            with asking(BACKFILL if backfill else LIVE):
+                decided = await self._decide(pool, due, out) if due else Decided()
+                await self._apply(pool, apply, decided, out)
+            took = self._access.clock() - begun
+            self._turns.took(took, len(due), backfill=backfill, most=self._limits.subjects)
         out.finished += await self._finish(pool)
         out.more = out.stopped is None and bool(out.folded or out.decided or out.written or out.finished or out.settled)
         if not out.more and out.stopped is None:
@@ -175,7 +159,7 @@ class Drain:
     async def _fold_these(self, events: Sequence[EventRow]) -> None:
         """Folds a batch. One with something in it that cannot be kept is folded event by event: only the culprit is refused."""
         flow = self._rules.flow
-        parsed = fold.parse(events, self._sources)
+        parsed = fold.parse(events, self._sources, self._settle_s)
         keys = list(parsed.facts)
         stored = await self._run(lambda: self._store.subjects(flow.name, keys)) if keys else []
         now = iso(self._access.clock())
@@ -215,18 +199,13 @@ class Drain:
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
-    async def _decide(self, pool: Pool, out: Progress) -> Decided:
+    async def _decide(self, pool: Pool, due: list[SubjectRow], out: Progress) -> Decided:
         access = self._access
-        now_s = access.clock()
-        now = iso(now_s)
-        due = await self._due(now_s, now)
-        if not due:
-            return Decided()
         overlay = Overlay(access.role_maps, pool.ids)
         overlay.add(pool.rows())
         lookups = self._lookups()
         before = access.requests()
-        decided = await decide(due, self._rules, lookups, overlay, now)
+        decided = await decide(due, self._rules, lookups, overlay, iso(access.clock()))
         share = (access.requests() - before) / len(due)
         for run in decided.runs:
             run.requests = share
@@ -234,15 +213,17 @@ class Drain:
         await self._put_off(decided, lookups, out)
         return decided
 
-    async def _due(self, now_s: float, now: str) -> list[SubjectRow]:
+    async def _due(self) -> list[SubjectRow]:
         """The subjects whose turn it is; those whose wait is over are folded once more, without what never came."""
+        now_s = self._access.clock()
+        now = iso(now_s)
         for id, (until, lanes) in list(self._later.items()):
             if until <= now_s:
                 del self._later[id]
                 self._lanes.free(lanes)
         most = max(1, self._limits.subjects >> self._access.trouble)
         held = list(self._lanes)
-        due = await self._run(lambda: self._store.take_due(now, most, held))
+        due = await self._take(now_s, now, most, held)
         expired = [row for row in due if row.state == "waiting"]
         if expired:
             rules = self._rules
@@ -251,6 +232,18 @@ class Drain:
             await self._run(lambda: self._store.save_folded(expired, [], [], {}))
             due = [row for row in due if row.state == "due"]
         return due
+
+    async def _take(self, now_s: float, now: str, most: int, held: list[str]) -> list[SubjectRow]:
+        """Live subjects, or a portion of back-filled ones where it is theirs or no live one is due."""
+        store, portion = self._store, min(most, self._turns.portion)
+        may_backfill = now_s >= self._access.backfill_until
+        if may_backfill and self._turns.backfill_next:
+            due = await self._run(lambda: store.take_backfilled(now, portion, held))
+            return due or await self._run(lambda: store.take_due(now, most, held))
+        due = await self._run(lambda: store.take_due(now, most, held))
+        if due or not may_backfill:
+            return due
+        return await self._run(lambda: store.take_backfilled(now, portion, held))
 
     async def _put_off(self, decided: Decided, lookups: Lookups, out: Progress) -> None:
         """Subjects whose look-ups failed wait their time; those that nothing can be decided about are parked."""

@@ -192,12 +192,12 @@ def put(row: SubjectRow, folded: Folded, lanes: tuple[str, ...], now: str) -> No
     that is due keeps its time, since it may be waiting after a failure."""
     row.subject = folded.subject
     row.lanes = lanes
-    if row.state == "done" and row.live:
+    if row.state in {"done", "undone"} and row.live:
         # the state is about to be overwritten; Known.decided is read from here
         row.subject = {**folded.subject, DECIDED: True}
     if folded.changed:
         row.revision += 1
-    if row.state in {"applying", "due"}:
+    if row.state in {"applying", "due", "undone"}:
         return
     row.why = None
     if folded.ready:
