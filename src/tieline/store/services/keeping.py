@@ -45,16 +45,17 @@ async def tell(connector: Any, manifest: Manifest, *, prepare: bool, has_api: bo
     described: list[ObjectSchema] = []
     people: list[VendorUser] = []
     lines: list[tuple[str, str]] = []
-    origin: Mapping[str, str] = {}
+    origin: dict[str, str] = {}
     trouble = ""
     if "records" in manifest.facets:
         objects = list(dict.fromkeys(role.object for role in manifest.roles.values()))
         if prepare:
             held = [role.object for role in manifest.roles.values() if role.origin]
-            try:
-                origin = await connector.prepare(list(dict.fromkeys(held)))
-            except TielineError as error:  # a weaker connection is better than none: its page says so
-                trouble = error.code
+            for object in dict.fromkeys(held):
+                try:
+                    origin |= await connector.prepare([object])
+                except TielineError as error:  # a weaker connection is better than none: its page says so
+                    trouble = error.code
         described = await connector.describe(objects)
         people = await connector.users()
     if "history" in manifest.facets and has_api:
