@@ -367,3 +367,13 @@ async def test_requests_are_as_zoho_describes_them(zoho: Subject) -> None:
             checked += 1
         description.find(method, path)
     assert checked >= 9
+
+
+@pytest.mark.proves("CALL-3")
+async def test_a_grant_without_pipelines_describes_the_rest() -> None:
+    every = {scope for needed in connector("zoho_crm").needs.values() for scope in needed}
+    async with subject(scope=",".join(sorted(every - {"ZohoCRM.settings.pipeline.READ"}))) as less:
+        (deals,) = await less.connector.describe(["Deals"])
+    assert any(field.name == "Stage" for field in deals.fields)
+    assert deals.layouts
+    assert not any(layout.pipelines for layout in deals.layouts)

@@ -26,6 +26,7 @@ STAGES_FOR_S = 3600.0
 MADE_HERE = {"Calls": {"Call_Type", "Call_Duration", "Call_Duration_in_seconds"}}
 """Required fields that the connector fills by itself."""
 ORIGIN_LENGTH = 100
+PIPELINES_SCOPE = "ZohoCRM.settings.pipeline.READ"
 
 KindOf = Callable[[str], str]
 """Stage → "open", "won" or "lost"."""
@@ -34,14 +35,16 @@ Pipeline = tuple[str, str, tuple[Stage, ...]]
 
 
 async def describe(api: Api, object: str) -> ObjectSchema:
-    """Fields, layouts and pipelines of one module."""
+    """Fields, layouts and pipelines of one module. Pipelines only where they may be read: a grant may hold less than
+    was asked for, and the rest is described all the same."""
     got, layouts = await asyncio.gather(
         api.get("/settings/fields", {"module": object}), api.get("/settings/layouts", {"module": object})
     )
     fields = [_field(raw) for raw in _list(got, "fields")]
     shown = [raw for raw in _list(layouts, "layouts") if raw.get("status", "active") in ("active", 0, None)]
     pipelines: Sequence[tuple[Pipeline, ...]] = [()] * len(shown)
-    if object == "Deals":
+    scopes = api.client.scopes
+    if object == "Deals" and (not scopes or PIPELINES_SCOPE in scopes):
         pipelines = await asyncio.gather(*(pipelines_of(api, str(raw["id"])) for raw in shown))
     made = [
         Layout(
