@@ -377,3 +377,46 @@ async def test_a_grant_without_pipelines_describes_the_rest() -> None:
     assert any(field.name == "Stage" for field in deals.fields)
     assert deals.layouts
     assert not any(layout.pipelines for layout in deals.layouts)
+
+
+@pytest.mark.proves("CALL-18")
+async def test_open_tasks_are_found_at_whom_they_hang_and_closed(zoho: Subject) -> None:
+    await zoho.connector.prepare(["Leads", "Contacts", "Accounts", "Tasks"])
+    people = await zoho.connector.push([
+        create("l", "Leads", __name="Lead"), create("c", "Contacts", __name="Contact"),
+        create("a", "Accounts", Account_Name="Firm"),
+    ])  # fmt: skip
+    lead, contact, account = (one.id for one in people if isinstance(one, Written))
+    await zoho.connector.push([
+        create("t1", "Tasks", Subject="Call the lead", __lead=Link("Leads", id=lead)),
+        create("t2", "Tasks", Subject="Call the person", Who_Id=Link("Contacts", id=contact), __account=Link("Accounts", id=account)),
+        create("t3", "Tasks", Subject="Call the firm", __account=Link("Accounts", id=account)),
+    ])  # fmt: skip
+    mapped = zoho.manifest.role_maps()["task"]
+    names = (*mapped.vendor_fields(("name", "status", "contact", "description")), mapped.origin)
+    found = {}
+    for by, id in (("lead", lead), ("contact", contact), ("account", account)):
+        rows = await zoho.connector.find(mapped.object, mapped.fields[by], [id], names)
+        assert {row.fields[mapped.fields[by][0]] for row in rows} == {id}
+        found[by] = {row.fields["Tieline_Key"]: row for row in rows}
+    assert {by: sorted(rows) for by, rows in found.items()} == {
+        "lead": ["t1"],
+        "contact": ["t2"],
+        "account": ["t2", "t3"],
+    }
+    assert found["account"]["t3"].fields["Who_Id"] is None
+    closed = zoho.manifest.capabilities.limits["task_closed"]
+    task = Link("Tasks", id=found["lead"]["t1"].id)
+    assert isinstance(
+        (await zoho.connector.push([PushOperation("u", "update", "Tasks", {"Status": closed}, target=task)]))[0],
+        Written,
+    )
+    assert [row["Status"] for row in await zoho.records("Tasks") if row["Tieline_Key"] == "t1"] == ["Completed"]
+
+
+async def test_the_default_asks_for_no_right_to_change_tasks(zoho: Subject) -> None:
+    def scopes(**task: object) -> set[str]:
+        wanted = needs(load({"task": task}))
+        return {scope for need in wanted for scope in zoho.manifest.needs.get(f"{need.role}.{need.verb}", ())}
+
+    assert scopes(per="caller") - scopes() == {"ZohoCRM.modules.Tasks.UPDATE"}

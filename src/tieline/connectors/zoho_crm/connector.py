@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from tieline.connectors.zoho_crm import changes, coql, schema
 from tieline.connectors.zoho_crm.api import Api
 from tieline.connectors.zoho_crm.push import Push
-from tieline.connectors.zoho_crm.shapes import ORIGIN, columns, record
+from tieline.connectors.zoho_crm.shapes import ORIGIN, WHAT, columns, flat, record
 from tieline.core.errors import ConfigError, ProtocolError
 from tieline.sdk.contract import Identity, ObjectSchema, Outcome, Page, PushOperation, VendorRecord, VendorUser
 from tieline.sdk.http import Client
@@ -77,7 +79,7 @@ class Connector:
         found, kind_of = await asyncio.gather(
             coql.find(self._api, object, columns(by), values, [*columns(names), "Modified_Time"]), self._kinds(names)
         )
-        return [record(object, row, names, kind_of) for row in found]
+        return [_led(record(object, row, names, kind_of), row, by) for row in found]
 
     async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
         return await Push(self._api, operations).run() if operations else []
@@ -100,6 +102,12 @@ class Connector:
 
     async def _kinds(self, fields: Sequence[str]) -> schema.KindOf:
         return await schema.stage_kinds(self._api) if "$stage_kind" in fields else _open
+
+
+def _led(found: VendorRecord, row: Mapping[str, Any], by: Sequence[str]) -> VendorRecord:
+    """COQL does not say in which module What_Id leads. What was asked for is what it is: ids are unique in an organisation."""
+    led = {name: flat(row.get("What_Id")) for name in by if name in WHAT and name not in found.fields}
+    return replace(found, fields={**found.fields, **led}) if led else found
 
 
 def _open(_stage: str) -> str:

@@ -151,6 +151,7 @@ class Shape:
         self.fields = tuple(fields)
         self._mapped = mapped
         self._names = names
+        self._asks_origin = "origin" in names
         self._plan = [(name, mapped.fields[name], mapped.links.get(name)) for name in names if mapped.fields.get(name)]
 
     def by(self, name: str) -> tuple[str, ...]:
@@ -166,6 +167,8 @@ class Shape:
             elif mapped[0] in raw:
                 value = raw[mapped[0]]
                 out[name] = Ref(link, value) if link and value else value
+        if self._asks_origin:
+            out["origin"] = raw.get(self.origin) or None if self.origin else None
         return Record(self.role, vendor.id, out, vendor.version)
 
     def own(self, values: Mapping[str, Any]) -> dict[str, Any]:

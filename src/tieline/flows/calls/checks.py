@@ -17,7 +17,7 @@ from tieline.flows.calls.call import line_names, lines_of
 from tieline.flows.calls.owners import in_cycles
 from tieline.flows.calls.people import MADE
 from tieline.flows.calls.settings import DealPlace, Pick, Settings
-from tieline.flows.calls.target import further, required
+from tieline.flows.calls.target import closed_status, further, required
 from tieline.flows.calls.texts import unknown_placeholders
 
 GIVEN: dict[str, frozenset[str]] = {
@@ -59,14 +59,20 @@ def check(settings: Settings, target: Target) -> tuple[Clash, ...]:
     """Every contradiction; empty: they can be saved."""
     return tuple(
         clash
-        for part in (_place_and_time, _users, _lines, _cycles, _roles, _templates, _recordings, _places, _required)
+        for part in (
+            _place_and_time,
+            _users,
+            _lines,
+            _cycles,
+            _roles,
+            _templates,
+            _recordings,
+            _places,
+            _required,
+            _tasks,
+        )
         for clash in part(settings, target)
     )
-
-
-def remarks(settings: Settings, target: Target) -> tuple[Clash, ...]:
-    """What the settings ask for and will not get, though nothing contradicts."""
-    return tuple(_remarks(settings, target))
 
 
 def makes(settings: Settings) -> dict[str, str]:
@@ -143,7 +149,7 @@ def _users(settings: Settings, target: Target) -> Iterator[Clash]:
     if default is None:
         if roles and any("owner" in target.roles.get(role, ()) for role in roles):
             yield Clash(("default_user",), because(why.CLASH_NO_DEFAULT_USER), example(settings))
-    elif _is_gone(default.id, target):
+    elif is_gone(default.id, target):
         yield Clash(
             ("default_user",), because(why.CLASH_USER_GONE, user=default.label or default.id), example(settings)
         )
@@ -339,6 +345,24 @@ def _required(settings: Settings, target: Target) -> Iterator[Clash]:
                 yield Clash(paths, because(why.CLASH_REQUIRED, role=role, fields=missing), example(settings))
 
 
+def _tasks(settings: Settings, target: Target) -> Iterator[Clash]:
+    """CALL-18: an open task can only be used again where it can be found and closed."""
+    rule = settings.task
+    if not rule.create or rule.per != "caller" or "task" not in target.roles:
+        return
+    way = (because(why.WAY_TASK_PER_CALL), {"task.per": "call"})
+    closed = closed_status(settings, target)
+    choices = target.choices.get(("task", "status"))
+    if not any(link in target.roles["task"] for link in LINKS["task"]):
+        yield Clash(("task.per",), because(why.CLASH_TASK_LINK), example(settings), (way,))
+    elif closed is None:
+        yield Clash(("task.per",), because(why.CLASH_TASK_STATUS), example(settings), (way,))
+    elif choices and all(closed != id for id, _ in choices):
+        label = rule.done.label or closed if rule.done is not None else closed
+        reason = because(why.CLASH_CHOICE, role="task", field="status", value=label)
+        yield Clash(("task.done", "task.per"), reason, example(settings), (way,))
+
+
 def _given(values: Mapping[str, Any]) -> set[str]:
     """The fields that get a value: an empty one is none."""
     return {name for name, value in values.items() if value is not None and value not in ("", [])}
@@ -359,38 +383,7 @@ def _layouts(settings: Settings, role: str) -> Iterator[tuple[str | None, str]]:
     yield from seen.items() if seen else (default,)
 
 
-def _is_gone(user: str, target: Target) -> bool:
+def is_gone(user: str, target: Target) -> bool:
     """Whether the target lists its users and this one is not among the active ones."""
     lists = [choices for (_, name), choices in target.choices.items() if name == "owner" and choices]
     return bool(lists) and not any(user == id for choices in lists for id, _ in choices)
-
-
-# -- remarks -----------------------------------------------------------------------------------------------------------
-
-
-def _remarks(settings: Settings, target: Target) -> Iterator[Clash]:
-    roles = [role for role in active(settings) if role in target.roles]
-    sources = makes(settings)
-    for role in roles:
-        fields = target.roles[role]
-        path = {"call": "call.log", "deal": "deal.when"}.get(role, f"{role}.create")
-        for link in LINKS.get(role, ()):
-            if link in target.roles and link not in fields:
-                yield Clash((path,), because(why.REMARK_LINK, role=role, link=link))
-        source = getattr(settings, role).owner.kind
-        if "owner" not in fields:
-            yield Clash((f"{role}.owner",), because(why.REMARK_OWNER, role=role))
-        elif role == "lead" and source in ("account", "contact", "deal") and source not in sources:
-            # a lead is only made for somebody of whom there is none of these
-            yield Clash(("lead.owner",), because(why.REMARK_OWNER_NEVER, role=role, source=source))
-        owner = getattr(settings, role).owner
-        if owner.kind == "user" and owner.user is not None and _is_gone(owner.user.id, target):
-            yield Clash((f"{role}.owner",), because(why.REMARK_USER_GONE, user=owner.user.label or owner.user.id))
-    for position, line in enumerate(settings.lines):
-        if line.manager is not None and not line.ignore and _is_gone(line.manager.id, target):
-            reason = because(why.REMARK_USER_GONE, user=line.manager.label or line.manager.id)
-            yield Clash((f"lines.{position}.manager",), reason)
-    if "deal" in sources and target.limits.get("deal_needs_party") and not {"account", "contact"} & sources.keys():
-        yield Clash(("deal.when",), because(why.REMARK_DEAL_NEEDS_PARTY), example(settings))
-    if settings.call.log != "none" and target.limits.get("call_needs_parent") and not sources:
-        yield Clash(("call.log",), because(why.REMARK_NOT_LOGGED), example(settings))

@@ -7,6 +7,7 @@ a second time, a task stays.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tieline.core.flow import Target
@@ -14,10 +15,18 @@ from tieline.core.plan import Considered, Known, Notice, Operation, Plan
 from tieline.core.reasons import Reason, because
 from tieline.core.record import Local, Ref, from_json
 from tieline.flows.calls import reasons as why
+from tieline.flows.calls import tasks
 from tieline.flows.calls.call import Call
 from tieline.flows.calls.judge import judge, name_of
 from tieline.flows.calls.owners import Owners
-from tieline.flows.calls.people import People, is_settled, people_of, wants_of
+from tieline.flows.calls.people import (
+    PERSONS,
+    TASK_AGAIN,
+    People,
+    is_settled,
+    people_of,
+    wants_of,
+)
 from tieline.flows.calls.settings import NewRecord, Settings
 from tieline.flows.calls.target import first_place, further, required
 from tieline.flows.calls.texts import Texts
@@ -247,10 +256,12 @@ class _Decision:
             reason = because(why.RULE_OFF)
         elif "task" not in self._target.roles:
             reason = because(why.ROLE_MISSING, role="task")
-        elif "task" in self._known.own:
+        elif "task" in self._known.own or TASK_AGAIN in self._known.own:
             reason = because(why.MADE_BEFORE)
         elif not call.unreached:
             reason = because(why.TASK_RESULT_UNKNOWN if call.result == "unknown" else why.TASK_REACHED)
+        elif open_tasks := tasks.open_tasks(self._people, self._settings, self._target):
+            reason = self._again(*tasks.again(open_tasks[0], self._texts, self._target))
         else:
             values: dict[str, Any] = {
                 "name": self._texts.name(rule.name),
@@ -262,9 +273,18 @@ class _Decision:
             self._hang_on("task", values)
             self._own_by("task", values)
             reason = because(why.TASK_UNREACHED, direction=call.direction, result=call.result)
-            self._add("task", {**further(rule.values, fields), **values}, reason)
+            links = [(name, values[name]) for name in PERSONS if name in values] if rule.per == "caller" else []
+            self._add("task", {**further(rule.values, fields), **values}, reason, tuple(links))
             return
         self._considered.append(Considered("task.create", False, reason))
+        if rule.create and rule.per == "caller" and call.result == "answered":
+            self._again(*tasks.close(call, self._known, self._people, self._settings, self._target))
+
+    def _again(self, considered: Considered, operations: Sequence[Operation]) -> Reason:
+        """CALL-18: what becomes of the caller's open task."""
+        self._considered.append(considered)
+        self._operations.extend(operations)
+        return considered.reason
 
     def _log(self) -> None:
         rule, call = self._settings.call, self._call

@@ -50,7 +50,8 @@ WHOLE = Target(
             "name", "owner", "direction", "outcome", "started_at", "duration_s", "external_number", "line_number", "contact",
             "account", "lead", "deal", "recording_url", "description",
         )),
-    }
+    },
+    limits={"task_closed": "Completed"},
 )  # fmt: skip
 """A CRM with room for everything."""
 
@@ -169,7 +170,7 @@ def _target(raw: Mapping[str, Any]) -> Target:
         for role, fields in WHOLE.roles.items()
         if role not in lacks
     }
-    return Target(roles=roles, limits=raw.get("limits", {}))
+    return Target(roles=roles, limits={**WHOLE.limits, **raw.get("limits", {})})
 
 
 def _written(operation: Operation) -> Reason:

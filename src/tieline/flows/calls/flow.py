@@ -7,7 +7,7 @@ from typing import Any
 
 from tieline.core.flow import Clash, Folded, Need, Target
 from tieline.core.plan import Find, Known, Plan
-from tieline.flows.calls import checks, decide, fold, needs, people
+from tieline.flows.calls import checks, decide, fold, needs, people, remarks
 from tieline.flows.calls.call import call_of, lanes
 from tieline.flows.calls.settings import Settings, load
 
@@ -32,7 +32,7 @@ class CallsFlow:
 
     def remarks(self, settings: Settings, target: Target) -> tuple[Clash, ...]:
         """What is not refused but said when the settings are saved: links that this CRM cannot hold, owners that never are."""
-        return checks.remarks(settings, target)
+        return remarks.remarks(settings, target)
 
     def fold(self, subject: Mapping[str, Any] | None, facts: Sequence[Mapping[str, Any]], settings: Settings) -> Folded:
         return fold.fold(subject, facts, settings)

@@ -52,6 +52,9 @@ def _further(settings: Settings) -> Iterator[Need]:
         yield Need("call", "update", "call.log")
         if settings.call.recording == "copy":
             yield Need("call", "attach", "call.recording")
+    if settings.task.create and settings.task.per == "caller":
+        yield Need("task", "read", "task.per")
+        yield Need("task", "update", "task.per")
     if settings.account.create:
         yield Need("contact", "update", "account.create")
     if settings.deal.when in ("none", "no_active"):

@@ -24,11 +24,14 @@ READS: dict[str, tuple[str, ...]] = {
     "lead": ("name", "phone", "owner", "converted_contact", "last_activity"),
     "contact": ("name", "phone", "owner", "account", "last_activity"),
     "deal": ("name", "owner", "account", "contact", "stage_kind", "created_at"),
+    "task": ("name", "status", "contact", "description", "origin"),
 }
 PERSONS = ("contact", "account", "lead")
 """The set order of CALL-17."""
 MADE = ("account", "lead", "contact", "deal")
 """Slots of records that a call makes and that others may hang on."""
+TASK_AGAIN, TASK_CLOSE = "task.again", "task.close"
+"""Slots of what is done to the caller's open task."""
 QUESTION = "several"
 NOBODY = "none"
 """The answer "somebody new"."""
@@ -44,12 +47,14 @@ class Wants:
     lead: bool
     contact: bool
     deal: bool
+    tasks: bool = False
+    """The caller's open tasks: to use one again, or to close them."""
     sources: frozenset[str] = frozenset()
     """Owner sources of the active rules."""
 
     @property
     def anything(self) -> bool:
-        return self.log or self.task or self.account or self.lead or self.contact or self.deal
+        return self.log or self.task or self.account or self.lead or self.contact or self.deal or self.tasks
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ class People:
     """contacts, accounts, leads: every match, less what this call has made itself; converted leads are their contacts.
 
     contact, account, lead: the one that the call belongs to. account_id may name a parent account that was not read.
-    deals: those that the deal rule looks at. missing: what must be looked up first; then nothing else here counts.
+    deals: those that the deal rule looks at. tasks: those of the caller, of whatever status, where they count. missing: what must be looked up first; then nothing else here counts.
     """
 
     contacts: Sequence[Record] = ()
@@ -68,6 +73,7 @@ class People:
     account_id: str | None = None
     lead: Record | None = None
     deals: Sequence[Record] = ()
+    tasks: Sequence[Record] = ()
     question: Question | None = None
     picked: str = ""
     """The role of the record that a person picked."""
@@ -84,7 +90,8 @@ def wants_of(call: Call, known: Known, settings: Settings) -> Wants | None:
         return None
     own = known.own
     logged = settings.call.log in ("all", call.direction) and "call" not in own
-    task = settings.task.create and call.unreached and "task" not in own
+    task = settings.task.create and call.unreached and "task" not in own and TASK_AGAIN not in own
+    reached = settings.task.create and call.result == "answered" and TASK_CLOSE not in own
     new = call.makes_person and not is_settled(known)
     wants = Wants(
         log=logged,
@@ -93,6 +100,7 @@ def wants_of(call: Call, known: Known, settings: Settings) -> Wants | None:
         lead=new and settings.lead.create,
         contact=new and settings.contact.create,
         deal=new and settings.deal.when != "never",
+        tasks=settings.task.per == "caller" and call.makes_person and (task or reached),
     )
     rules = (
         (wants.log, settings.call), (wants.task, settings.task), (wants.account, settings.account),
@@ -214,6 +222,9 @@ def _hung_on(people: People, ask: _Ask, own: Mapping[str, Own], wants: Wants) ->
         if role in wants.sources:
             found = ask.find(role, "id", id)
             setattr(people, role, found[0] if found else None)
+    if wants.tasks:
+        hung = {role: id for role in PERSONS if (id := id_of(values.get(role))) is not None}
+        people.tasks = _tasks(ask, hung)
 
 
 def _converted(
@@ -272,6 +283,9 @@ def _ask_the_rest(people: People, ask: _Ask, wants: Wants, inbox: bool) -> None:
                 ask.find("account", "id", parent)
             if deals:
                 ask.find("deal", "account", parent)
+    if wants.tasks:
+        for record in people.contacts or people.accounts or people.leads:
+            ask.find("task", record.role, record.id)
     if len(people.contacts) > 1:
         for contact in people.contacts:
             ask.has_open_deal(contact)
@@ -299,6 +313,21 @@ def _choose(people: People, ask: _Ask, wants: Wants) -> None:
             people.deals = ask.find("deal", "account", people.account_id)
         elif people.contact is not None:
             people.deals = ask.find("deal", "contact", people.contact.id)
+    if wants.tasks:
+        chosen = (("contact", people.contact), ("account", people.account), ("lead", people.lead))
+        people.tasks = _tasks(ask, {role: record.id for role, record in chosen if record is not None})
+
+
+def _tasks(ask: _Ask, hung: Mapping[str, str]) -> Sequence[Record]:
+    """The tasks of a caller who is these records (role → id): their contact's, else their account's that name no contact,
+    else their lead's. Those that a person wrote are theirs and left alone: ours carry our key."""
+    role = next((role for role in PERSONS if role in hung), None)
+    if role is None:
+        return ()
+    found = ask.find("task", role, hung[role])
+    # without "origin" it was not read there: one that we have just made ourselves
+    ours = [task for task in found if "origin" not in task.fields or task.get("origin")]
+    return [task for task in ours if role != "account" or id_of(task.get("contact")) is None]
 
 
 def _ordered(records: Sequence[Record], ask: _Ask) -> Sequence[Record]:

@@ -89,6 +89,10 @@ class DealRule(NewRecord):
 class TaskRule(_Model):
     create: bool = True
     """A task for each call that reached nobody. CALL-18."""
+    per: Literal["call", "caller"] = "call"
+    """One per call; or the caller's open task is used again, and closed when somebody reaches them."""
+    done: Pick | None = None
+    """The status of a closed task; None: the CRM's own."""
     owner: Owner = Owner()
     name: Annotated[str, Field(max_length=200)] = "{direction} {number}"
     due_days: Annotated[int, Field(ge=0, le=60)] = 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tieline.core.flow import Place, Target
+from tieline.flows.calls.settings import Settings
 
 CLOSED = frozenset(("won", "lost"))
 """Kinds of stages in which a deal is no longer active."""
@@ -16,6 +17,14 @@ def further(values: Mapping[str, Any], fields: frozenset[str]) -> dict[str, Any]
     if not values:
         return {}
     return {name if name in fields or name.startswith("=") else f"={name}": value for name, value in values.items()}
+
+
+def closed_status(settings: Settings, target: Target) -> str | None:
+    """The status that closes a task there; None where tasks have none that anybody knows of."""
+    if "status" not in target.roles.get("task", ()):
+        return None
+    chosen = settings.task.done.id if settings.task.done is not None else target.limits.get("task_closed")
+    return chosen or None
 
 
 def required(target: Target, role: str, layout: str | None) -> tuple[str, ...]:

@@ -144,6 +144,17 @@ class Texts:
         return "\n".join(lines)
 
     @property
+    def task_again(self) -> str:
+        """What a task that is there already says of this call too; "" for a call without time."""
+        call = self._call
+        if not call.started_at:
+            return ""
+        key = "missed_at" if call.direction == "inbound" else "unanswered_at"
+        number = self.number[:1].upper() + self.number[1:]
+        said = self._table[key].format(number=number, date=self._at("date"), time=self._at("time"))
+        return f"{said} {self._table['voicemail']}" if call.result == "voicemail" else said
+
+    @property
     def file_name(self) -> str:
         """The name of a recording's file, without ending."""
         if not self._call.started_at:
