@@ -4,6 +4,8 @@ TIELINE_HOME          folder of keys, static files and the private database (`ti
 TIELINE_PUBLIC_URL    the address people and vendors reach it by (default http://127.0.0.1:8000)
 TIELINE_ALLOWED_HOSTS further host names, separated by commas
 TIELINE_TRUST_PROXY   1 when a proxy in front sets X-Forwarded-Proto and removes what clients send under that name
+TIELINE_SMTP_URL      smtp://user:password@host:587 (STARTTLS; ?starttls=0 without), or smtps://…:465; none: no e-mail is sent
+TIELINE_MAIL_FROM     the address e-mails come from (default: tieline@ and the host of the public address)
 TIELINE_SAMPLES       1 adds the page /parts/ with every part of the pages
 TIELINE_DEBUG         1 shows details of errors to anybody: never on a server that others reach
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tieline.store.postgres import home
 
@@ -26,6 +28,40 @@ def _flag(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """The server that e-mails are handed to. An empty host: none is sent."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+    sender: str = ""
+
+
+def _mail(public_host: str) -> Mail:
+    url = os.environ.get("TIELINE_SMTP_URL", "").strip()
+    sender = os.environ.get("TIELINE_MAIL_FROM", "").strip() or f"tieline@{public_host}"
+    if not url:
+        return Mail(sender=sender)
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise SystemExit("TIELINE_SMTP_URL must be smtp://… or smtps://…")
+    tls = parts.scheme == "smtps"
+    wanted = parse_qs(parts.query).get("starttls", ["1"])[0] not in {"0", "no", "false"}
+    return Mail(
+        parts.hostname,
+        parts.port or (465 if tls else 587),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        starttls=wanted and not tls,
+        tls=tls,
+        sender=sender,
+    )
+
+
+@dataclass(frozen=True)
 class Environment:
     """The settings of this process that come from outside."""
 
@@ -35,6 +71,7 @@ class Environment:
     trust_proxy: bool
     debug: bool
     samples: bool
+    mail: Mail
 
     @property
     def https(self) -> bool:
@@ -57,5 +94,11 @@ def read() -> Environment:
     more = [host.strip() for host in os.environ.get("TIELINE_ALLOWED_HOSTS", "").split(",")]
     hosts = dict.fromkeys([parts.hostname, *LOCAL_HOSTS, *filter(None, more)])
     return Environment(
-        home(), public, tuple(hosts), _flag("TIELINE_TRUST_PROXY"), _flag("TIELINE_DEBUG"), _flag("TIELINE_SAMPLES")
+        home(),
+        public,
+        tuple(hosts),
+        _flag("TIELINE_TRUST_PROXY"),
+        _flag("TIELINE_DEBUG"),
+        _flag("TIELINE_SAMPLES"),
+        _mail(parts.hostname),
     )

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from tieline.store.services.team import has_second_factor
 from tieline.store.team.models import Member, Role
 
 View = Callable[..., HttpResponseBase]
@@ -85,6 +86,12 @@ def may(member: Member | None, action: str) -> bool:
     return member is not None and Role(member.role) in roles
 
 
+def demand(request: HttpRequest, action: str) -> None:
+    """403 unless the reader may do this too, on a page whose mark is another action: who sees it may not save it."""
+    if not may(request.member, action):  # type: ignore[attr-defined]
+        raise PermissionDenied(action)
+
+
 def needs(action: str) -> Callable[[View], View]:
     """Mark a page of a workspace with the action that it is.
 
@@ -104,6 +111,8 @@ def needs(action: str) -> Callable[[View], View]:
                 raise Http404
             if not may(request.member, action):  # type: ignore[attr-defined]
                 raise PermissionDenied(action)
+            if request.workspace.second_factor and not has_second_factor(request.user):  # type: ignore[attr-defined, arg-type]
+                return _to_second_factor(request)
             return view(request, *args, **kwargs)
 
         guarded.open_to = action  # type: ignore[attr-defined]
@@ -134,12 +143,17 @@ def public(view: View) -> View:
     return opened
 
 
+def _to_second_factor(request: HttpRequest) -> HttpResponseBase:
+    """To one's own page of second factors: this workspace lets nobody in without one."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+    return HttpResponseRedirect(reverse("mfa_index"))
+
+
 def _elsewhere(request: HttpRequest) -> HttpResponseBase | None:
     """Where to go first: to sign in, or to the same page inside the workspace used last."""
     if not request.user.is_authenticated:
         if request.headers.get("HX-Request"):  # a fragment must not become the sign-in page: reload the whole page
-            from django.http import HttpResponse
-
             return HttpResponse(status=401, headers={"HX-Refresh": "true"})
         return redirect_to_login(request.get_full_path(), reverse("account_login"))
     usual: Member | None = request.usual_member  # type: ignore[attr-defined]

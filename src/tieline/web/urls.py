@@ -20,6 +20,9 @@ urlpatterns = [
     path("", include("tieline.web.inbox.urls")),
     path("", include("tieline.web.runs.urls")),
     path("", include("tieline.web.search.urls")),
+    path("", include("tieline.web.team.urls")),
+    path("", include("tieline.web.settings.urls")),
+    path("", include("tieline.web.audit.urls")),
     path("", include("tieline.web.calls.urls")),
 ]
 

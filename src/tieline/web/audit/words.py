@@ -1,0 +1,105 @@
+"""A sentence for each kind of line in the audit log. A test holds them against every `note(…)` that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tieline.store.team.models import Role
+from tieline.web.permissions import ROLE_NAMES
+from tieline.web.words.names import FLOWS
+
+SUBJECTS: Final[dict[str, str | Promise]] = {
+    "team": _("Team"),
+    "workspace": _("Workspace"),
+    "connection": _("Connections"),
+    "consent": _("Consents"),
+    "oauth_client": _("Registrations at vendors"),
+    "flow": _("Flows"),
+    "inbox": _("Inbox"),
+    "subject": _("Calls"),
+    "replay": _("Replays"),
+    "run": _("Runs"),
+    "token": _("API tokens"),
+    "start": _("First steps"),
+}
+"""The part of a kind before its dot, for the filter."""
+
+SENTENCES: Final[dict[str, str | Promise]] = {
+    "team.invited": _("Invited %(email)s as %(role)s"),
+    "team.uninvited": _("Took back the invitation of %(email)s"),
+    "team.joined": _("Joined as %(role)s"),
+    "team.role": _("Made %(name)s %(after)s instead of %(before)s"),
+    "team.removed": _("Removed %(name)s (%(email)s) from the team"),
+    "team.signed_out": _("Signed %(name)s out on every device"),
+    "team.second_factor_on": _("Made a second factor necessary for everybody"),
+    "team.second_factor_off": _("Left the second factor to each member"),
+    "workspace.changed": _("Changed the workspace’s settings; it is called %(name)s"),
+    "connection.made": _("Connected %(title)s"),
+    "connection.renewed": _("Reconnected %(title)s"),
+    "connection.refreshed": _("Had Tieline look at %(title)s again"),
+    "connection.renamed": _("Renamed a connection to %(title)s"),
+    "connection.ended": _("Disconnected %(title)s"),
+    "connection.paused": _("Paused %(title)s"),
+    "connection.resumed": _("Let %(title)s go on"),
+    "connection.new_address": _("Made a new address for the events of %(title)s"),
+    "connection.secret_changed": _("Changed a secret of %(title)s"),
+    "connection.lines": _("Listed %(count)s lines of %(title)s"),
+    "connection.practised": _("Played in the sandbox of %(title)s"),
+    "consent.refused": _("Refused the consent for %(connector)s"),
+    "oauth_client.kept": _("Registered Tieline at %(connector)s"),
+    "oauth_client.forgotten": _("Removed the registration at %(connector)s"),
+    "flow.saved": _("Saved the settings of %(flow)s, version %(version)s"),
+    "flow.live": _("Switched %(flow)s live"),
+    "flow.watch": _("Switched %(flow)s to watching"),
+    "flow.target": _("Let %(flow)s write to %(title)s"),
+    "flow.source": _("Let %(flow)s read from %(title)s"),
+    "flow.source_removed": _("Took a source from %(flow)s"),
+    "inbox.answered": _("Answered a question in the inbox"),
+    "inbox.dismissed": _("Read a notice in the inbox"),
+    "subject.retried": _("Had Tieline try a stopped call again"),
+    "replay.begun": _("Began a replay of past calls"),
+    "replay.applied": _("Applied a replay"),
+    "start.company": _("First steps: the company"),
+    "start.crm": _("First steps: the CRM"),
+    "start.phone": _("First steps: the phone system"),
+    "start.events": _("First steps: its events"),
+    "start.lines": _("First steps: who answers"),
+    "start.live": _("First steps: live"),
+}
+
+
+class _Params(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def said(action: str, params: Mapping[str, Any]) -> str:
+    """What was done, in the reader's language. Lines of an older version whose kind is gone are shown as their code."""
+    text = SENTENCES.get(action)
+    if text is None:
+        return action
+    shown = _Params({name: _value(name, value) for name, value in params.items()})
+    return str(text) % shown
+
+
+def subject(action: str) -> str:
+    """What a kind is about."""
+    return str(SUBJECTS.get(action.partition(".")[0], ""))
+
+
+def by(who: str, user: int | None) -> str:
+    """Who did it: Tieline itself where nobody did."""
+    return who or (_now("An account that is gone") if user is not None else _now("Tieline"))
+
+
+def _value(name: str, value: Any) -> str:
+    if name in {"role", "before", "after"} and value in Role.values:
+        return str(ROLE_NAMES[Role(value)])
+    if name == "flow":
+        return str(FLOWS.get(str(value), value))
+    return str(value)

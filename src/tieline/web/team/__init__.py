@@ -1,0 +1,1 @@
+"""The team's page: who is in, who is invited, what each role may do."""
