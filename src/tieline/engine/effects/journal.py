@@ -12,6 +12,8 @@ from tieline.engine.effects.reasons import UNKNOWN
 from tieline.engine.ports import OperationRow, OwnKey, SubjectRow
 
 REF = "$ref"
+AFTER = "after"
+"""In the match keys of a delete: another one that must be done before, as "~" + its origin key."""
 
 
 def rows(plan: Plan, subject: SubjectRow, workspace: int) -> list[OperationRow]:
@@ -119,6 +121,8 @@ def planned_in(value: Any) -> Iterator[str]:
 def depends_on(row: OperationRow) -> tuple[str, ...]:
     """The origin keys of the operations that must be done before this one."""
     keys: list[str] = []
+    if row.verb == "delete":
+        keys.extend(value[1:] for by, value in row.match_keys if by == AFTER)
     if row.target_ref is not None and row.target_ref[1].startswith(PLANNED):
         keys.append(row.target_ref[1][1:])
     for value in row.values.values():
@@ -165,6 +169,10 @@ def own_after(subject: SubjectRow, rows: Iterable[OperationRow], ids: Mapping[st
                 own[row.slot] = {**own.get(row.slot, {}), "values": values}
         elif row.verb == "create":
             own[row.slot] = {**own.get(row.slot, {}), "ref": [row.role, row.external_id], "values": values}
+        elif row.verb == "delete":
+            for slot, entry in own.items():
+                if entry.get("ref") == row.target_ref:
+                    own[slot] = {"generation": entry.get("generation", 0) + 1}
         elif row.target_ref is not None:
             ref = [row.target_ref[0], real(row.target_ref[1], ids)]
             if row.verb == "update":

@@ -225,7 +225,7 @@ def batches(
 
     Waves: the first wave by object and verb, `write_batch` at most; a group that failed before is halved with each failure,
     until the one that spoils it stands alone. Where so few operations are left that dependent pushes (`dependent` at most,
-    one after the other) need fewer requests than waves, the first of these. Attachments go alone.
+    one after the other) need fewer requests than waves, the first of these. Attachments go alone, deletes among themselves.
     """
     groups: dict[tuple[int, str, str], list[Work]] = {}
     plain: list[Work] = []
@@ -235,16 +235,17 @@ def batches(
             groups.setdefault((level, row.key, "attach"), []).append(work)
         else:
             groups.setdefault((level, row.role, row.verb), []).append(work)
-            plain.append(work)
+            if row.verb != "delete":
+                plain.append(work)
     now: list[list[Work]] = []
     requests = 0
     for (level, _, verb), group in groups.items():
         size = max(1, write_batch >> max(work.tries for work in group))
-        if verb != "attach":
+        if verb not in {"attach", "delete"}:
             requests += -(-len(group) // size)
         if level == 0:
             now.extend(group[start : start + size] for start in range(0, len(group), size))
     spoilt = any(work.tries > 1 for work in plain)
     if dependent > 1 and len(plain) > 1 and not spoilt and -(-len(plain) // dependent) < requests:
-        return [plain[:dependent], *(group for group in now if group[0].row.verb == "attach")], True
+        return [plain[:dependent], *(group for group in now if group[0].row.verb in {"attach", "delete"})], True
     return now, False

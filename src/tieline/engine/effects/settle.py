@@ -51,6 +51,7 @@ class Settle:
             "origin": self._by_origin,
             "match": self._by_match,
             "compare": self._by_compare,
+            "presence": self._by_presence,
             "asking": self._by_asking,
         }
         for (way, _), group in by_role.items():
@@ -72,7 +73,7 @@ class Settle:
     def _way(self, work: Work) -> str:
         if work.row.verb == "create":
             return "origin" if self._access.searchable(work.row.role) else "match"
-        return "compare" if work.row.verb == "update" else "asking"
+        return {"update": "compare", "delete": "presence"}.get(work.row.verb, "asking")
 
     def _failed(self, group: list[Work], error: Exception) -> None:
         """Nothing was learnt: the lanes stay held, and it is looked again later."""
@@ -189,6 +190,22 @@ class Settle:
                 continue
             before = self._as_read(mapped.to_vendor(work.row.before))
             if vendor is None or any(vendor.fields.get(name) != value for name, value in before.items()):
+                out.append(self._apply.refused(work, reason(STALE, slot=work.row.slot)))
+            else:
+                out.append(self._send_again(work))
+        return out
+
+    async def _by_presence(self, group: list[Work]) -> list[Result]:
+        """A delete is done where the record is gone, and is sent again where it stands as it was: twice does no harm."""
+        mapped = self._access.role_maps[group[0].row.role]
+        ids = [work.row.target_ref[1] if work.row.target_ref is not None else "" for work in group]
+        there = {vendor.id: vendor for vendor in await self._access.fetch(mapped.object, list(dict.fromkeys(ids)), ())}
+        out: list[Result] = []
+        for work, id in zip(group, ids, strict=True):
+            vendor, version = there.get(id), work.row.if_version
+            if vendor is None:
+                out.append(self._apply.done(work, id))
+            elif version is not None and vendor.version is not None and vendor.version != version:
                 out.append(self._apply.refused(work, reason(STALE, slot=work.row.slot)))
             else:
                 out.append(self._send_again(work))

@@ -14,12 +14,13 @@ from tieline.core.errors import TielineError
 from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.engine.access import Access, Run, at_once
-from tieline.engine.effects import reasons
+from tieline.engine.effects import reasons, undo_rows
 from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import own_after
 from tieline.engine.effects.pool import Carried, Pool
 from tieline.engine.effects.recovery import recovery
 from tieline.engine.effects.settle import Settle, question
+from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events import fold
 from tieline.engine.events.decide import Decided, Rules, decide
 from tieline.engine.events.lanes import Lanes
@@ -55,6 +56,7 @@ class Drain:
         live: bool = True,
         run: Run = at_once,
         limits: Limits | None = None,
+        undoing: Undoing | None = None,
     ) -> None:
         self._store = store
         self._rules = rules
@@ -66,6 +68,9 @@ class Drain:
         self._live = live
         self._run = run
         self._limits = limits or Limits()
+        self._undoing = undoing
+        self._decides = undoing is None or undoing.decides
+        """False: the flow is paused, and only undos go on."""
         self._pool: Pool | None = None
         self._turns = Turns()
         self._lanes = Lanes()
@@ -106,9 +111,11 @@ class Drain:
         apply = Apply(self._access, self._store, self._run, pool, self._files)
         if not self._access.is_paused:
             await self._settle(pool, apply, out)
+            if self._undoing is not None and out.stopped is None:
+                await self._undo(self._undoing, pool, out)
             begun = self._access.clock()
             due: list[SubjectRow] = []
-            if out.stopped is None and len(pool.runs) < self._limits.unfinished:
+            if out.stopped is None and self._decides and len(pool.runs) < self._limits.unfinished:
                 due = await self._due()
             backfill = bool(due) and all(row.backfill for row in due)
             with asking(BACKFILL if backfill else LIVE):
@@ -130,6 +137,9 @@ class Drain:
         self._lanes = Lanes()
         self._later.clear()
         for subject, run in await self._run(self._store.unfinished):
+            if not (self._decides or run.kind):
+                self._lanes.hold(subject.lanes)  # of a paused flow: it goes on when the flow does
+                continue
             # What is being applied was decided at the run's revision: whatever came since is to be decided anew.
             subject.revision = run.revision
             pool.add(subject, run)
@@ -140,14 +150,29 @@ class Drain:
                 work.not_before = work.sent_s + self._access.settle_wait(work.row.role, work.row.verb)
             if work.row.state == "planned":
                 work.not_before = 0.0
+        await self._find_missing(pool)
+        self._pool = pool
+        return pool
+
+    async def _find_missing(self, pool: Pool) -> None:
+        """What open work refers to and runs that ended wrote, or did not write."""
         missing = pool.missing()
         if missing:
             pool.ids.update(await self._run(lambda: self._store.written(missing)))
             results = pool.bury(key for key in missing if key not in pool.ids)
             if results:
                 await self._run(lambda: self._store.save_results(results, []))
-        self._pool = pool
-        return pool
+
+    async def _undo(self, undoing: Undoing, pool: Pool, out: Progress) -> None:
+        """Plans and begins what is to be undone; what it begins is written like all else."""
+        try:
+            begun = await undoing.step(pool, self._lanes)
+        except TielineError as error:
+            out.stopped = error
+            return
+        out.decided += begun
+        if begun:
+            await self._find_missing(pool)
 
     async def _fold(self) -> int:
         """Brings what arrived into subjects."""
@@ -209,7 +234,7 @@ class Drain:
         share = (access.requests() - before) / len(due)
         for run in decided.runs:
             run.requests = share
-        out.decided = len(decided.runs)
+        out.decided += len(decided.runs)
         await self._put_off(decided, lookups, out)
         return decided
 
@@ -332,12 +357,16 @@ class Drain:
             runs[carried.run.id] = self._end(carried, pool, questions)
             subjects.append(carried.subject)
         await self._run(lambda: self._store.finish(runs, subjects, questions))
+        if self._undoing is not None:
+            await self._undoing.settle(one.run.known["undo"] for one in ended if one.run.kind)
         pool.tidy()
         return len(ended)
 
     def _end(self, carried: Carried, pool: Pool, questions: list[tuple[int, Mapping[str, Any]]]) -> str:
         """The final state of one run; puts its subject's into the row."""
         row, run = carried.subject, carried.run
+        if run.kind:
+            return undo_rows.end(run, row, pool.ids, iso(self._access.clock()))
         row.own = own_after(row, run.operations, pool.ids)
         row.why, row.due_at = carried.why, None
         match carried.fate:
@@ -374,6 +403,8 @@ class Drain:
         open_work = pool.next_time(now)
         if open_work is not None:
             times.append(open_work)
+        if self._undoing is not None and self._undoing.not_before:
+            times.append(self._undoing.not_before)
         due = await self._run(self._store.next_due)
         if due is not None:
             times.append(seconds(due))

@@ -1,0 +1,384 @@
+"""What undoing writes would do, and what it cannot: pure. The plan is made twice, for the preview and again just before it is
+applied; what both say alike is done, everything else is listed.
+
+A create is undone by a delete, where the record is still as we left it and nothing hangs on it that stays. A change is undone
+field by field, where the value there is still ours. A delete of ours (an earlier undo) is undone by creating the record anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from tieline.core.reasons import declare
+from tieline.core.record import Record
+from tieline.engine.effects.journal import REF
+from tieline.engine.effects.reasons import reason
+from tieline.engine.effects.same import same
+
+Key = tuple[str, str]
+"""A record: (role, the vendor's id)."""
+Do = Literal["delete", "restore", "create", "attach", "leave"]
+
+EDITED = declare("undo.edited", "fields")
+GONE = declare("undo.gone")
+CANNOT = declare("undo.cannot_delete", "role")
+NO_RIGHT = declare("undo.no_right", "scope")
+CONVERTED = declare("undo.converted")
+THEIRS_HANG = declare("undo.theirs_hang", "role", "count")
+OURS_HANG = declare("undo.ours_hang", "role", "count")
+LATER = declare("undo.later", "fields")
+NO_BEFORE = declare("undo.no_before", "fields")
+ALREADY = declare("undo.already")
+FILE_STAYS = declare("undo.file_stays")
+NOT_KNOWN = declare("undo.not_known")
+BUSY = declare("undo.busy")
+THERE_AGAIN = declare("undo.there_again")
+MOVED = declare("undo.moved")
+MADE_HERE = declare("undo.made_here")
+BACK = declare("undo.back")
+AGAIN = declare("undo.again")
+UNDONE = declare("undo.undone")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One write of a run that is to be undone. `record` is the record's id; ids of links in `values` are the vendor's.
+
+    known   False: nobody knows whether it was written (a person was asked)
+    before  as in `OperationRow`; of a delete: {"values", "files", "found_by"} of what it took away
+    """
+
+    id: int
+    run: int
+    revision: int
+    subject: int
+    slot: str
+    verb: str
+    role: str
+    record: str
+    values: Mapping[str, Any]
+    before: Mapping[str, Any]
+    found_by: Sequence[Sequence[str]] = ()
+    known: bool = True
+
+    @property
+    def key(self) -> Key:
+        return self.role, self.record
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """One write of ours on a record, by whichever run; the list of them is in the order in which they were done."""
+
+    run: int
+    verb: str
+    values: Mapping[str, Any]
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when planning. read: as the records are now, None where one is gone. hanging: record → records that link
+    to it. lacks: role → a scope without which its records cannot be deleted. history: our writes on each record. now: (subject,
+    slot) → the record that stands for it now. gone: what this undo has deleted already. busy: subjects being written."""
+
+    read: Mapping[Key, Record | None]
+    hanging: Mapping[Key, frozenset[Key]] = field(default_factory=dict)
+    deletes: frozenset[str] = frozenset()
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[Key, Sequence[Wrote]] = field(default_factory=dict)
+    now: Mapping[tuple[int, str], Sequence[str]] = field(default_factory=dict)
+    gone: frozenset[Key] = frozenset()
+    busy: frozenset[int] = frozenset()
+    ours: frozenset[Key] = frozenset()
+    """Those of `hanging` that we made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that an undo does, or leaves with a reason.
+
+    values   restore, create, attach: what is written; delete: none
+    before   restore: the values as they are; delete: {"values", "files", "found_by"}; leave: the values it is about
+    version  the record's version that this was planned on
+    after    records that must be deleted (or created) first
+    """
+
+    act: int
+    run: int
+    subject: int
+    slot: str
+    do: Do
+    role: str
+    record: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
+    reason: Mapping[str, Any] | None = None
+    after: tuple[Key, ...] = ()
+    found_by: Sequence[Sequence[str]] = ()
+    id: int = 0
+
+    @property
+    def key(self) -> Key:
+        return self.role, self.record
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """What is the same thing in two plans."""
+        return (self.do, self.role, self.record, self.slot if self.do == "attach" else "")
+
+
+def plan(acts: Sequence[Act], facts: Facts) -> list[Item]:
+    """What undoing these writes (in the order in which they were made) would do and leave, in their order."""
+    made = {act.key: act for act in acts if act.verb == "create" and act.known and act.key not in facts.gone}
+    leaves = {key: why for key, act in made.items() if (why := _must_stay(act, facts)) is not None}
+    _keep_what_is_hung_on(made, leaves, facts)
+    goes = {key for key in made if key not in leaves}
+    back = {act.key: act for act in acts if act.verb == "delete" and act.known}
+    out: list[Item] = []
+    seen: set[Key] = set()
+    for act in acts:
+        if not act.known:
+            out.append(_left(act, reason(NOT_KNOWN)))
+        elif act.verb == "create" and act.key in made:
+            if act.key in goes:
+                out.append(_delete(act, acts, goes, facts))
+            else:
+                out.append(_left(act, leaves[act.key]))
+        elif act.verb == "delete":
+            out.extend(_create(act, back, facts))
+        elif act.verb == "attach" and act.key not in made:
+            out.append(_left(act, reason(FILE_STAYS)))
+        elif act.verb == "update" and act.key not in made and act.key not in seen and act.key not in facts.gone:
+            seen.add(act.key)
+            out.extend(_restore([one for one in acts if one.verb == "update" and one.key == act.key], facts))
+    return out
+
+
+# -- creates: deleted where they are still ours --------------------------------------------------------------------------
+
+
+def _must_stay(act: Act, facts: Facts) -> dict[str, Any] | None:
+    record = facts.read.get(act.key)
+    if act.subject in facts.busy:
+        return reason(BUSY)
+    if act.role not in facts.deletes:
+        return reason(CANNOT, role=act.role)
+    if record is None:
+        return reason(GONE)
+    if record.fields.get("converted_contact"):
+        return reason(CONVERTED)
+    edited = _edited(record, facts.history.get(act.key, ()))
+    if edited is not None:
+        return reason(EDITED, fields=edited)
+    if act.role in facts.lacks:
+        return reason(NO_RIGHT, scope=facts.lacks[act.role])
+    return None
+
+
+def _edited(record: Record, history: Sequence[Wrote]) -> list[str] | None:
+    """The fields that are not as we last wrote them, None where the record is untouched. Where both versions are known they
+    decide; a record may be changed in fields that we never wrote."""
+    last = written_last(history)
+    changed = [name for name, value in last.items() if name in record.fields and not same(value, record.fields[name])]
+    version = next((one.version for one in reversed(history)), None)
+    if version is not None and record.version is not None:
+        return None if version == record.version else changed
+    return changed or None
+
+
+def written_last(history: Sequence[Wrote]) -> dict[str, Any]:
+    """Field → the value that we wrote last."""
+    out: dict[str, Any] = {}
+    for one in history:
+        out.update(one.values)
+    return out
+
+
+def _keep_what_is_hung_on(made: Mapping[Key, Act], leaves: dict[Key, dict[str, Any]], facts: Facts) -> None:
+    """A record stays where something that stays hangs on it; and so on up."""
+    changed = True
+    while changed:
+        changed = False
+        for key in made:
+            if key in leaves:
+                continue
+            stays = [
+                one
+                for one in sorted(facts.hanging.get(key, ()))
+                if one not in facts.gone and (one not in made or one in leaves)
+            ]
+            if stays:
+                theirs = [one for one in stays if one not in facts.ours]
+                role = (theirs or stays)[0][0]
+                code = THEIRS_HANG if theirs else OURS_HANG
+                leaves[key] = reason(code, role=role, count=len(theirs or stays))
+                changed = True
+
+
+def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts) -> Item:
+    record = facts.read[act.key]
+    files = [dict(one.values) for one in acts if one.verb == "attach" and one.key == act.key]
+    before = {
+        "values": {**act.values, **written_last(facts.history.get(act.key, ()))},
+        "files": files,
+        "found_by": [list(pair) for pair in act.found_by],
+    }
+    after = tuple(sorted(one for one in facts.hanging.get(act.key, ()) if one in goes))
+    version = record.version if record is not None else None
+    return _item(act, "delete", before=before, version=version, reason=reason(MADE_HERE), after=after)
+
+
+# -- changes: put back field by field ------------------------------------------------------------------------------------
+
+
+def _restore(updates: Sequence[Act], facts: Facts) -> list[Item]:
+    """The fields of one record that these updates changed: back where the value is still ours."""
+    first, last = updates[0], updates[-1]
+    record = facts.read.get(first.key)
+    if last.subject in facts.busy:
+        return [_left(last, reason(BUSY))]
+    if record is None:
+        return [_left(last, reason(GONE))]
+    ours: dict[str, Any] = {}
+    was: dict[str, Any] = {}
+    for one in updates:
+        for name, value in one.values.items():
+            if name not in ours and name in one.before:
+                was[name] = one.before[name]
+            ours[name] = value
+    left: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    runs = {one.run for one in updates}
+    for name in ours:
+        code = _why_left(name, ours, was, record, runs, facts.history.get(first.key, ()))
+        if code is not None:
+            left.setdefault(code, []).append(name)
+        else:
+            values[name] = was[name]
+    out: list[Item] = []
+    if values:
+        before = {name: ours[name] for name in values}
+        out.append(_item(last, "restore", values=values, before=before, version=record.version, reason=reason(BACK)))
+    for code, names in left.items():
+        why = reason(code) if code == ALREADY else reason(code, fields=names)
+        out.append(_left(last, why, {name: ours[name] for name in names}))
+    return out
+
+
+def _why_left(
+    name: str,
+    ours: Mapping[str, Any],
+    was: Mapping[str, Any],
+    record: Record,
+    runs: set[int],
+    history: Sequence[Wrote],
+) -> str | None:
+    """Why a field stays as it is; None where it is still ours."""
+    writers = [one for one in history if name in one.values]
+    now = record.fields.get(name)
+    if writers and writers[-1].run not in runs:
+        return LATER
+    if name not in was:
+        return NO_BEFORE
+    if same(was[name], now):
+        return ALREADY
+    return EDITED if name in record.fields and not same(ours[name], now) else None
+
+
+# -- deletes: made anew --------------------------------------------------------------------------------------------------
+
+
+def _create(act: Act, back: Mapping[Key, Act], facts: Facts) -> list[Item]:
+    """The record that an undo took away, with links to what is made anew beside it; and its files."""
+    if act.subject in facts.busy:
+        return [_left(act, reason(BUSY))]
+    if (act.subject, act.slot) in facts.now:
+        return [_left(act, reason(THERE_AGAIN))]
+    after: list[Key] = []
+
+    def pointed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            ref = value.get(REF)
+            if ref is None:
+                return {name: pointed(one) for name, one in value.items()}
+            other = back.get((ref[0], ref[1]))
+            if other is None:
+                return dict(value)
+            again = facts.now.get((other.subject, other.slot))
+            if again is not None:
+                return {REF: list(again)}
+            after.append(other.key)
+            return dict(value)
+        return [pointed(one) for one in value] if isinstance(value, list) else value
+
+    values = {name: pointed(value) for name, value in (act.before.get("values") or {}).items()}
+    made = _item(
+        act,
+        "create",
+        values=values,
+        reason=reason(AGAIN),
+        after=tuple(sorted(set(after))),
+        found_by=act.before.get("found_by") or (),
+    )
+    files = act.before.get("files") or ()
+    return [
+        made,
+        *(
+            replace(made, slot=f"{act.slot}.file{number}", do="attach", values=dict(one), after=(act.key,), found_by=())
+            for number, one in enumerate(files, 1)
+        ),
+    ]
+
+
+def _item(act: Act, do: Do, **more: Any) -> Item:
+    return Item(act.id, act.run, act.subject, act.slot, do, act.role, act.record, **more)
+
+
+def _left(act: Act, why: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Item:
+    return _item(act, "leave", before=before or {}, reason=why)
+
+
+# -- what was approved against what is now -------------------------------------------------------------------------------
+
+
+def still(approved: Sequence[Item], fresh: Iterable[Item]) -> tuple[list[Item], dict[int, dict[str, Any]]]:
+    """(the approved items that a plan made now says alike, the reasons of the others by item id). One that waits for
+    another stays with it."""
+    now = {item.mark: item for item in fresh}
+    left = {(item.role, item.record): item for item in now.values() if item.do == "leave"}
+    moved: dict[int, dict[str, Any]] = {}
+    for item in approved:
+        found = now.get(item.mark)
+        if found is None:
+            why = left.get(item.key)
+            moved[item.id] = dict(why.reason) if why is not None and why.reason else reason(MOVED)
+        elif not _alike(item, found):
+            moved[item.id] = reason(MOVED)
+    go = [replace(now[item.mark], id=item.id) for item in approved if item.id not in moved]
+    stays = {item.key for item in approved if item.id in moved}
+    while stays:
+        blocked = [item for item in go if any(key in stays for key in item.after)]
+        for item in blocked:
+            moved[item.id] = reason(OURS_HANG if item.do == "delete" else MOVED, **_hung(item, stays))
+        go = [item for item in go if item.id not in moved]
+        stays = {item.key for item in blocked}
+    return go, moved
+
+
+def _hung(item: Item, stays: set[Key]) -> dict[str, Any]:
+    if item.do != "delete":
+        return {}
+    keys = [key for key in item.after if key in stays]
+    return {"role": keys[0][0], "count": len(keys)}
+
+
+def _alike(old: Item, new: Item) -> bool:
+    if old.version is not None and new.version is not None and old.version != new.version and old.do == "delete":
+        return False
+    return old.values.keys() == new.values.keys() and all(
+        same(value, new.values[name]) for name, value in old.values.items()
+    )
