@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tieline.jobs.mistakes import told
+from tieline.store import import_work
 from tieline.store.pool import Link, Rows
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ WITH old AS (SELECT id FROM store_ownkey WHERE workspace_id = %(workspace)s AND 
 SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
 _CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
+# Files of call lists that nobody came back to.
+_DRAFTS = "DELETE FROM store_import WHERE workspace_id = %(workspace)s AND state = 'draft' AND created < now() - interval '7 days'"
 _BY_BATCH = (_EVENTS, _RUNS, _VALUES, _OWN_KEYS)
 
 
@@ -77,6 +80,7 @@ def _clean_workspace(rows: Rows, workspace: int) -> int:
     with rows.tx(workspace) as link:
         row = link.execute(_DAYS, [workspace]).fetchone()
         link.execute(_CONSENTS, {"workspace": workspace})
+        link.execute(_DRAFTS, {"workspace": workspace})
     values = {"workspace": workspace, "days": (row[0] if row else None) or DEFAULT_DAYS, "batch": BATCH}
     return sum(_all_of(rows, workspace, statement, values) for statement in _BY_BATCH)
 
@@ -98,7 +102,11 @@ def analyze(rows: Rows) -> int:
     return row[0] if row else 0
 
 
-CHORES: dict[str, tuple[float, Callable[[Rows], object]]] = {"analyze": (15.0, analyze), "clean_up": (3600.0, clean_up)}
+CHORES: dict[str, tuple[float, Callable[[Rows], object]]] = {
+    "imports": (2.0, import_work.work),
+    "analyze": (15.0, analyze),
+    "clean_up": (3600.0, clean_up),
+}
 """Name → (seconds between, what to do)."""
 
 

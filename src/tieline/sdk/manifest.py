@@ -145,13 +145,15 @@ class Capabilities(_Model):
 
 class EventSide(_Model):
     """How deliveries come in. `secret` names the auth field that holds the signing secret; "" where none is ever signed.
-    `proof`: "signature" covers the whole delivery; "token" is a word in it that only the vendor and we know. `signed_time`: the
-    signature covers when it was sent, so that an old one can be refused.
+    `proof`: "signature" covers the whole delivery; "token" is a word in it that only the vendor and we know; "message": the
+    signature carries the message itself, and the body beside it says nothing. `signed_time`: the signature covers when it was sent,
+    so that an old one can be refused. `imports`: nobody delivers, a person brings lists; it has no address.
     `per_event`: event names of the contract that wants an address for each; ours gets ?event=<name> then."""
 
     secret: str = ""
-    proof: Literal["signature", "token"] = "signature"
+    proof: Literal["signature", "token", "message"] = "signature"
     signed_time: bool = True
+    imports: bool = False
     contracts: tuple[str, ...] = ()
     per_event: tuple[str, ...] = ()
     settle_s: float = Field(default=0, ge=0)
@@ -335,12 +337,14 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
     """What this CRM can hold: the manifest's roles as far as `schemas` (its describe()) really has their object and fields.
 
     roles: canonical fields that can be written. required: role → layout id ("" without layouts) → canonical name where the
-    field is mapped, else the vendor's. choices: owners, layouts, and every closed list, as (id, label).
+    field is mapped, else the vendor's. choices: owners, layouts, and every closed list, as (id, label); choices and types
+    also of the vendor's own fields, as "=Industry".
     """
     by_object = {schema.name: schema for schema in schemas}
     roles: dict[str, frozenset[str]] = {}
     required: dict[str, Mapping[str, tuple[str, ...]]] = {}
     choices: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    types: dict[tuple[str, str], str] = {}
     places: list[Place] = []
     people = tuple((user.id, user.name) for user in users if user.active)
     for role, mapped in manifest.roles.items():
@@ -351,7 +355,9 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
         writable = {name: field for name, field in _first(mapped, fields) if not field.read_only}
         roles[role] = frozenset(writable)
         required[role] = _required(mapped, schema)
-        for name, field in writable.items():
+        own = {f"={field.name}": field for field in schema.fields if not field.read_only}
+        for name, field in (*writable.items(), *own.items()):
+            types[role, name] = field.type
             if field.choices:
                 choices[role, name] = field.choices
             elif field.type == "user" and people:
@@ -366,7 +372,7 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
                 for stage in stages
             )
     limits = {"call_needs_parent": manifest.capabilities.call_needs_parent, **manifest.capabilities.limits}
-    return Target(roles=roles, required=required, places=tuple(places), choices=choices, limits=limits)
+    return Target(roles=roles, required=required, places=tuple(places), choices=choices, limits=limits, types=types)
 
 
 def _first(mapped: Role, fields: Mapping[str, FieldSchema]) -> Iterable[tuple[str, FieldSchema]]:

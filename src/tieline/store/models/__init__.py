@@ -16,6 +16,7 @@ from tieline.store.models.connections import (
 )
 from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedEvent
 from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
+from tieline.store.models.imports import Import, ImportState
 from tieline.store.models.machinery import Chore, Hold, Worker
 from tieline.store.models.people import Audit, Happening, InboxItem, InboxState
 from tieline.store.models.replays import Replay, ReplayedSubject
@@ -42,6 +43,8 @@ __all__ = [
     "Grant",
     "Happening",
     "Hold",
+    "Import",
+    "ImportState",
     "InboxItem",
     "InboxState",
     "Link",

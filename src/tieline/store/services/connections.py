@@ -83,7 +83,7 @@ def connect(
             config={"fields": plain_fields(manifest, fields), "base_url": base_url},
         )
         _keep_secrets(connection, manifest, fields)
-        if "events" in manifest.facets:
+        if "events" in manifest.facets and not manifest.events.imports:
             keeping.give_intake_key(connection)
         keeping.keep_told(connection, told)
         keeping.settle_in(connection, manifest, user, told.identity.user_id)
@@ -210,7 +210,8 @@ def new_intake_key(workspace: int, user: User | None, connection: int) -> str:
     """A new address for its events, after the old one became known to others; the old one stops at once."""
     with workspace_tx(workspace):
         row = locked(workspace, connection)
-        if row.state == ConnectionState.DISCONNECTED or "events" not in manifest_of(row.connector).facets:
+        manifest = manifest_of(row.connector)
+        if row.state == ConnectionState.DISCONNECTED or "events" not in manifest.facets or manifest.events.imports:
             raise DeclinedError("connection.gone")
         keeping.give_intake_key(row)
         note(workspace, user, "connection.new_address", title=row.title)

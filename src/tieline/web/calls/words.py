@@ -40,7 +40,8 @@ OWNERS: Final[Texts] = {
 RULES: Final[Texts] = {
     "call.log": _("log the call"), "account.create": _("create an account"), "lead.create": _("create a lead"),
     "contact.create": _("create a contact"), "contact.link": _("link the contact"), "deal.create": _("create a deal"),
-    "task.create": _("create a task"), "several.decide": _("several matches"), "call.recording": _("the recording"),
+    "task.create": _("create a task"), "task.again": _("use the open task again"), "task.close": _("close the open task"),
+    "task.per": _("one task for each call, or one per caller"), "several.decide": _("several matches"), "call.recording": _("the recording"),
     "account.owner": _("owner of the account"), "lead.owner": _("owner of the lead"),
     "contact.owner": _("owner of the contact"), "deal.owner": _("owner of the deal"),
     "task.owner": _("owner of the task"), "call.owner": _("owner of the call record"),
@@ -98,6 +99,9 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.task.unreached": _("the %(direction)s call reached nobody: %(result)s"),
     "call.task.reached": _("somebody answered"),
     "call.task.result_unknown": _("nobody knows how the call ended"),
+    "call.task.again": _("the open task %(name)s is used again"),
+    "call.task.closed": _("the %(direction)s call was answered, so what was open is done"),
+    "call.task.none_open": _("no task of this caller is open"),
     "call.log.on": _("“%(log)s” is on"),
     "call.log.off": _("the rule is “%(log)s”"),
     "call.log.no_parent": _("this CRM keeps no call without a record to hang it on"),
@@ -141,6 +145,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.clash.field_missing": _("In this CRM, %(role)s has no place for it: %(field)s"),
     "call.clash.choice": _("The CRM does not offer %(field)s “%(value)s” for %(role)s"),
     "call.clash.template": _("%(placeholder)s stands for nothing in a name"),
+    "call.clash.task_status": _("Tasks of this CRM have no status that closes them"),
+    "call.clash.task_link": _("Tasks of this CRM cannot point to the caller"),
     "call.clash.country": _("There is no country “%(country)s”"),
     "call.clash.zone": _("There is no time zone “%(zone)s”"),
     "call.remark.link_missing": _("This CRM cannot point from %(role)s to %(link)s. The record is made without it."),
@@ -154,6 +160,9 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.remark.deal_needs_party": _(
         "This CRM wants a deal to stand at an account or contact. Callers who have neither get none."
     ),
+    "call.remark.task_stranger": _(
+        "No rule makes a record of a stranger, so their open task cannot be found again: strangers get one for each call."
+    ),
     "call.remark.user_gone": _("%(user)s is not active in the CRM. The default user stands in."),
     "call.way.manager": _("%(role)s: use the line’s manager"),
     "call.way.default_user": _("%(role)s: use the default user"),
@@ -163,11 +172,28 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.way.log": _("Log every call"),
     "call.way.switch_off": _("%(role)s: switch the rule off"),
     "call.way.drop_line": _("Take %(line)s off the list"),
+    "call.way.task_per_call": _("One task for each call"),
     "call.way.plain_name": _("Use the plain name"),
 }
 """A code in the words of the business; what comes after "because" begins small, what stands alone begins large."""
 
 reasons.register(SENTENCES)
+
+# -- cells of an imported call list
+CELLS: Final[dict[str, str | Promise]] = {
+    "call_list.no_time": _("There is no time."),
+    "call_list.not_a_time": _("“%(value)s” is not a date with a time."),
+    "call_list.not_a_direction": _("“%(value)s” does not say who called whom."),
+    "call_list.no_direction": _("Nothing says who called whom."),
+    "call_list.not_a_number": _("“%(value)s” is not a phone number."),
+    "call_list.not_a_duration": _("“%(value)s” is not a duration."),
+    "call_list.not_an_outcome": _("“%(value)s” does not say how the call ended."),
+    "call_list.not_a_link": _("“%(value)s” is not an address that begins with https://."),
+    "call_list.too_long": _("“%(value)s…” is too long for the ID of a call."),
+    "call_list.future": _("“%(value)s” has not come yet."),
+    "call_list.not_a_row": _("This row cannot be read."),
+}
+reasons.register(CELLS)
 
 CONSEQUENCES: Final[Texts] = {
     "call.clash.owner_cycle": _("The records are new: %(chain)s. Nobody is ever chosen."),
@@ -181,6 +207,8 @@ CONSEQUENCES: Final[Texts] = {
     "call.clash.no_default_user": _("Nobody takes what has nobody else."),
     "call.clash.role_missing": _("Nothing can be created for it."),
     "call.clash.field_missing": _("The value has nowhere to go."),
+    "call.clash.task_status": _("An open task could never be closed."),
+    "call.clash.task_link": _("The open task of a caller could never be found."),
 }
 
 
