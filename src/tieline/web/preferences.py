@@ -14,8 +14,10 @@ from django.utils.translation import get_language_from_request, gettext_lazy, ov
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from tieline.store.team import sessions
 from tieline.store.team.models import Role, Theme, User
 from tieline.web import permissions
+from tieline.web.accounts.sessions import called
 from tieline.web.middleware.preferences import THEME_COOKIE
 from tieline.web.request import PageRequest
 
@@ -70,7 +72,15 @@ def me(request: PageRequest) -> HttpResponse:
         for one in request.memberships
     ]
     role = permissions.ROLE_NAMES[Role(request.member.role)] if request.member else ""
-    more = {"workspaces": workspaces, "role": role, "second_factor": is_mfa_enabled(request.user)}
+    open_here = [
+        (one, called(one.device)) for one in sessions.open_sessions(request.user.pk, request.session.session_key)
+    ]
+    more = {
+        "workspaces": workspaces,
+        "role": role,
+        "second_factor": is_mfa_enabled(request.user),
+        "sessions": open_here,
+    }
     return render(request, "pages/me.html", {"form": form, **more})
 
 

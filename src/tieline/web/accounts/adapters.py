@@ -6,11 +6,14 @@ from functools import lru_cache
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from tieline.store.team.memberships import memberships
 
 
 class Accounts(DefaultAccountAdapter):
@@ -43,8 +46,14 @@ class SecondFactor(DefaultMFAAdapter):
     """The seeds of authenticator apps and recovery codes are kept encrypted by the key file, current key first."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
+        "cannot_delete_authenticator": _("A workspace of yours lets nobody in without a second factor."),
         "incorrect_code": _("This code is not right, or it has run out. Enter the one that the app shows now."),
     }
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Not while a workspace of its owner lets nobody in without one."""
+        needed = any(one.workspace.second_factor for one in memberships(authenticator.user))
+        return not needed
 
     def encrypt(self, text: str) -> str:
         """A Fernet token under the current key."""

@@ -104,21 +104,31 @@ class NewPassword(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
-    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User | None = None, email: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.user, self.email = user, email
         self.fields["password"].help_text = _password_rules()
 
     def clean(self) -> dict[str, Any]:
         """Hold the password against the rules with what is known about its owner."""
         cleaned = super().clean() or {}
-        owner = self.user or User(email=cleaned.get("email", ""), name=cleaned.get("name", ""))
+        owner = self.user or User(email=cleaned.get("email", self.email), name=cleaned.get("name", ""))
         if cleaned.get("password"):
             try:
                 validate_password(cleaned["password"], owner)
             except ValidationError as refused:
                 self.add_error("password", refused)
         return cleaned
+
+
+class Forgotten(forms.Form):
+    """Whose password is forgotten."""
+
+    email = forms.EmailField(
+        label=_("E-mail"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
 
 
 class Join(NewPassword):

@@ -40,7 +40,8 @@ def send_invitation(to: str, workspace: str, inviter: str, address: str) -> bool
 def send_new_password(email: str) -> Future[None]:
     """Send the owner of an address a link for a new password, if they have an account. Looked up and sent beside the
     request."""
-    return _beside(lambda language=translation.get_language() or "en": _new_password(email, language))
+    language = translation.get_language() or "en"
+    return _beside(lambda: _new_password(email, language))
 
 
 def _new_password(email: str, language: str) -> None:

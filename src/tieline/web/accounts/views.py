@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.views import LoginView
+from allauth.core import ratelimit
+from allauth.mfa.base.views import IndexView
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -15,10 +17,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tieline.store.team import people
-from tieline.store.team.models import Member, OneTimeLink, User
+from tieline.store.services import team
+from tieline.store.team import people, sessions
+from tieline.store.team.models import Member, OneTimeLink, Role, User
 from tieline.web import permissions
-from tieline.web.accounts.forms import FirstAdmin, Join, NewPassword
+from tieline.web.accounts import mail
+from tieline.web.accounts.forms import FirstAdmin, Forgotten, Join, NewPassword
 from tieline.web.reasons import sentence
 from tieline.web.request import PageRequest
 
@@ -34,6 +38,50 @@ class SignInView(LoginView):
 
 
 sign_in = SignInView.as_view()
+
+
+@permissions.public
+@require_http_methods(["GET", "POST"])
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """A link for a new password by e-mail. The answer is the same, and as quick, for addresses without an account."""
+    form = Forgotten(request.POST or None)
+    asked = request.method == "POST" and mail.is_set() and form.is_valid()
+    if asked:
+        email = form.cleaned_data["email"].strip().lower()
+        if not ratelimit.consume(request, action="reset_password", key=email):
+            return ratelimit.respond_429(request)
+        mail.send_new_password(email)
+    return render(request, "account/forgotten.html", {"form": form, "asked": asked, "can_mail": mail.is_set()})
+
+
+class SecondFactorView(IndexView):
+    """One's second factors; says which workspaces let nobody in without one."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """allauth's context, and the workspaces that need one."""
+        needed = [one.workspace for one in self.request.memberships if one.workspace.second_factor]
+        return super().get_context_data(**kwargs) | {"needed_by": needed}
+
+
+second_factor = SecondFactorView.as_view()
+
+
+@require_POST
+@permissions.signed_in
+def end_session(request: PageRequest, named: str) -> HttpResponse:
+    """End one of the reader's sessions, by the name that their list gives it."""
+    if sessions.end(request.user.pk, named):
+        messages.success(request, _("Signed out there."))
+    return redirect("me")
+
+
+@require_POST
+@permissions.signed_in
+def end_other_sessions(request: PageRequest) -> HttpResponse:
+    """End every session of the reader but this one."""
+    sessions.end_others(request.user.pk, request.session.session_key)
+    messages.success(request, _("You are signed out everywhere else."))
+    return redirect("me")
 
 
 @require_POST
@@ -100,20 +148,28 @@ def _first(request: HttpRequest, token: str, link: OneTimeLink) -> HttpResponse:
 
 
 def _invitation(request: HttpRequest, token: str, link: OneTimeLink) -> HttpResponse:
+    """The page is the same whether or not the address has an account: it offers both ways in. Only who holds the link and
+    tries to make the account hears that it cannot be made."""
     user = request.user
-    known = User.objects.filter(email=link.email).exists()
-    context: dict[str, Any] = {"link": link, "role": permissions.ROLE_NAMES[link.role], "known": known}  # type: ignore[index]
-    if known:
-        mine = user.is_authenticated and user.email == link.email
-        if request.method == "POST" and mine:
+    context: dict[str, Any] = {"link": link, "role": permissions.ROLE_NAMES[Role(link.role)]}
+    if user.is_authenticated and user.email == link.email:
+        if request.method == "POST":
             member = people.accept_invitation(token, user)  # type: ignore[arg-type]
+            team.joined(member)
             return redirect(f"/w/{member.workspace.key}/")
-        return render(request, "team/invitation.html", context | {"mine": mine})
-    form = Join(request.POST or None, user=None)
+        return render(request, "team/invitation.html", context | {"mine": True})
+    form = Join(request.POST or None, user=None, email=link.email)
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
-        member = people.use_invitation(token, name=said["name"], password=said["password"], language=_language())
-        return _enter(request, member.user, member)
+        try:
+            member = people.use_invitation(token, name=said["name"], password=said["password"], language=_language())
+        except people.Refused as refused:
+            if refused.code != "email_taken":
+                raise
+            form.add_error(None, _("No account was made. If you have one for this address, sign in with it."))
+        else:
+            team.joined(member)
+            return _enter(request, member.user, member)
     return render(request, "team/invitation.html", context | {"form": form})
 
 
