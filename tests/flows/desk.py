@@ -43,6 +43,7 @@ TARGET = Target(
         ("contact", "layout"): (("standard", "Standard"),),
     },
     statuses={"qualify": "open", "propose": "open", "won": "won", "lost": "lost"},
+    limits=WHOLE.limits,
 )
 
 LINES = [

@@ -73,6 +73,8 @@ def raw_settings(draw: st.DrawFn, cyclic: bool = False) -> dict[str, Any]:
         "create": draw(st.booleans()),
         "owner": draw(owners(list(MADE))),
         "due_days": draw(st.integers(0, 60)),
+        "per": draw(st.sampled_from(["call", "caller"])),
+        "done": draw(st.none() | st.just({"id": "Done"})),
     }
     log = draw(st.sampled_from(["all", "inbound", "outbound", "none"]))
     recording = "none" if log == "none" else draw(st.sampled_from(["link", "copy", "none"]))

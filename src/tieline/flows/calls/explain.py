@@ -139,7 +139,7 @@ def look_up(subject: Mapping[str, Any], records: Sequence[Record], settings: Set
 
 def records_of(crm: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Record]:
     """Records from a sample's "crm"; links are given by id."""
-    links = {"account": "account", "contact": "contact", "converted_contact": "contact"}
+    links = {"account": "account", "contact": "contact", "converted_contact": "contact", "lead": "lead", "deal": "deal"}
     return [
         Record(role, str(raw["id"]), {
             name: Ref(links[name], str(value)) if name in links and value is not None else value

@@ -144,6 +144,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "call.clash.role_missing": _("This CRM has no place for it: %(role)s"),
     "call.clash.field_missing": _("In this CRM, %(role)s has no place for it: %(field)s"),
     "call.clash.choice": _("The CRM does not offer %(field)s “%(value)s” for %(role)s"),
+    "call.clash.value": _("%(field)s of %(role)s cannot be “%(value)s”: it holds %(type)s"),
     "call.clash.template": _("%(placeholder)s stands for nothing in a name"),
     "call.clash.task_status": _("Tasks of this CRM have no status that closes them"),
     "call.clash.task_link": _("Tasks of this CRM cannot point to the caller"),
@@ -206,6 +207,7 @@ CONSEQUENCES: Final[Texts] = {
     "call.clash.required": _("The CRM refuses a record without it."),
     "call.clash.no_default_user": _("Nobody takes what has nobody else."),
     "call.clash.role_missing": _("Nothing can be created for it."),
+    "call.clash.value": _("The CRM refuses every record with it."),
     "call.clash.field_missing": _("The value has nowhere to go."),
     "call.clash.task_status": _("An open task could never be closed."),
     "call.clash.task_link": _("The open task of a caller could never be found."),
@@ -248,9 +250,16 @@ def _named(reason: Reason) -> dict[str, str]:
     return values
 
 
+_TYPES: Final[Texts] = {
+    "number": _("a number"), "money": _("an amount"), "bool": _("yes or no"), "date": _("a date (year-month-day)"),
+    "datetime": _("a date with its time (2026-11-22T09:30:00Z)"), "email": _("an e-mail address"), "text": _("text"),
+    "choices": _("a list of choices"), "phone": _("a phone number"), "url": _("an address"), "choice": _("a choice"),
+}  # fmt: skip
+
+
 _TABLES: Final[dict[str, Texts]] = {
     "role": THE, "link": THE, "kind": _KINDS, "log": _LOGGED, "direction": DIRECTIONS, "result": RESULTS, "rule": RULES,
-    "rules": RULES, "field": FIELDS, "fields": FIELDS, "source": THE,
+    "rules": RULES, "type": _TYPES, "field": FIELDS, "fields": FIELDS, "source": THE,
 }  # fmt: skip
 
 
