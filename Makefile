@@ -10,7 +10,7 @@ WORKERS ?= 2
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
 
-.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements pins messages setup setup-tryton clean
+.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements connector pins messages setup setup-tryton clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do printf '  make %-14s %s\n' "$$verb" "$$what"; done
@@ -52,6 +52,9 @@ pictures: setup ## walk through the demo in a browser and keep the pictures that
 
 requirements: setup ## which requirement is proved by which tests
 	$(BIN)/python tools/requirements_report.py
+
+connector: setup ## write the folder of a new connector that passes at once (NAME=acme)
+	@$(BIN)/python tools/connector.py "$(NAME)"
 
 pins: setup ## pin requirements*.in with hashes into requirements*.txt (needs uv)
 	@for name in requirements requirements-dev requirements-tryton; do \
