@@ -147,6 +147,9 @@ def test_what_flows_know_of_a_target(tmp_path: Path) -> None:
     assert known.choices["contact", "owner"] == (("u1", "Ann"),)
     assert known.choices["contact", "industry"] == (("i1", "Ice"),)
     assert known.choices["contact", "layout"] == (("l1", "Standard"), ("l2", "Other"))
+    assert known.choices["contact", "=Industry"] == (("i1", "Ice"),)
+    assert (known.types["contact", "name"], known.types["contact", "=Phone"]) == ("text", "phone")
+    assert ("deal", "=$kind") not in known.types
     assert known.limits == {"call_needs_parent": False, "exclusive_links": {"call": ["deal", "account"]}}
     assert toy.role_maps()["contact"].origin == "Key"
 

@@ -65,13 +65,18 @@ def schema(manifest: Any, role: str) -> Any:
     fields["Industry"] = FieldSchema(
         "Industry", "Industry", "choice", choices=(("crafts", "Crafts"), ("trade", "Trade"))
     )
+    fields["Employees"] = FieldSchema("Employees", "Number of employees", "number")
     standard = (("p1", "Sales pipeline", STAGES), ("p2", "Service", (("Asked", "Asked", "open"),)))
     pipelines = {"l1": standard, "l2": (("p3", "Wholesale", (("Talks", "Talks", "open"), ("Lost", "Lost", "lost"))),)}
     layouts = ()
     if role == "deal":
         layouts = (Layout("l1", "Standard", (), pipelines["l1"]), Layout("l2", "Wholesale", (), pipelines["l2"]))
     elif role == "account":
-        layouts = (Layout("a1", "Standard"), Layout("a2", "Dealer", ("Industry",)))
+        layouts = (
+            Layout("a1", "Standard"),
+            Layout("a2", "Dealer", ("Industry",)),
+            Layout("a3", "Group", ("Employees",)),
+        )
     return ObjectSchema(manifest.roles[role].object, role.title(), tuple(fields.values()), layouts)
 
 

@@ -283,6 +283,20 @@ def test_a_field_that_the_layout_requires_is_asked_for_and_blocks_saving(
     assert calls.raw()["account"]["values"] == {"Industry": "crafts"}
 
 
+@pytest.mark.proves("CALL-16", "CALL-24")
+def test_a_value_that_the_field_cannot_hold_blocks_saving(calls: Calls, company: Company, signed_in: SignIn) -> None:
+    client = signed_in(company.users["admin"])
+    edit(client, company, "accounts-leads", account__create="on", account__layout="a3")
+    for wrong in ("about ten", "nan", "1e999"):
+        shown = edit(client, company, "accounts-leads", account__values__Employees=wrong)
+        assert f"Number of employees of the account cannot be “{wrong}”: it holds a number" in seen(shown)
+        edit(client, company, "accounts-leads", act="save")
+        assert calls.version() == 2
+    edit(client, company, "accounts-leads", account__values__Employees="10")
+    edit(client, company, "accounts-leads", act="save")
+    assert calls.raw()["account"]["values"] == {"Employees": 10}
+
+
 @pytest.mark.proves("CALL-3")
 def test_a_rule_that_needs_more_rights_waits_for_consent(company: Company, signed_in: SignIn) -> None:
     calls = make_calls(company, without=("ZohoCRM.modules.Deals.CREATE",))

@@ -71,7 +71,8 @@ class Target:
     roles       role → canonical fields that can be written
     required    role → layout id → canonical or vendor field names a create must give a value for
     places      every (layout, pipeline, stage) of deals; layouts and stages by id
-    choices     (role, field) → allowed values, where closed
+    choices     (role, field) → allowed values, where closed; `field` canonical, or the vendor's own as "=Industry"
+    types       (role, field) → type as in sdk.contract.FieldSchema, of the same fields
     statuses    stage id → "open" | "won" | "lost"
     limits      capability names and values ("call_needs_parent": True …), data only
     """
@@ -82,6 +83,7 @@ class Target:
     choices: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Flow(Protocol):

@@ -157,6 +157,8 @@ class EventSide(_Model):
     contracts: tuple[str, ...] = ()
     per_event: tuple[str, ...] = ()
     settle_s: float = Field(default=0, ge=0)
+    test_key: str = ""
+    """The call key of what the vendor's own "send a test" delivers; "" where it has no such thing."""
     sandbox_page: str = ""
     """Path of a page in the connector's sandbox where people make an event happen by hand (a call); "" for none."""
 
@@ -247,6 +249,12 @@ class Manifest(_Model):
         if override and not self.auth.override:
             return dict.fromkeys(self.hosts, override.rstrip("/"))
         return {name: fill(template, values).rstrip("/") for name, template in self.hosts.items()}
+
+    def can_ask(self, typed: Iterable[str]) -> bool:
+        """Whether its API can be asked with these typed fields (names): everything that its header is made of is there."""
+        fields = {one.name for one in self.auth.fields}
+        wanted = {name for name in re.findall(r"\w+", self.auth.header) if name in fields}
+        return bool(wanted) and wanted <= set(typed)
 
     def is_allowed(self, host: str) -> bool:
         """Whether `allowed_hosts` or a data centre names this host."""

@@ -14,6 +14,7 @@ from tieline.core.reasons import Reason, because
 from tieline.core.values import known_country, phone
 from tieline.flows.calls import reasons as why
 from tieline.flows.calls.call import line_names, lines_of
+from tieline.flows.calls.further import misfits
 from tieline.flows.calls.owners import in_cycles
 from tieline.flows.calls.people import MADE
 from tieline.flows.calls.settings import DealPlace, Pick, Settings
@@ -211,17 +212,9 @@ def _roles(settings: Settings, target: Target) -> Iterator[Clash]:
             changes = {switch[0]: switch[1], **({"call.recording": "none"} if role == "call" else {})}
             way = (because(why.WAY_SWITCH_OFF, role=role), changes)
             yield Clash((switch[0],), because(why.CLASH_ROLE, role=role), example(settings), (way,))
+    yield from misfits(settings, target, active(settings))
     for role in makes(settings):
         rule = getattr(settings, role)
-        for key, value in rule.values.items():
-            name = next(iter(further({key: value}, target.roles.get(role, frozenset()))))
-            ids = {id for id, _ in target.choices.get((role, name), ())}
-            given = value if isinstance(value, list) else [value]
-            strange = [one for one in given if one not in (None, "") and str(one) not in ids]
-            if ids and strange:
-                path = f"{role}.values.{key}"
-                reason = because(why.CLASH_CHOICE, role=role, field=name, value=str(strange[0]))
-                yield Clash((path,), reason, ways_out=((because(why.WAY_CRM_DEFAULT), {path: None}),))
         picks = [("layout", rule.layout)] + ([("status", settings.lead.status)] if role == "lead" else [])
         for name, pick in picks:
             if pick is None or role not in target.roles:

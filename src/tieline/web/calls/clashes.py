@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tieline.core.flow import Clash
+from tieline.core.reasons import Reason
 from tieline.flows.calls import reasons as why
 from tieline.flows.calls.call import lines_of
 from tieline.flows.calls.checks import makes
@@ -68,6 +69,10 @@ def _title(desk: Desk, clash: Clash) -> str:
             count,
         )
         return words % {"role": the(params["role"]), "fields": ", ".join(labels)}
+    if clash.reason.code in (why.CLASH_CHOICE, why.CLASH_VALUE) and str(params["field"]).startswith("="):
+        known = desk.vendor_field(params["role"], params["field"])
+        name = known.label if known is not None else params["field"].removeprefix("=")
+        return said(Reason(clash.reason.code, {**params, "field": name}))
     return said(clash.reason)
 
 

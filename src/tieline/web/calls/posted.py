@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ SWITCH: Final = "_switch"
 """Hidden beside each switch: one that is off is not posted by itself."""
 ROLES: Final = ("account", "lead", "contact", "deal", "task", "call")
 NUMBERS: Final = frozenset({"task.due_days", "call.retention_days", "settle_s"})
-TEXTS: Final = frozenset({"default_country", "zone", "language", "several.decide"})
+TEXTS: Final = frozenset({"default_country", "zone", "language", "several.decide", "task.per"})
 WHOLE: Final = {"deal.when": ("never", "no_active"), "call.log": ("none", "all"), "call.recording": ("none", "link")}
 """Settings with an off: (off, what "on" means where nothing was chosen before)."""
 
@@ -87,6 +88,8 @@ def _of_rule(desk: Desk, raw: dict[str, Any], role: str, name: str, value: str) 
     elif name in ("layout", "status") and name in rule:
         choices = dict(desk.target.choices.get((role, name), ()))
         rule[name] = _pick(value, choices.get(value), rule[name])
+    elif name == "done" and "done" in rule:  # the status of a closed task
+        rule["done"] = _pick(value, dict(desk.target.choices.get((role, "status"), ())).get(value), rule["done"])
     elif name.startswith("values."):
         field = name.removeprefix("values.")
         typed = _typed(desk, role, field, value)
@@ -134,9 +137,10 @@ def _typed(desk: Desk, role: str, name: str, value: str) -> Any:
             return int(text)
         except ValueError:
             try:
-                return float(text.replace(",", "."))
+                number = float(text.replace(",", "."))
             except ValueError:
                 return text
+            return number if math.isfinite(number) else text
     return [text] if kind == "choices" else text
 
 
