@@ -12,6 +12,7 @@ from tieline.store.connection import workspace_tx
 from tieline.web import permissions
 from tieline.web.request import PageRequest
 from tieline.web.search.finding import LOOK_BACK, Found, find
+from tieline.web.search.others import others
 
 DROPPED, LISTED = 6, 50
 
@@ -25,7 +26,8 @@ def search(request: PageRequest) -> HttpResponse:
         found = _find(request, text, 1)
         if found.lines:
             return HttpResponseRedirect(reverse("runs-run", args=[text]))
-    context = {"found": _find(request, text, LISTED), "text": text, "look_back": LOOK_BACK}
+    hits = others(request, text, LISTED)
+    context = {"found": _find(request, text, LISTED), "hits": hits, "text": text, "look_back": LOOK_BACK}
     return render(request, "search/page.html", context)
 
 
@@ -36,9 +38,12 @@ def found(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     if len(text) < 2:
         return HttpResponse("", content_type="text/html; charset=utf-8")
-    return render(request, "search/found.html", {"found": _find(request, text, DROPPED), "text": text})
+    hits = others(request, text, DROPPED)[:DROPPED]
+    return render(request, "search/found.html", {"found": _find(request, text, DROPPED), "hits": hits, "text": text})
 
 
 def _find(request: PageRequest, text: str, limit: int) -> Found:
+    if not permissions.may(request.member, "runs.see"):
+        return Found()
     with workspace_tx(request.workspace.pk):
         return find(request.workspace.pk, text, request.workspace.country or "FR", limit)

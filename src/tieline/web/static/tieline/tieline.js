@@ -62,6 +62,19 @@
     if (control) { event.preventDefault(); control.click(); }
   });
 
+  /* The search: arrows move between the box and what drops from it, Escape leaves it. */
+  document.addEventListener("keydown", (event) => {
+    const search = event.target.closest?.(".top .search");
+    if (!search) return;
+    const box = search.querySelector("input");
+    if (event.key === "Escape") { document.activeElement.blur(); return; }
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    const stops = [box, ...search.querySelectorAll("#found a")];
+    const next = stops[stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+    event.preventDefault();
+    next?.focus();
+  });
+
   /* Live parts: asked again every so many seconds, while somebody looks. */
   const due = new WeakMap();
   setInterval(() => {

@@ -1,0 +1,106 @@
+"""Records, connections and people that a text may mean. Runs are found by `web.search.finding`, from what they read.
+
+records(workspace, text, number) -> [Record]                        one query
+connections(workspace, text) -> [Connection]                       one query over a handful of rows
+members(workspace, text) -> [MemberRow]                            one query over a handful of rows
+
+A record is one that Tieline wrote to: by its id in the CRM, by the words of its name or e-mail address, or by the number of a
+call that led to it. Each kind of text has its index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection as database
+from django.db.models import Q
+
+from tieline.store.connection import workspace_tx
+from tieline.store.models import Connection, ConnectionState, Event
+from tieline.store.services import team
+from tieline.store.services.team import MemberRow
+
+ROLES = ("account", "contact", "lead", "deal")
+
+_FIND = """
+WITH hits AS (
+    SELECT id FROM store_operation WHERE workspace_id = %(workspace)s AND external_id = %(text)s
+    UNION
+    SELECT o.id FROM store_operation o
+     WHERE o.workspace_id = %(workspace)s AND o.external_id IS NOT NULL AND o.role = ANY(%(roles)s)
+       AND o.subject_id IN (
+           SELECT s.id FROM store_subject s
+            WHERE s.workspace_id = %(workspace)s AND s.lanes[1] = %(lane)s ORDER BY s.id DESC LIMIT 200)
+    UNION
+    SELECT * FROM store_find_records(%(words)s, %(limit)s)
+), newest AS (
+    SELECT DISTINCT ON (o.target_id, o.role, o.external_id)
+           o.id, o.target_id, o.role, o.external_id, o.values->>'name' AS name, o.values->>'email' AS email,
+           o.sent_at
+      FROM store_operation o WHERE o.workspace_id = %(workspace)s AND o.id IN (SELECT id FROM hits)
+     ORDER BY o.target_id, o.role, o.external_id, (o.verb = 'create') DESC, o.id DESC
+)
+SELECT * FROM newest ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record in the CRM `target` (a connection's id). `name` is empty where Tieline did not write one."""
+
+    target: int
+    role: str
+    external_id: str
+    name: str
+    email: str
+    at: datetime | None
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as the index has them: letters and digits, eight at most."""
+    return re.findall(r"\w+", text.replace("_", " ").lower())[:8]
+
+
+def records(workspace: int, text: str, number: str = "", limit: int = 20) -> Sequence[Record]:
+    """Records that a text may mean, newest first. `number` is the same in E.164 where it is a phone number."""
+    asked: dict[str, Any] = {
+        "workspace": workspace,
+        "text": text.strip(),
+        "lane": f"phone:{number}" if number else "",
+        "words": words(text) if not number else [],
+        "roles": list(ROLES),
+        "limit": limit,
+    }
+    with workspace_tx(workspace), database.cursor() as cursor:
+        cursor.execute(_FIND, asked)
+        return [
+            Record(target, role, external_id, name or "", email or "", at)
+            for _id, target, role, external_id, name, email, at in cursor.fetchall()
+        ]
+
+
+def connections(workspace: int, text: str, limit: int = 5) -> Sequence[Connection]:
+    """Connections by their title, or by what the vendor calls the account; ended ones last."""
+    with workspace_tx(workspace):
+        rows = Connection.objects.filter(workspace_id=workspace)
+        found = rows.filter(
+            Q(title__icontains=text) | Q(connector__icontains=text) | Q(identity__name__icontains=text)
+        ).order_by("title", "pk")[:50]
+        return sorted(found, key=lambda one: one.state == ConnectionState.DISCONNECTED)[:limit]
+
+
+def event_is_there(workspace: int, event: int) -> bool:
+    """Whether an event is one of this workspace."""
+    with workspace_tx(workspace):
+        return Event.objects.filter(workspace_id=workspace, pk=event).exists()
+
+
+def members(workspace: int, text: str, limit: int = 5) -> Sequence[MemberRow]:
+    """People of the team by name or address."""
+    wanted = text.casefold()
+    found = [one for one in team.members(workspace) if wanted in one.name.casefold() or wanted in one.email]
+    return found[:limit]
