@@ -28,15 +28,19 @@ from tieline.core.errors import ConfigError, TielineError
 from tieline.core.flow import Flow, Target
 from tieline.core.mapping import RoleMap
 from tieline.engine.access import Access
+from tieline.engine.events.backfill import Backfill
+from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
 from tieline.sdk import manifest as manifests
+from tieline.sdk.asking import BACKFILL, LIVE
 from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Events, Files
 from tieline.sdk.http import Client, open_session
 from tieline.sdk.manifest import Manifest
 from tieline.store import vendor_rows
+from tieline.store.backfills import StoredBackfill
 from tieline.store.drain_store import DrainStore
 from tieline.store.pool import Link, Rows
 from tieline.store.secrets import Seal
@@ -45,8 +49,6 @@ from tieline.store.vendor_rows import KeptConnection, KeptFlow
 from tieline.store.vendor_tokens import StoredTokens
 
 T = TypeVar("T")
-
-LIVE, BACKFILL = 0, 1
 
 
 @cache
@@ -118,6 +120,14 @@ class Opened:
         }
 
 
+    def lacks(self, role: str, verb: str) -> str | None:
+        """A scope that was not granted and that this needs; None where nothing is missing, or the vendor has no scopes."""
+        if self.manifest.auth.kind != "oauth2" or not self.kept.scopes:
+            return None
+        asked = self.manifest.needs.get(f"{role}.{verb}", ())
+        return next((scope for scope in asked if scope not in self.kept.scopes), None)
+
+
 class Wiring:
     """One for a process. `rows` are connections for everything but the drains, which have sessions of their own."""
 
@@ -185,7 +195,7 @@ class Wiring:
         kept = await self.read(
             session.workspace, lambda link: vendor_rows.flows_of_target(link, session.workspace, session.target)
         )
-        active = [one for one in kept if one.state != "paused" and one.flow in flows()]
+        active = [one for one in kept if (one.state != "paused" or one.undoes) and one.flow in flows()]
         if not active:
             return {}
         opened = await self.connection(session.workspace, session.target)
@@ -207,7 +217,7 @@ class Wiring:
         room = flow(kept.flow)
         settings = room.load(kept.settings)
         target, users = await self.target(opened)
-        sources, files = await self._sources(opened.kept.workspace, kept.sources)
+        sources, files, settle = await self._sources(opened.kept.workspace, kept.sources)
         access = Access(
             opened.connector,
             opened.role_maps(),
@@ -226,14 +236,27 @@ class Wiring:
             sources=sources,
             numbers=numbers_of(getattr(settings, "default_country", "")),
             files=files,
+            settle=settle,
             live=kept.live,
             run=self.run,
+            undoing=Undoing(
+                store,
+                access,
+                self.run,
+                workspace=opened.kept.workspace,
+                version=kept.version,
+                lacks=opened.lacks,
+                decides=kept.state != "paused",
+            ),
         )
 
-    async def _sources(self, workspace: int, ids: tuple[int, ...]) -> tuple[Mapping[int, Events], Mapping[int, Files]]:
-        """The connectors that read the events and open the recordings of these connections."""
+    async def _sources(
+        self, workspace: int, ids: tuple[int, ...]
+    ) -> tuple[Mapping[int, Events], Mapping[int, Files], Mapping[int, float]]:
+        """The connectors that read the events and open the recordings of these connections, and their settle times."""
         events: dict[int, Events] = {}
         files: dict[int, Files] = {}
+        settle: dict[int, float] = {}
         for id in ids:
             try:
                 opened = await self.connection(workspace, id)
@@ -242,11 +265,27 @@ class Wiring:
                     raise
                 kept = await self.read(workspace, lambda link, id=id: _connector(link, workspace, id))  # type: ignore[misc]
                 events[id] = manifests.load(kept)(None)
+                settle[id] = manifests.connector(kept).events.settle_s
                 continue
             events[id] = opened.connector
+            settle[id] = opened.manifest.events.settle_s
             if isinstance(opened.connector, Files):
                 files[id] = opened.connector
-        return events, files
+        return events, files, settle
+
+    # -- back-fill ---------------------------------------------------------------------------------------------------
+
+    async def backfill(self, store: StoredBackfill, workspace: int, connection: int) -> Backfill | None:
+        """A claimed back-fill, ready to work; None where it is gone. Raises where the connection cannot be asked."""
+        row = await self.run(store.row)
+        if row is None:
+            return None
+        opened = await self.connection(workspace, connection, priority=BACKFILL)
+        kept = await self.read(workspace, lambda link: vendor_rows.flows_of_source(link, workspace, connection))
+        listening = {
+            one.flow: (flow(one.flow), flow(one.flow).load(one.settings)) for one in kept if one.flow in flows()
+        }
+        return Backfill(row, opened.connector, store, listening, clock=time.time, chance=random.random, run=self.run)
 
 
 def _connector(link: Link, workspace: int, connection: int) -> str:

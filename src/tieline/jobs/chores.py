@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tieline.jobs import backfilling
 from tieline.jobs.mistakes import told
 from tieline.store import import_work
 from tieline.store.pool import Link, Rows
@@ -104,6 +105,7 @@ def analyze(rows: Rows) -> int:
 
 CHORES: dict[str, tuple[float, Callable[[Rows], object]]] = {
     "imports": (2.0, import_work.work),
+    "backfills": (60.0, backfilling.look_round),
     "analyze": (15.0, analyze),
     "clean_up": (3600.0, clean_up),
 }

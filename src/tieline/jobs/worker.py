@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 
 from tieline.jobs import beat, chores
+from tieline.jobs.backfilling import Backfilling
 from tieline.jobs.holding import Holding
 from tieline.jobs.mistakes import told
 from tieline.store import trouble
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "tieline"
 SWEEP_S = 1.0
 CHORES_S = 5.0
+BACKFILL_S = 2.0
 FIRST_PAUSE_S = 0.05
 MOST_DOUBLINGS = 6
 LONGEST_PAUSE_S = 1.0
@@ -46,7 +48,9 @@ SELECT d.target, d.workspace, d.ready, EXISTS (
          SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = d.target::int
             AND l.objsubid = 2 AND l.granted
             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-  FROM store_due_targets() d
+  FROM (SELECT target, workspace, bool_or(ready) AS ready FROM (
+          SELECT target, workspace, ready FROM store_due_targets()
+           UNION ALL SELECT target, workspace, true FROM store_undo_targets()) AS a GROUP BY 1, 2) AS d
 """
 
 
@@ -78,9 +82,11 @@ class Worker:
         """Work until stopped; the database may come and go."""
         async with Wiring.open(self._url, self._seal) as wiring:
             self._wiring = wiring
+            backfilling = Backfilling(wiring, self.id)
             loops = [self._every("listen", FIRST_PAUSE_S, self._listen), self._every("beat", beat.BEAT_S, self._beat)]
             if self._sweeps:
                 loops += [self._every("sweep", SWEEP_S, self._sweep), self._every("chores", CHORES_S, self._chores)]
+                loops.append(self._every("backfill", BACKFILL_S, backfilling.take))
             tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(self._stopping.wait())
             ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +94,7 @@ class Worker:
             for task in [*tasks, stopped]:
                 task.cancel()
             await asyncio.gather(*tasks, stopped, return_exceptions=True)
+            await backfilling.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=15)
             for left in self._tasks:

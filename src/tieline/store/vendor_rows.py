@@ -46,6 +46,8 @@ class KeptFlow:
     version: int
     live: bool
     settings: Mapping[str, Any]
+    undoes: bool = False
+    """Something of it is to be undone: that goes on while the flow is paused."""
 
 
 def connection(link: Link, seal: Seal, workspace: int, connection_id: int) -> KeptConnection:
@@ -79,15 +81,31 @@ def connection(link: Link, seal: Seal, workspace: int, connection_id: int) -> Ke
 
 _FLOWS = """
 SELECT f.id, f.flow, f.target_id, ARRAY(SELECT s.source_id FROM store_flowsource s WHERE s.setting_id = f.id ORDER BY 1),
-       f.state, f.version, f.live, v.settings
+       f.state, f.version, f.live, v.settings,
+       EXISTS (SELECT 1 FROM store_undo u WHERE u.target_id = f.target_id AND u.flow = f.flow
+                  AND u.state IN ('reading', 'approved'))
   FROM store_flowsetting f JOIN store_flowversion v ON v.setting_id = f.id AND v.number = f.version
  WHERE f.workspace_id = %s AND f.target_id = %s ORDER BY f.flow
+"""
+
+
+_FLOWS_OF_SOURCE = """
+SELECT f.id, f.flow, f.target_id, ARRAY[s.source_id], f.state, f.version, f.live, v.settings
+  FROM store_flowsetting f JOIN store_flowsource s ON s.setting_id = f.id
+  JOIN store_flowversion v ON v.setting_id = f.id AND v.number = f.version
+ WHERE f.workspace_id = %s AND s.source_id = %s AND f.target_id IS NOT NULL ORDER BY f.flow
 """
 
 
 def flows_of_target(link: Link, workspace: int, target: int) -> list[KeptFlow]:
     """The flows that write to this connection and have settings in force."""
     rows = link.execute(_FLOWS, [workspace, target]).fetchall()
+    return [KeptFlow(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
+
+
+def flows_of_source(link: Link, workspace: int, source: int) -> list[KeptFlow]:
+    """The flows that listen to this connection, write somewhere and have settings in force."""
+    rows = link.execute(_FLOWS_OF_SOURCE, [workspace, source]).fetchall()
     return [KeptFlow(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
 
 

@@ -27,7 +27,7 @@ class Backfill(models.Model):
     with the last page of its stretch.
 
     why     "hand" (a person), "gap" (this installation was away), "refused" (deliveries were refused), "no_end" (a call's
-            end never came), "silent" (no event for an hour), "daily"
+            end never came), "silent" (no event for an hour), "daily", "again" (one of these had failed)
     listed  calls that the list showed; missing: of them, those nobody had told of; completed: those that were known without
             something that the list has
     worker, leased_until   who works on it, and until when nobody else does

@@ -194,6 +194,7 @@ def disconnect(workspace: int, user: User | None, connection: int) -> Connection
             return row
         opening, grant = opening_of(row), grant_of(row)
         row.state, row.intake_hash = ConnectionState.DISCONNECTED, None
+        row.intake_hash_before, row.intake_until = None, None
         row.is_main_crm = False
         row.trouble, row.trouble_since = None, None
         row.save()
@@ -206,16 +207,28 @@ def disconnect(workspace: int, user: User | None, connection: int) -> Connection
     return row
 
 
-def new_intake_key(workspace: int, user: User | None, connection: int) -> str:
-    """A new address for its events, after the old one became known to others; the old one stops at once."""
+def new_intake_key(workspace: int, user: User | None, connection: int, *, grace_s: float = 0) -> str:
+    """A new address for its events. The old one goes on working for `grace_s` seconds, so that it can be replaced at the
+    vendor without losing an event; after it became known to others: 0, and it stops at once."""
     with workspace_tx(workspace):
         row = locked(workspace, connection)
         manifest = manifest_of(row.connector)
         if row.state == ConnectionState.DISCONNECTED or "events" not in manifest.facets or manifest.events.imports:
             raise DeclinedError("connection.gone")
-        keeping.give_intake_key(row)
+        keeping.give_intake_key(row, grace_s=grace_s)
         note(workspace, user, "connection.new_address", title=row.title)
         return intake_url(row)
+
+
+def end_old_address(workspace: int, user: User | None, connection: int) -> Connection:
+    """The address before the present one stops now."""
+    with workspace_tx(workspace):
+        row = still(locked(workspace, connection))
+        if row.intake_hash_before is not None:
+            row.intake_hash_before, row.intake_until = None, None
+            row.save(update_fields=["intake_hash_before", "intake_until"])
+            note(workspace, user, "connection.old_address_ended", title=row.title)
+    return row
 
 
 def set_secret(workspace: int, user: User | None, connection: int, name: str, value: str) -> None:
@@ -280,9 +293,7 @@ def base_of(manifest: Manifest, environment: str) -> str:
 
 def has_api(manifest: Manifest, fields: Mapping[str, str]) -> bool:
     """Whether there is anything to ask the vendor with: some phone systems only deliver."""
-    return "records" in manifest.facets or any(
-        fields.get(one.name) for one in manifest.auth.fields if f"{{{one.name}}}" in manifest.auth.header
-    )
+    return "records" in manifest.facets or manifest.can_ask(name for name, value in fields.items() if value)
 
 
 def same_account(connection: Connection, manifest: Manifest, told: keeping.Told) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -103,12 +104,14 @@ def keep_told(connection: Connection, told: Told) -> None:
         schemas.keep(connection, told.schemas, told.users)
 
 
-def give_intake_key(connection: Connection) -> str:
-    """A new key for /in/<key>; the address before it, if there was one, stops working."""
+def give_intake_key(connection: Connection, *, grace_s: float = 0) -> str:
+    """A new key for /in/<key>; the address before it, if there was one, works for so many seconds more."""
     key = secrets.token_urlsafe(24)
     keep_secret(connection, INTAKE_KEY, key)
+    connection.intake_hash_before = connection.intake_hash if grace_s > 0 else None
+    connection.intake_until = timezone.now() + timedelta(seconds=grace_s) if connection.intake_hash_before else None
     connection.intake_hash = intake_hash(key)
-    connection.save(update_fields=["intake_hash"])
+    connection.save(update_fields=["intake_hash", "intake_hash_before", "intake_until"])
     return key
 
 

@@ -35,6 +35,13 @@ DECLINED: Final[Words] = {
         "This is another account of %(vendor)s: %(found)s instead of %(known)s. Nothing was changed. Sign in at %(vendor)s with the account of %(known)s, or make a new connection."
     ),
     "connection.line_invalid": _("“%(line)s” is not a phone number. Write one line each: number, comma, name."),
+    "backfill.no_list": _("%(vendor)s has no list of calls that could be asked."),
+    "backfill.no_access": _("%(vendor)s cannot be asked without its API token. Type it first."),
+    "backfill.no_flow": _("No flow listens to this connection, so nothing would come of its calls. Set up Calls first."),
+    "backfill.running": _("Calls of %(title)s are being fetched already. Wait until that is done, or stop it."),
+    "backfill.none_running": _("Nothing is being fetched any more."),
+    "backfill.no_span": _("Choose a time in the past to begin with."),
+    "backfill.too_long": _("Choose a time of at most %(days)s days."),
     "vendor.too_slow": _("%(vendor)s did not answer within %(seconds)s seconds. Nothing was kept. Try again in a moment."),
     "vendor.unreachable": _("%(vendor)s cannot be reached or does not answer properly. Nothing was kept. Check the address, then try again."),
     "vendor.refused": _("%(vendor)s refused these credentials. Nothing was kept. Check that they were copied whole and are still valid there."),

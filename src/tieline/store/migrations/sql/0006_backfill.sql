@@ -51,7 +51,7 @@ $$;
 CREATE FUNCTION store_watched_sources(lead interval)
 RETURNS TABLE (workspace bigint, connection bigint, epoch int, connector text, typed text[], created timestamptz,
                watched_at timestamptz, event_at timestamptz, refused_from timestamptz, refused_at timestamptz,
-               waits_from timestamptz, done json)
+               failed_from timestamptz, waits_from timestamptz, done json)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT c.workspace_id, c.id, c.epoch, c.connector::text,
            ARRAY(SELECT s.name::text FROM store_secret s WHERE s.connection_id = c.id)
@@ -61,6 +61,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
            (SELECT e.received_at FROM store_event e WHERE e.connection_id = c.id AND e.method <> 'LIST'
              ORDER BY e.id DESC LIMIT 1),
            r.first, r.last,
+           (SELECT min(b.reached) FROM store_backfill b
+             WHERE b.connection_id = c.id AND b.state = 'failed' AND b.why <> 'hand'
+               AND b.ended_at < now() - interval '1 hour' AND b.started_at > now() - interval '30 days'
+               AND NOT EXISTS (SELECT 1 FROM store_backfill later
+                                WHERE later.connection_id = c.id AND later.id > b.id AND later.since <= b.reached
+                                  AND (later.state IN ('done', 'stopped')
+                                       OR later.ended_at > now() - interval '1 hour'))),
            (SELECT min(s.arrived_at) FROM store_flowsetting f JOIN store_flowsource fs ON fs.setting_id = f.id
              CROSS JOIN (VALUES (false), (true)) AS b(fetched)
              CROSS JOIN LATERAL (SELECT s.arrived_at FROM store_subject s
