@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tieline.engine.ports import OperationRow, Result, RunRow, SubjectRow
@@ -14,30 +14,32 @@ from tieline.store.pool import Link
 _RUN_IDS = "SELECT nextval('store_run_id_seq') FROM generate_series(1, %s)"
 _SAVE_RUNS = """
 INSERT INTO store_run (id, workspace_id, target_id, epoch, subject_id, flow, revision, state, settings_version, known,
-                       considered, questions, notices, started_at, finished_at, requests)
+                       considered, questions, notices, started_at, finished_at, requests, kind)
 SELECT r.id, %(workspace)s, %(target)s, %(epoch)s, r.subject, %(flow)s, r.revision, r.state, r.settings_version, r.known,
-       r.considered, r.questions, r.notices, r.started_at, CASE WHEN r.state <> 'applying' THEN now() END, r.requests
+       r.considered, r.questions, r.notices, r.started_at, CASE WHEN r.state <> 'applying' THEN now() END, r.requests,
+       r.kind
   FROM json_to_recordset(%(runs)s::json) AS r(id bigint, subject bigint, revision int, state text, settings_version int,
-       known json, considered json, questions json, notices json, started_at timestamptz, requests float8)
+       known json, considered json, questions json, notices json, started_at timestamptz, requests float8,
+       kind text)
 """
 # A key that is there already is taken over by the new run, unless what it did stands or is not known.
 _SAVE_OPERATIONS = """
 INSERT INTO store_operation AS o (workspace_id, target_id, epoch, key, run_id, subject_id, slot, verb, role, values,
                                   target_ref, before, state, reason, match_keys, external_id, sent_at, attempts, error,
-                                  position, requests)
+                                  position, requests, if_version)
 SELECT %(workspace)s, %(target)s, %(epoch)s, r.key, r.run, r.subject, r.slot, r.verb, r.role, r.values, r.target_ref,
        r.before, CASE WHEN r.send THEN 'sent' ELSE r.state END, r.reason, r.match_keys, r.external_id,
        CASE WHEN r.send THEN now() ELSE r.sent_at END, r.attempts + r.send::int,
-       r.error, r.position, r.requests
+       r.error, r.position, r.requests, r.if_version
   FROM json_to_recordset(%(operations)s::json) AS r(key text, run bigint, subject bigint, slot text, verb text, role text,
        values json, target_ref json, before json, state text, reason json, match_keys json, external_id text,
-       sent_at timestamptz, attempts int, error json, position int, requests float8, send bool)
+       sent_at timestamptz, attempts int, error json, position int, requests float8, if_version text, send bool)
 ON CONFLICT (target_id, key) DO UPDATE SET
        run_id = excluded.run_id, subject_id = excluded.subject_id, slot = excluded.slot, verb = excluded.verb,
        role = excluded.role, values = excluded.values, target_ref = excluded.target_ref, before = excluded.before,
        state = excluded.state, reason = excluded.reason, match_keys = excluded.match_keys,
        external_id = excluded.external_id, sent_at = excluded.sent_at, attempts = excluded.attempts,
-       error = excluded.error, position = excluded.position, requests = o.requests + excluded.requests
+       error = excluded.error, position = excluded.position, if_version = excluded.if_version, requests = o.requests + excluded.requests
  WHERE o.state NOT IN ('done', 'unknown', 'sent')
 """
 # A look-up by key is LATERAL with a LIMIT: Postgres cannot turn it round and begin with the table.
@@ -50,10 +52,11 @@ _MOVE_SUBJECTS = "SELECT store_move_subjects(%s, %s::json, %s)"
 
 _OPERATION = (
     "o.key, o.run_id, o.subject_id, o.slot, o.verb, o.role, o.values, o.target_ref, o.before, o.state, o.reason,"
-    f" o.match_keys, o.external_id, {iso('o.sent_at')}, o.attempts, o.error, o.position, o.requests"
+    f" o.match_keys, o.external_id, {iso('o.sent_at')}, o.attempts, o.error, o.position, o.requests,"
+    " o.if_version"
 )
 _OPEN_RUNS = f"""
-SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, s.*
+SELECT r.id, r.revision, r.state, r.settings_version, r.known, r.questions, {iso("r.started_at")}, r.requests, r.kind, s.*
   FROM store_run r CROSS JOIN LATERAL (SELECT {SUBJECT} FROM store_subject s WHERE s.id = r.subject_id LIMIT 1) AS s
  WHERE r.target_id = %s AND r.state = 'applying' AND r.flow = %s ORDER BY r.id
 """
@@ -81,6 +84,16 @@ class RunSide:
 
     def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
         """Runs, operations, inbox items and the subjects' states, at once; what is sent is marked before it leaves."""
+        self.save_runs(runs, subjects, send)
+
+    def save_runs(
+        self,
+        runs: Sequence[RunRow],
+        subjects: Sequence[SubjectRow],
+        send: Sequence[str] = (),
+        more: Callable[[Link], None] | None = None,
+    ) -> None:
+        """As `save_decided`, with more in the same transaction."""
         session = self.session
         operations = self._numbered(runs, send)
         written = None
@@ -96,6 +109,8 @@ class RunSide:
                 connection.execute(_MOVE_SUBJECTS, [session.target, moved, False])
             drain_inbox.replace_questions(connection, session, runs)
             drain_inbox.raise_notices(connection, session, runs)
+            if more is not None:
+                more(connection)
         if written is not None and written.rowcount < len(operations):
             self._put_kept(runs)
 
@@ -107,9 +122,11 @@ class RunSide:
             operations = connection.execute(_OPEN_OPERATIONS, [session.target, self.flow])
         out: list[tuple[SubjectRow, RunRow]] = []
         by_id: dict[int, RunRow] = {}
-        for id, revision, state, version, known, questions, started_at, requests, *subject in runs.fetchall():
+        for id, revision, state, version, known, questions, started_at, requests, kind, *subject in runs.fetchall():
             row = subject_row(tuple(subject))
-            run = RunRow(id, row.id, revision, state, version, known, [], questions, [], started_at, requests)
+            run = RunRow(
+                id, row.id, revision, state, version, known, [], questions, [], started_at, requests, kind=kind
+            )
             by_id[id] = run
             out.append((row, run))
         for operation in operations.fetchall():
@@ -209,6 +226,7 @@ def _without_operations(run: RunRow) -> dict[str, Any]:
         "notices": run.notices,
         "started_at": run.started_at,
         "requests": run.requests,
+        "kind": run.kind,
     }
 
 

@@ -26,7 +26,7 @@ DRAIN_LOCK = 78
 # would be kept while the table grows to millions.
 _PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 
-# The stamp says of what a drain was built: settings, sources, description, users, typed secrets (not the tokens, which renew
+# The stamp says of what a drain was built: settings, sources, rights, undos (which a paused flow is built for), description, users, typed secrets (not the tokens, which renew
 # themselves).
 _STATE = """
 SELECT c.epoch, c.state,
@@ -34,7 +34,8 @@ SELECT c.epoch, c.state,
                                          JOIN store_connection p ON p.id = s.source_id AND p.state <> 'paused'
                                         WHERE s.setting_id = f.id))
           FROM store_flowsetting f WHERE f.workspace_id = c.workspace_id AND f.target_id = c.id AND f.state <> 'paused'),
-       concat_ws('|', c.epoch, c.described_at, c.config, c.origin_fields,
+       concat_ws('|', c.epoch, c.described_at, c.config, c.origin_fields, c.scopes,
+                 EXISTS (SELECT 1 FROM store_undo u WHERE u.target_id = c.id AND u.state IN ('reading', 'approved')),
                  (SELECT string_agg(concat_ws(',', f.id, f.version, f.live, f.state,
                                               (SELECT string_agg(s.source_id::text, '+' ORDER BY s.source_id)
                                                  FROM store_flowsource s WHERE s.setting_id = f.id)), ';' ORDER BY f.id)

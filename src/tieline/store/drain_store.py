@@ -8,9 +8,10 @@ import uuid
 from tieline.store.drain_runs import RunSide
 from tieline.store.drain_session import DrainSession
 from tieline.store.drain_subjects import SubjectSide
+from tieline.store.drain_undo import UndoSide
 
 
-class DrainStore(SubjectSide, RunSide):
+class DrainStore(SubjectSide, RunSide, UndoSide):
     """The store of one flow at one target. Every method is one transaction; psycopg.OperationalError means that the session
     is lost and with it the right to drain (`drain_session.is_lost`); NotStorable that a value is none that Postgres takes."""
 

@@ -22,6 +22,7 @@ from tieline.store.models.people import Audit, Happening, InboxItem, InboxState
 from tieline.store.models.replays import Replay, ReplayedSubject
 from tieline.store.models.runs import Link, Operation, OwnKey, Run
 from tieline.store.models.subjects import Subject
+from tieline.store.models.undos import Undo, UndoItem, UndoRun, UndoState
 
 __all__ = [
     "Audit",
@@ -60,5 +61,9 @@ __all__ = [
     "SchemaSnapshot",
     "Secret",
     "Subject",
+    "Undo",
+    "UndoItem",
+    "UndoRun",
+    "UndoState",
     "Worker",
 ]

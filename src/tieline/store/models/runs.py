@@ -30,6 +30,7 @@ class Run(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     requests = models.FloatField(default=0)
+    kind = models.CharField(max_length=8, default="", db_default="", blank=True)  # "undo", "redo": part of an undo
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
@@ -72,6 +73,7 @@ class Operation(models.Model):
     error = JsonText(null=True)
     position = models.IntegerField(default=0)
     requests = models.FloatField(default=0)
+    if_version = models.TextField(null=True)  # noqa: DJ001 - written whatever its version
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
