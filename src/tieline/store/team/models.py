@@ -131,6 +131,24 @@ class OneTimeLink(models.Model):
     used = models.DateTimeField(null=True, blank=True)
 
 
+class ApiToken(models.Model):
+    """A key to the API of one workspace, made by a member; it may do no more than that member, and no more than `actions`.
+
+    Only a hash of it is kept; `hint` is its beginning, to tell it from others.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+    name = models.CharField(max_length=80)
+    token_hash = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=16)
+    actions = models.JSONField(default=list)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created = models.DateTimeField(default=timezone.now)
+    expires = models.DateTimeField(null=True)
+    last_used = models.DateTimeField(null=True)  # to a minute
+    revoked = models.DateTimeField(null=True)
+
+
 class Session(AbstractBaseSession):
     """One browser in which somebody is signed in, so that they can see and end it. `user` is None before a sign-in."""
 
