@@ -112,6 +112,20 @@ async def test_an_acknowledged_delivery_is_kept_raw_and_waits_for_its_target(
     ]
 
 
+@pytest.mark.proves("HUB-3")
+async def test_the_verdict_on_the_signature_is_kept_with_the_event(
+    installation: Installation, company: Company, intake: Intake
+) -> None:
+    path = f"/in/{company.intake_key}"
+    assert (await deliver(intake, path, event("c1")))[0] == 202
+    keep_secret(installation, company, SECRET)
+    await until(intake, path, event("c2"), 401)
+    body = event("c3")
+    assert (await deliver(intake, path, body, headers=signed(body)))[0] == 202
+    rows = kept(installation, company, "SELECT signature FROM store_event ORDER BY id")
+    assert (rows[0], rows[-1]) == (("absent",), ("verified",))
+
+
 async def test_the_older_contract_comes_by_get(installation: Installation, company: Company, intake: Intake) -> None:
     query = "event=incoming_call_end&pbx_id=9&caller=%2B33186765432&receiver=0411&status=answer"
     assert (await deliver(intake, f"/in/{company.intake_key}", method="GET", query=query))[0] == 202

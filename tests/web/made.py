@@ -60,6 +60,7 @@ class MadeDay:
     def __init__(self, company: Any, *, live: bool = True) -> None:
         self.company = company
         self.workspace = company.workspace.pk
+        self.signature = "absent"
         with workspace_tx(self.workspace):
             self.source = rows.Connection.objects.create(
                 workspace_id=self.workspace, connector="sipsim", title="SipSim", answered_at=datetime.now(UTC)
@@ -157,6 +158,7 @@ class MadeDay:
             method="POST",
             headers={"content-type": "application/json", "x-signature": "abcdef"},
             body=json.dumps(body).encode(),
+            signature=self.signature,
         )
 
     def run(self, subject: Subject, state: str = "done", **more: Any) -> Run:
@@ -286,7 +288,8 @@ class MadeDay:
             )
 
     def signed(self) -> None:
-        """The phone system signs what it sends."""
+        """The phone system signs what it sends from now on."""
+        self.signature = "verified"
         with workspace_tx(self.workspace):
             rows.Secret.objects.create(
                 workspace_id=self.workspace, connection=self.source, name="signing_secret", sealed=b"sealed"

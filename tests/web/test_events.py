@@ -42,6 +42,27 @@ def test_an_event_without_signature_says_what_stands_for_it(company: Company, da
     assert "Secret address" in text_of(signed_in(company.users["member"]).get(company.url("/events/")))
 
 
+@pytest.mark.proves("HUB-3")
+def test_what_came_unsigned_stays_so_after_a_secret_is_pasted(
+    company: Company, day: MadeDay, signed_in: SignIn
+) -> None:
+    day.done("+33186760001")
+    day.signed()
+    text = text_of(signed_in(company.users["member"]).get(company.url("/events/")))
+    assert "Secret address" in text
+    assert "Signature fits" not in text
+
+
+@pytest.mark.proves("HUB-3")
+@pytest.mark.parametrize(("verdict", "said"), [("token", "Token fits"), ("", "Kept")])
+def test_other_verdicts_have_their_words(
+    company: Company, day: MadeDay, signed_in: SignIn, verdict: str, said: str
+) -> None:
+    day.signature = verdict
+    day.done("+33186760001")
+    assert f"SipSim {said} Missed call" in text_of(signed_in(company.users["member"]).get(company.url("/events/")))
+
+
 @pytest.mark.proves("HUB-1")
 def test_bodies_are_for_admins_and_masked(company: Company, day: MadeDay, signed_in: SignIn) -> None:
     event = event_of(day, day.call("+33186760001"))

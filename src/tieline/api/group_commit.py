@@ -30,7 +30,8 @@ ANSWER_S = 5.0
 _ACCEPT = b"SELECT store_accept(%s::json)"
 
 Delivery = dict[str, Any]
-"""As `store_accept` takes it: c connection, k event key (hex), t arrival, m method, q query, h headers, b body in base64."""
+"""As `store_accept` takes it: c connection, k event key (hex), t arrival, m method, q query, h headers, b body in base64,
+s what its signature was found to be."""
 
 
 Tell = Callable[[bool | None], None]

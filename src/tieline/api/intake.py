@@ -214,6 +214,7 @@ def _delivery(source: Source, request: Request, arrived: Arrived) -> dict[str, A
         "q": request.query,
         "h": {name: value for name, value in request.headers.items() if name not in _NOT_KEPT},
         "b": base64.b64encode(request.body).decode("ascii"),
+        "s": arrived.signature,
     }
 
 

@@ -12,7 +12,8 @@ from tieline.store.models.fields import JsonText, loose, workspace
 
 
 class Event(models.Model):
-    """A kept delivery. `key` is a hash of the connector's event key; with the connection it is unique."""
+    """A kept delivery. `key` is a hash of the connector's event key; with the connection it is unique. `signature`: the verdict
+    at the door (sdk.contract.Arrived: "verified", "token", "absent"); "" for what came by another way, or before it was kept."""
 
     id = models.BigAutoField(primary_key=True)
     workspace = workspace()
@@ -24,6 +25,7 @@ class Event(models.Model):
     query = models.TextField(default="")
     headers = JsonText(default=dict)
     body = models.BinaryField()
+    signature = models.CharField(max_length=8, default="", db_default="")
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

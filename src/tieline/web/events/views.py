@@ -25,7 +25,6 @@ from tieline.store.models import (
     RefusedDelivery,
     RefusedEvent,
     Run,
-    Secret,
     Subject,
 )
 from tieline.web import permissions
@@ -159,7 +158,7 @@ def _title(connections: Mapping[int, Connection], id: int) -> str:
 
 
 def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Connection], known: Names) -> list[Row]:
-    """Five queries for any number of events."""
+    """Four queries for any number of events."""
     ids = [event.pk for event in found]
     links = list(
         EventSubject.objects.filter(workspace_id=workspace, event_id__in=ids).values_list("event_id", "subject_id")
@@ -175,7 +174,6 @@ def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Conn
         newest[subject] = max(run, newest.get(subject, 0))
     odd = dict(RefusedEvent.objects.filter(workspace_id=workspace, event_id__in=ids).values_list("event_id", "reason"))
     waiting = set(OpenEvent.objects.filter(workspace_id=workspace, event_id__in=ids).values_list("event_id", flat=True))
-    signed = _signed(workspace, connections)
     by_event: dict[int, list[int]] = {}
     for event_pk, subject in links:
         by_event.setdefault(event_pk, []).append(subject)
@@ -186,7 +184,7 @@ def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Conn
         became = tuple(
             _became(subjects[one], newest.get(one), known) for one in by_event.get(event.pk, ()) if one in subjects
         )
-        kind, word = _state(event, odd, waiting, became, signed)
+        kind, word = _state(event, odd, waiting, became)
         out.append(
             Row(
                 read,
@@ -201,30 +199,23 @@ def _rows(workspace: int, found: Sequence[Event], connections: Mapping[int, Conn
     return out
 
 
-def _state(
-    event: Event, odd: Mapping[int, Any], waiting: set[int], became: Sequence[Became], signed: set[int]
-) -> tuple[str, str]:
+def _state(event: Event, odd: Mapping[int, Any], waiting: set[int], became: Sequence[Became]) -> tuple[str, str]:
     if event.pk in odd:
         return "fail", _("Nothing to make of it")
     if event.pk in waiting:
         return "wait", _("Waits for its turn")
     if not became:
         return "off", _("Not about a call")
-    return ("ok", _("Signature fits")) if event.connection_id in signed else ("ok", _("Secret address"))
+    return "ok", _proof(event.signature)
 
 
-def _signed(workspace: int, connections: Mapping[int, Connection]) -> set[int]:
-    """The connections whose events are signed: what does not fit is refused, so what was kept did fit."""
-    held = set(Secret.objects.filter(workspace_id=workspace).values_list("connection_id", "name"))
-    out = set()
-    for id, row in connections.items():
-        try:
-            name = manifests.connector(row.connector).events.secret
-        except TielineError:
-            continue
-        if name and (id, name) in held:
-            out.add(id)
-    return out
+def _proof(signature: str) -> str:
+    """What stood for it when it came in; that the connection has got a secret since says nothing about it."""
+    if signature == "verified":
+        return _("Signature fits")
+    if signature == "token":
+        return _("Token fits")
+    return _("Secret address") if signature == "absent" else _("Kept")
 
 
 def _became(subject: Subject, run: int | None, known: Names) -> Became:
