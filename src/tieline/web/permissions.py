@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tieline.store.services.team import has_second_factor
 from tieline.store.team.actions import ACTIONS, ADMINS, EVERYBODY, SUPER_ADMINS, may
-from tieline.store.team.models import Role
+from tieline.store.team.models import Member, Role
 
 __all__ = [
     "ACTIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "ROLE_SENTENCES",
     "SIGNED_IN",
     "SUPER_ADMINS",
+    "demand",
     "may",
     "needs",
     "public",
@@ -52,6 +53,12 @@ ROLE_SENTENCES: Final[dict[Role, Promise]] = {
 
 PUBLIC: Final = "public"
 SIGNED_IN: Final = "signed_in"
+
+
+def demand(request: HttpRequest, action: str) -> None:
+    """403 unless the reader may do this too, on a page whose mark is another action: who sees it may not save it."""
+    if not may(request.member, action):  # type: ignore[attr-defined]
+        raise PermissionDenied(action)
 
 
 def needs(action: str) -> Callable[[View], View]:

@@ -53,9 +53,3 @@ def may(member: Member | None, action: str) -> bool:
     """Whether a member may do an action. An action that the table does not know is an error, never a no."""
     roles = ACTIONS[action]
     return member is not None and Role(member.role) in roles
-
-
-def demand(request: HttpRequest, action: str) -> None:
-    """403 unless the reader may do this too, on a page whose mark is another action: who sees it may not save it."""
-    if not may(request.member, action):  # type: ignore[attr-defined]
-        raise PermissionDenied(action)
