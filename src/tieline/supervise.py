@@ -269,6 +269,21 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
+def running(state_file: Path) -> int | None:
+    """The process id of the supervisor that wrote this file, if it lives; None too where the system gave its number to
+    another program since."""
+    try:
+        pid = int(json.loads(state_file.read_text())["supervisor"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # another user's, or no Linux: alive is all that is known
+        return pid
+    return pid if b"tieline" in command else None
+
+
 def read_state(state_file: Path) -> dict[str, int | None]:
     """The pids that a running supervisor wrote down, by name; empty when none runs."""
     try:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import sys
 import time
@@ -23,11 +22,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tieline.demo.home import NotOursError, claim, erase
+
 if TYPE_CHECKING:
     from tieline.demo.companies import Company
     from tieline.demo.tally import Tally
 
 PORT = 8000
+HOME, CHECK_HOME = ".tieline/demo", ".tieline/demo-check"
+"""Two, so that a count does not erase the demo that somebody looks at."""
 QUIET_S = 90.0
 """The longest wait until a phase of the day is worked off."""
 SHORT = 26
@@ -46,13 +49,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true", help=f"one company, {SHORT} calls, no Tryton server")
     parser.add_argument("--port", type=int, default=0, help=f"port of the pages (default {PORT}, or a free one)")
     parser.add_argument(
-        "--home", type=Path, default=Path(".tieline/demo"), help="folder for data (erased at the start)"
+        "--home",
+        type=Path,
+        default=None,
+        help=f"folder for data, new or a demo’s (erased at the start; default {HOME}, with --check {CHECK_HOME})",
     )
     options = parser.parse_args(argv)
     if options.check and options.short:
         parser.error("--check counts a whole day")
+    home = (options.home or Path(CHECK_HOME if options.check else HOME)).absolute()
+    try:
+        held = claim(home)
+    except NotOursError as error:
+        print(f"tieline demo: {error}", file=sys.stderr)
+        return 2
     port = options.port or _free(PORT)
-    home = options.home.absolute()
     os.environ |= {
         "TIELINE_HOME": str(home),
         "TIELINE_PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -60,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
         "DJANGO_SETTINGS_MODULE": "tieline.project.settings",
     }
     os.environ.pop("TIELINE_DATABASE_URL", None)  # the demo erases its database; never one of yours
-    return asyncio.run(_Demo(home, port, check=options.check, short=options.short).run())
+    with held:
+        return asyncio.run(_Demo(home, port, check=options.check, short=options.short).run())
 
 
 class _Demo:
@@ -82,8 +94,7 @@ class _Demo:
         begun = time.monotonic()
         postgres = EmbeddedPostgres(self.home / "postgres")
         postgres.erase()
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
+        erase(self.home)
         tryton = None if self.short else TrytonServer(self.home / "tryton")
         try:
             if tryton is not None:
