@@ -154,7 +154,7 @@ def add_call(
             for find, found in known.found.items()
         ]
         run = Run.objects.create(
-            **place, subject_id=row.pk, flow="calls", revision=0, state="done", settings_version=1, known={"found": answers},
+            **place, subject_id=row.pk, flow="calls", revision=0, state="done", settings_version=calls.version(), known={"found": answers},
             considered=[[one.rule, one.applied, one.reason.to_json()] for one in plan.considered], started_at=now,
         )  # fmt: skip
         for position, one in enumerate(plan.operations):

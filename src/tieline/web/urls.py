@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("tieline.web.settings.urls")),
     path("", include("tieline.web.audit.urls")),
     path("", include("tieline.web.calls.urls")),
+    path("", include("tieline.web.replay.urls")),
 ]
 
 if settings.DEBUG or getattr(settings, "TIELINE_SAMPLES", False):

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings as django
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -267,7 +267,27 @@ def _task(desk: Desk, controls: Controls) -> list[Card]:
         due=due,
     )  # fmt: skip
     first.places = [*first.places, "task.due_days"]
-    return [_card(desk, "task", [first, _owner(desk, controls, "task"), *_values(desk, controls, "task")])]
+    return [_card(desk, "task", [first, _per(desk, controls), _owner(desk, controls, "task"), *_values(desk, controls, "task")])]  # fmt: skip
+
+
+def _per(desk: Desk, controls: Controls) -> Rule:
+    """CALL-18: one for each call, or one per caller that is closed when somebody reaches them."""
+    held = desk.raw["task"]
+    ways = [("call", _("a task of its own")), ("caller", _("the caller’s open task, if there is one"))]
+    per = controls.select("task.per", _("One task for each call, or one per caller"), ways, held["per"])
+    body = sentence(_("Each such call gets %(per)s."), per=per)
+    places, aid = ["task.per"], _("Tasks that somebody wrote by hand are neither used nor closed.")
+    if held["per"] != "caller":
+        return Rule(body, places)
+    choices = desk.target.choices.get(("task", "status"), ())
+    usual = str(desk.target.limits.get("task_closed") or _("nothing yet"))
+    if choices or held["done"]:
+        done = controls.pick("task.done", _("Status of a closed task"), held["done"], choices, usual)
+        places.append("task.done")
+    else:
+        done = SafeString(conditional_escape(usual))
+    more = sentence(_("It is closed (%(done)s) as soon as a call to or from that number is answered."), done=done)
+    return Rule(format_html("{} {}", body, more), places, help=aid)
 
 
 def _call(desk: Desk, controls: Controls) -> list[Card]:

@@ -21,6 +21,7 @@ def place_label(desk: Desk, place: str) -> str:
         "create": _("create"), "owner": _("owner"), "name": _("name"), "layout": _("layout"), "status": _("status"),
         "when": _("when"), "place": _("pipeline and stage"), "per_manager": _("one place per manager"), "due_days": _("days until due"),
         "log": _("which calls"), "recording": _("recordings"), "retention_days": _("kept for days"), "decide": _("who decides"),
+        "per": _("one for each call, or one per caller"), "done": _("status when closed"),
     }  # fmt: skip
     alone = {
         "default_user": _("Default user"), "default_country": _("Country"), "zone": _("Time zone"),

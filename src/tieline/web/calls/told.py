@@ -121,6 +121,9 @@ def _planned(trial: Trial, plan: Plan, before: Written | None, labels: _Labels) 
         if one.slot == "contact.link":
             linked = [Part("plain", _("linked to the new account"))]
             trial.rows.append(Row(text(ROLES, "contact"), linked, said(one.reason), "contact"))
+        elif one.role == "task" and one.verb == "update":
+            what = _("closed") if one.slot.startswith("task.close") else _("the open one, with this call added")
+            trial.rows.append(Row(text(ROLES, "task"), [Part("plain", what)], said(one.reason), "task"))
 
 
 def _not_made(role: str, rule: Considered) -> Row:

@@ -1,0 +1,1 @@
+"""Pages of replays: past calls under other settings."""
