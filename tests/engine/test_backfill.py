@@ -306,7 +306,7 @@ def test_a_call_that_cannot_be_compared_is_kept_for_the_drain_to_refuse() -> Non
 
 
 class _Broken:
-    def fold(self, subject: Any, facts: Any, settings: Any) -> Any:
+    def fold(self, *given: Any) -> Any:  # noqa: ARG002
         raise ValueError("cannot")
 
 
