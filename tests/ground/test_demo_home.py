@@ -49,7 +49,10 @@ def test_a_living_supervisor_keeps_its_folder(tmp_path: Path) -> None:
     claim(home).close()
     (home / "server.log").write_text("")
     state = home / "processes.json"
-    with subprocess.Popen([sys.executable, "-c", "input()", "tieline"], stdin=subprocess.PIPE) as living:
+    program = [sys.executable, "-c", "print(); input()", "tieline"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as living:
+        assert living.stdout is not None
+        living.stdout.readline()  # it runs: before, the system does not say yet what it is
         state.write_text(json.dumps({"supervisor": living.pid, "pids": {}}))
         with pytest.raises(NotOursError, match=f"process {living.pid} runs in"):
             claim(home)
