@@ -123,7 +123,8 @@ def parse(request: Request) -> list[CallFact]:
         url = ASSET.format(id, "voicemail")
         return [CallFact(type="voicemail", occurred_at=at, recording_url=url, **known)]
     if kind == "ringing":
-        return [CallFact(type="ringing", occurred_at=instant(call.get("started_at")) or at, **known)]
+        # one for each number of a menu, all with the call's beginning: the line dialled is that of the first event
+        return [*_began(call, known), CallFact(type="ringing", occurred_at=at, **known)]
     if kind == "transferred":
         # to a colleague, who is the agent from now on; outside nobody of ours is
         known["agent_number"] = person(_part(call, "transferred_to")) or None
@@ -137,13 +138,8 @@ def parse(request: Request) -> list[CallFact]:
 def facts_of(call: Mapping[str, Any], *, is_final: bool) -> list[CallFact]:
     """A call that is over, as it began, was answered and ended: of its end event, or as the API lists it."""
     known = common(call)
-    began, answered, ended = (instant(call.get(name)) for name in ("started_at", "answered_at", "ended_at"))
-    facts: list[CallFact] = []
-    if began:
-        # without the line: the number of the final data may be one that the caller reached by a menu
-        facts.append(
-            CallFact(type="ringing", occurred_at=began, **{**known, "line_number": None, "agent_number": None})
-        )
+    answered, ended = instant(call.get("answered_at")), instant(call.get("ended_at"))
+    facts = _began(call, known)
     if answered:
         facts.append(CallFact(type="answered", occurred_at=answered, **{**known, "agent_number": None}))
     outcome, reason = outcome_of(call)
@@ -158,6 +154,13 @@ def facts_of(call: Mapping[str, Any], *, is_final: bool) -> list[CallFact]:
         **known,
     )
     return [*facts, *_files(call, ended), end]
+
+
+def _began(call: Mapping[str, Any], known: Mapping[str, Any]) -> list[CallFact]:
+    """The call's beginning, without a line: the number that an event names may be one that the caller reached by a menu."""
+    began = instant(call.get("started_at"))
+    plain = {**known, "line_number": None, "agent_number": None}
+    return [CallFact(type="ringing", occurred_at=began, **plain)] if began else []
 
 
 def outcome_of(call: Mapping[str, Any]) -> tuple[Outcome, str | None]:

@@ -113,7 +113,7 @@ def call_from(value: dict[str, Any]) -> SimulatedCall:
 def events_of(call: SimulatedCall) -> list[Delivery]:
     """The events of a call in the order in which they happen."""
     start, end = int(call.started), call.ended_at
-    found = [Delivery("call.created", start, _told(call, start, line)) for line in call.lines]
+    found = [Delivery("call.created", start + after, _told(call, start, line)) for after, line in enumerate(call.lines)]
     for number, agent in enumerate(call.rung):
         at = start + number * call.ring_s
         found.append(Delivery("call.ringing_on_agent", at, {**_told(call, at), "user": user(agent)}))
@@ -159,7 +159,9 @@ def spaced(number: str) -> str:
     """A number as Aircall writes it."""
     if not number.startswith("+") or len(number) < 8:
         return number
-    return f"{number[:3]} " + " ".join(number[at : at + 2] for at in range(3, len(number), 2))
+    rest = number[3:]
+    odd = len(rest) % 2
+    return " ".join(filter(None, [number[:3], rest[:odd], *(rest[at : at + 2] for at in range(odd, len(rest), 2))]))
 
 
 def _agent(call: SimulatedCall, at: int) -> dict[str, Any] | None:
