@@ -17,7 +17,6 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from tieline.store.services.team import has_second_factor
 from tieline.store.team.actions import ACTIONS, ADMINS, EVERYBODY, SUPER_ADMINS, may
 from tieline.store.team.models import Member, Role
 
@@ -80,8 +79,6 @@ def needs(action: str) -> Callable[[View], View]:
                 raise Http404
             if not may(request.member, action):  # type: ignore[attr-defined]
                 raise PermissionDenied(action)
-            if request.workspace.second_factor and not has_second_factor(request.user):  # type: ignore[attr-defined, arg-type]
-                return _to_second_factor(request)
             return view(request, *args, **kwargs)
 
         guarded.open_to = action  # type: ignore[attr-defined]
@@ -110,13 +107,6 @@ def public(view: View) -> View:
 
     opened.open_to = PUBLIC  # type: ignore[attr-defined]
     return opened
-
-
-def _to_second_factor(request: HttpRequest) -> HttpResponseBase:
-    """To one's own page of second factors: this workspace lets nobody in without one."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
-    return HttpResponseRedirect(reverse("mfa_index"))
 
 
 def _elsewhere(request: HttpRequest) -> HttpResponseBase | None:

@@ -11,16 +11,25 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponseBase
-from django.urls import set_script_prefix
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse, set_script_prefix
 from django.utils import timezone
 
+from tieline.store.services.team import has_second_factor
 from tieline.store.team import memberships, sessions
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _PREFIX = re.compile(r"^/w/([a-z0-9-]{1,40})(/.*)?$")
 _SESSION_KEY = "workspace"
+_OPEN = ("/me/", "/sign-in/", "/sign-out/", "/welcome/")
+"""Open without a second factor in a workspace that needs one: where one is set up, and the ways in and out."""
+
+
+def _to_second_factor(request: HttpRequest) -> HttpResponseBase:
+    if request.headers.get("HX-Request"):  # a fragment must not become a page: reload the whole
+        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+    return HttpResponseRedirect(reverse("mfa_index"))
 
 
 class WorkspacePath:
@@ -46,7 +55,8 @@ class CurrentMember:
 
     `request.member`, `request.workspace`: for the frame, and for permissions; None without one.
     `request.memberships`: all of the reader's, by name. `request.usual_member`: the one used last.
-    A workspace that the reader is not in does not exist for them: 404.
+    A workspace that the reader is not in does not exist for them: 404. One that needs a second factor lets nobody without one
+    further than the page where it is set up.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -75,5 +85,11 @@ class CurrentMember:
         request.workspace = member.workspace  # type: ignore[attr-defined]
         if request.session.get(_SESSION_KEY) != key:
             request.session[_SESSION_KEY] = key
+        if (
+            member.workspace.second_factor
+            and not request.path_info.startswith(_OPEN)
+            and not has_second_factor(member.user)
+        ):
+            return _to_second_factor(request)
         with timezone.override(ZoneInfo(member.workspace.zone)):
             return self.get_response(request)

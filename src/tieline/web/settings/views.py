@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -24,7 +25,8 @@ def workspace(request: PageRequest) -> HttpResponse:
     initial = {"name": space.name, "country": space.country, "zone": space.zone, "language": space.language}
     form = Company(request.POST or None, initial=initial)
     if request.method == "POST":
-        permissions.demand(request, "workspace.change")
+        if not permissions.may(request.member, "workspace.change"):
+            raise PermissionDenied("workspace.change")
         if form.is_valid():
             try:
                 workspaces.change(request.workspace.pk, request.user, **form.cleaned_data)
