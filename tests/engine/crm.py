@@ -99,6 +99,7 @@ class MemoryCrm:
     stale_reads: bool = False
     seen: list[str] = field(default_factory=list)
     """Faults that happened."""
+    deleted: list[tuple[str, str]] = field(default_factory=list)
     _late: list[tuple[float, list[PushOperation]]] = field(default_factory=list)
     _next: int = 1000
     _at: float = 0.0
@@ -269,6 +270,10 @@ class MemoryCrm:
             return Gone() if target else NotSent("its parent failed")
         if one.version is not None and one.version != str(kept.version):
             return Stale()
+        if one.verb == "delete":
+            del self.records[one.object][target]
+            self.deleted.append((one.object, target))
+            return Written(target)
         if one.verb == "attach":
             self._next += 1
             kept.fields.setdefault("files", []).append(values)

@@ -64,6 +64,8 @@ class MemoryStore:
     own: list[tuple[float, OwnKey]] = field(default_factory=list)
     inbox: list[Item] = field(default_factory=list)
     transactions: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    """Origin key → the record's version as the vendor gave it."""
 
     def _copy(self, value: Any) -> Any:
         return copy(value) if self.copies else value
@@ -220,7 +222,7 @@ class MemoryStore:
     def _move(self, given: SubjectRow) -> None:
         row = self.rows[given.id]
         row.state, row.due_at, row.attempts, row.why = given.state, given.due_at, given.attempts, given.why
-        if row.revision > given.revision and given.state != "applying":
+        if row.revision > given.revision and given.state not in {"applying", "undone"}:
             row.state, row.due_at = "due", self.clock.iso()
 
     def unfinished(self) -> list[tuple[SubjectRow, RunRow]]:
@@ -249,6 +251,8 @@ class MemoryStore:
                 row.requests += result.requests
                 if result.external_id is not None:
                     row.external_id = result.external_id
+                if result.record_version is not None:
+                    self.versions[result.key] = result.record_version
                 self.own.extend((self.clock.now, self._copy(own)) for own in result.own)
             for key in send:
                 self._sent(self.operations[key])
@@ -264,6 +268,9 @@ class MemoryStore:
         def work() -> None:
             for id, state in runs.items():
                 self.runs[id].state = state
+                for one in self.runs[id].operations:
+                    if one.verb == "delete" and one.state == "done":
+                        self.own = [kept for kept in self.own if kept[1].id != one.external_id]
             for given in subjects:
                 self._move(given)
                 row = self.rows[given.id]

@@ -14,13 +14,13 @@ from typing import Any
 from tieline.core.errors import RateLimitedError, TielineError
 from tieline.core.plan import Find
 from tieline.core.record import PLANNED, Record, to_json
-from tieline.engine.access import LOOKS_APART_S, Access
+from tieline.engine.access import LOOKS_APART_S, Access, Run
 from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import REF, outcome_kind, real
 from tieline.engine.effects.pool import Pool, Work
 from tieline.engine.effects.reasons import STALE, UNKNOWN, reason
 from tieline.engine.effects.recovery import recovery
-from tieline.engine.ports import OperationRow, Result
+from tieline.engine.ports import OperationRow, Result, Store
 from tieline.engine.times import backoff
 from tieline.sdk.contract import Link
 
@@ -230,6 +230,16 @@ class Settle:
         said = question(work.row, options)
         work.carried.questions.append(said)
         return self._apply.refused(work, said["reason"])
+
+
+async def find_missing(pool: Pool, store: Store, run: Run) -> None:
+    """What open work refers to and runs that ended wrote, or did not write."""
+    missing = pool.missing()
+    if missing:
+        pool.ids.update(await run(lambda: store.written(missing)))
+        results = pool.bury(key for key in missing if key not in pool.ids)
+        if results:
+            await run(lambda: store.save_results(results, []))
 
 
 def question(row: OperationRow, options: Iterable[Record] = ()) -> dict[str, Any]:

@@ -11,35 +11,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tieline.core.reasons import declare
 from tieline.core.record import Record
 from tieline.engine.effects.journal import REF
 from tieline.engine.effects.reasons import reason
 from tieline.engine.effects.same import same
+from tieline.engine.effects.undo_reasons import (
+    AGAIN,
+    ALREADY,
+    BACK,
+    BUSY,
+    CANNOT,
+    CONVERTED,
+    EDITED,
+    FILE_STAYS,
+    FORGOTTEN,
+    GONE,
+    LATER,
+    MADE_HERE,
+    MOVED,
+    NO_BEFORE,
+    NO_RIGHT,
+    NOT_KNOWN,
+    OURS_HANG,
+    THEIRS_HANG,
+    THERE_AGAIN,
+)
 
 Key = tuple[str, str]
 """A record: (role, the vendor's id)."""
 Do = Literal["delete", "restore", "create", "attach", "leave"]
-
-EDITED = declare("undo.edited", "fields")
-GONE = declare("undo.gone")
-CANNOT = declare("undo.cannot_delete", "role")
-NO_RIGHT = declare("undo.no_right", "scope")
-CONVERTED = declare("undo.converted")
-THEIRS_HANG = declare("undo.theirs_hang", "role", "count")
-OURS_HANG = declare("undo.ours_hang", "role", "count")
-LATER = declare("undo.later", "fields")
-NO_BEFORE = declare("undo.no_before", "fields")
-ALREADY = declare("undo.already")
-FILE_STAYS = declare("undo.file_stays")
-NOT_KNOWN = declare("undo.not_known")
-BUSY = declare("undo.busy")
-THERE_AGAIN = declare("undo.there_again")
-MOVED = declare("undo.moved")
-MADE_HERE = declare("undo.made_here")
-BACK = declare("undo.back")
-AGAIN = declare("undo.again")
-UNDONE = declare("undo.undone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +135,39 @@ def plan(acts: Sequence[Act], facts: Facts) -> list[Item]:
     """What undoing these writes (in the order in which they were made) would do and leave, in their order."""
     made = {act.key: act for act in acts if act.verb == "create" and act.known and act.key not in facts.gone}
     leaves = {key: why for key, act in made.items() if (why := _must_stay(act, facts)) is not None}
-    _keep_what_is_hung_on(made, leaves, facts)
-    goes = {key for key in made if key not in leaves}
     back = {act.key: act for act in acts if act.verb == "delete" and act.known}
+    changed: dict[Key, list[Act]] = {}
+    for act in acts:
+        if act.verb == "update" and act.known and act.key not in made and act.key not in facts.gone:
+            changed.setdefault(act.key, []).append(act)
+    restored = {key: _restore(updates, facts) for key, updates in changed.items()}
+    freed = {
+        (item.key, to) for items in restored.values() for item in items if item.do == "restore" for to in _freed(item)
+    }
+    _keep_what_is_hung_on(made, leaves, facts, freed)
+    goes = {key for key in made if key not in leaves}
     out: list[Item] = []
-    seen: set[Key] = set()
     for act in acts:
         if not act.known:
             out.append(_left(act, reason(NOT_KNOWN)))
         elif act.verb == "create" and act.key in made:
             if act.key in goes:
-                out.append(_delete(act, acts, goes, facts))
+                out.append(_delete(act, acts, goes, facts, freed))
             else:
                 out.append(_left(act, leaves[act.key]))
         elif act.verb == "delete":
             out.extend(_create(act, back, facts))
         elif act.verb == "attach" and act.key not in made:
             out.append(_left(act, reason(FILE_STAYS)))
-        elif act.verb == "update" and act.key not in made and act.key not in seen and act.key not in facts.gone:
-            seen.add(act.key)
-            out.extend(_restore([one for one in acts if one.verb == "update" and one.key == act.key], facts))
+        elif act.verb == "update":
+            out.extend(restored.pop(act.key, ()))
     return out
+
+
+def _freed(item: Item) -> list[Key]:
+    """The records that a restored one will not link to any more."""
+    refs = [value[REF] for value in item.before.values() if isinstance(value, Mapping) and REF in value]
+    return [(ref[0], ref[1]) for ref in refs]
 
 
 # -- creates: deleted where they are still ours --------------------------------------------------------------------------
@@ -167,6 +179,8 @@ def _must_stay(act: Act, facts: Facts) -> dict[str, Any] | None:
         return reason(BUSY)
     if act.role not in facts.deletes:
         return reason(CANNOT, role=act.role)
+    if not act.values:
+        return reason(FORGOTTEN)
     if record is None:
         return reason(GONE)
     if record.fields.get("converted_contact"):
@@ -198,7 +212,9 @@ def written_last(history: Sequence[Wrote]) -> dict[str, Any]:
     return out
 
 
-def _keep_what_is_hung_on(made: Mapping[Key, Act], leaves: dict[Key, dict[str, Any]], facts: Facts) -> None:
+def _keep_what_is_hung_on(
+    made: Mapping[Key, Act], leaves: dict[Key, dict[str, Any]], facts: Facts, freed: set[tuple[Key, Key]]
+) -> None:
     """A record stays where something that stays hangs on it; and so on up."""
     changed = True
     while changed:
@@ -209,17 +225,17 @@ def _keep_what_is_hung_on(made: Mapping[Key, Act], leaves: dict[Key, dict[str, A
             stays = [
                 one
                 for one in sorted(facts.hanging.get(key, ()))
-                if one not in facts.gone and (one not in made or one in leaves)
+                if one not in facts.gone and (one, key) not in freed and (one not in made or one in leaves)
             ]
             if stays:
-                theirs = [one for one in stays if one not in facts.ours]
+                theirs = [one for one in stays if one not in facts.ours and one not in made]
                 role = (theirs or stays)[0][0]
                 code = THEIRS_HANG if theirs else OURS_HANG
                 leaves[key] = reason(code, role=role, count=len(theirs or stays))
                 changed = True
 
 
-def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts) -> Item:
+def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts, freed: set[tuple[Key, Key]]) -> Item:
     record = facts.read[act.key]
     files = [dict(one.values) for one in acts if one.verb == "attach" and one.key == act.key]
     before = {
@@ -227,7 +243,8 @@ def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts) -> Item
         "files": files,
         "found_by": [list(pair) for pair in act.found_by],
     }
-    after = tuple(sorted(one for one in facts.hanging.get(act.key, ()) if one in goes))
+    hanging = facts.hanging.get(act.key, frozenset())
+    after = tuple(sorted(one for one in hanging if one in goes or (one, act.key) in freed))
     version = record.version if record is not None else None
     return _item(act, "delete", before=before, version=version, reason=reason(MADE_HERE), after=after)
 
@@ -243,6 +260,8 @@ def _restore(updates: Sequence[Act], facts: Facts) -> list[Item]:
         return [_left(last, reason(BUSY))]
     if record is None:
         return [_left(last, reason(GONE))]
+    if not any(one.values for one in updates):
+        return [_left(last, reason(FORGOTTEN))]
     ours: dict[str, Any] = {}
     was: dict[str, Any] = {}
     for one in updates:

@@ -9,7 +9,8 @@ from tieline.core.record import PLANNED
 from tieline.engine.effects.journal import AFTER, REF, own_after
 from tieline.engine.effects.keys import origin_key
 from tieline.engine.effects.reasons import reason
-from tieline.engine.effects.undo import UNDONE, Item, Key
+from tieline.engine.effects.undo import Item, Key
+from tieline.engine.effects.undo_reasons import UNDONE
 from tieline.engine.ports import OperationRow, RunRow, SubjectRow, SubjectState
 
 VERBS = {"delete": "delete", "restore": "update", "create": "create", "attach": "attach"}
@@ -40,7 +41,7 @@ def runs(
     """(a run for each subject, item id → origin key). begun: origin keys of this undo's writes in earlier runs, by record; late:
     subjects about which something was heard since they were undone. The subjects' rows become "applying"."""
     keys = {item.id: origin(item, subjects[item.subject], workspace, undo) for item in items}
-    by_record = dict(begun) | {item.key: keys[item.id] for item in items if item.do in {"delete", "create"}}
+    by_record = dict(begun) | {item.key: keys[item.id] for item in items if item.do != "attach"}
     made = {item.key for item in items if item.do == "create"} | set(begun)
     out: dict[int, RunRow] = {}
     for item in items:

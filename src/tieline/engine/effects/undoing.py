@@ -63,7 +63,7 @@ class UndoStore(Protocol):
         """Approved items that nothing has become of."""
 
     def begun_items(self, undo: int) -> dict[Key, tuple[str, bool]]:
-        """Record → (origin key, whether it is done) of this undo's deletes and creates that were begun."""
+        """Record → (origin key, whether it is done) of what was begun of this undo, files apart."""
 
     def undo_subjects(self, ids: Sequence[int]) -> list[SubjectRow]:
         """These subjects as they are."""

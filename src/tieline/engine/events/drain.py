@@ -19,7 +19,7 @@ from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import own_after
 from tieline.engine.effects.pool import Carried, Pool
 from tieline.engine.effects.recovery import recovery
-from tieline.engine.effects.settle import Settle, question
+from tieline.engine.effects.settle import Settle, find_missing, question
 from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events import fold
 from tieline.engine.events.decide import Decided, Rules, decide
@@ -150,18 +150,9 @@ class Drain:
                 work.not_before = work.sent_s + self._access.settle_wait(work.row.role, work.row.verb)
             if work.row.state == "planned":
                 work.not_before = 0.0
-        await self._find_missing(pool)
+        await find_missing(pool, self._store, self._run)
         self._pool = pool
         return pool
-
-    async def _find_missing(self, pool: Pool) -> None:
-        """What open work refers to and runs that ended wrote, or did not write."""
-        missing = pool.missing()
-        if missing:
-            pool.ids.update(await self._run(lambda: self._store.written(missing)))
-            results = pool.bury(key for key in missing if key not in pool.ids)
-            if results:
-                await self._run(lambda: self._store.save_results(results, []))
 
     async def _undo(self, undoing: Undoing, pool: Pool, out: Progress) -> None:
         """Plans and begins what is to be undone; what it begins is written like all else."""
@@ -172,7 +163,7 @@ class Drain:
             return
         out.decided += begun
         if begun:
-            await self._find_missing(pool)
+            await find_missing(pool, self._store, self._run)
 
     async def _fold(self) -> int:
         """Brings what arrived into subjects."""
