@@ -77,6 +77,7 @@ def _up(options: argparse.Namespace) -> int:
     from tieline.store.postgres import embedded, home
     from tieline.supervise import Child, Supervisor
 
+    public = _public_url(options.host, options.port)
     postgres = embedded()
     if postgres is not None:
         postgres.start()
@@ -89,10 +90,21 @@ def _up(options: argparse.Namespace) -> int:
     supervisor = Supervisor(
         children, state_file=options.state or home() / "processes.json", postgres=postgres, say=print
     )
-    print(f"Tieline: http://{options.host}:{options.port}")
-    _say_first_link(f"http://{options.host}:{options.port}")
+    print(f"Tieline: {public}")
+    _say_first_link(public)
     asyncio.run(supervisor.run())
     return 0
+
+
+def _public_url(host: str, port: int) -> str:
+    """The address that people and vendors reach it by: TIELINE_PUBLIC_URL, for the processes that we start too. Where nobody has
+    set it, what it listens on; of "all addresses", the one of this machine itself."""
+    said = os.environ.get("TIELINE_PUBLIC_URL", "").strip().rstrip("/")
+    if not said:
+        own = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked for, not bound
+        said = f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"
+        os.environ["TIELINE_PUBLIC_URL"] = said
+    return said
 
 
 def _migrate(_options: argparse.Namespace) -> int:
@@ -110,6 +122,7 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    _public_url(options.host, options.port)
     return _server("tieline.api.asgi:application", options)
 
 
