@@ -40,3 +40,25 @@ def test_with_every_rule_off_consent_is_renewed_and_a_rule_can_be_turned_on_agai
     assert "ZohoCRM.modules.Deals.CREATE" in flow_settings.save(firm.workspace, firm.user, "calls", deals).waits
     assert consent.finish(firm.user, decide(start(firm, connection=row.pk))).begun == ("calls",)
     assert flow_settings.current(firm.workspace, "calls").settings.deal.when == "no_active"
+
+
+@pytest.mark.proves("CALL-3")
+def test_after_a_disconnect_consent_asks_for_what_the_new_connection_begins_with(firm: Firm) -> None:
+    from tieline.store.connection import workspace_tx
+    from tieline.store.services import connections, consent, flow_settings, scopes
+
+    row = connected(firm)
+    usual = consent.wanted(firm.workspace, "zoho_crm", row.pk)
+    before = dict(flow_settings.current(firm.workspace, "calls").raw)
+    more = {**before, "contact": {**before["contact"], "create": True}, "deal": {**before["deal"], "when": "always"}}
+    flow_settings.save(firm.workspace, firm.user, "calls", more)
+    consent.finish(firm.user, decide(start(firm, connection=row.pk)))
+    connections.disconnect(firm.workspace, firm.user, row.pk)
+    assert set(consent.wanted(firm.workspace, "zoho_crm")) == set(usual)
+    new = connected(firm)
+    assert "ZohoCRM.modules.Contacts.CREATE" not in new.scopes
+    flow = flow_settings.current(firm.workspace, "calls")
+    assert flow.target == new
+    assert (flow.state, flow.waiting, flow.settings.contact.create) == ("active", 0, False)
+    with workspace_tx(firm.workspace):
+        assert scopes.surplus(new) == []

@@ -44,8 +44,8 @@ def needed(connection: Connection) -> dict[str, list[Rule]]:
 
 
 def for_new(workspace: int, manifest: Manifest) -> dict[str, list[Rule]]:
-    """What a new connection has to be asked for: what the flows that would write to it need, by their settings or, where
-    there are none, by their defaults. A flow that writes to another connection asks for nothing here."""
+    """What a new connection has to be asked for: what the defaults of the flows that would write to it need, since a new
+    target begins with these (flow_settings.set_target). A flow that writes to another connection asks for nothing here."""
     out: dict[str, list[Rule]] = {}
     _add(out, manifest.scopes(()), "")
     rows = {row.flow: row for row in FlowSetting.objects.filter(workspace_id=workspace).select_related("target")}
@@ -54,8 +54,7 @@ def for_new(workspace: int, manifest: Manifest) -> dict[str, list[Rule]]:
         target = setting.target if setting is not None else None
         if target is not None and target.state != ConnectionState.DISCONNECTED:
             continue
-        kept = list(raw_of(setting, [setting.version]).values()) if setting is not None else []
-        _add_flow(out, manifest, name, kept[0] if kept else flows.flow(name).defaults(Target()))
+        _add_flow(out, manifest, name, flows.flow(name).defaults(Target()))
     return out
 
 
