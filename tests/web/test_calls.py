@@ -458,3 +458,59 @@ def test_every_code_of_the_flow_has_a_sentence() -> None:
     for code in ours:
         named = set(re.findall(r"%\((\w+)\)s", str(words.SENTENCES[code])))
         assert named <= DECLARED[code], code
+
+
+@pytest.mark.proves("CALL-25")
+def test_calls_are_chosen_and_each_rule_is_told(calls: Calls, company: Company, signed_in: SignIn) -> None:
+    five_calls(calls)
+    client = signed_in(company.users["member"])
+    unreached = client.get(company.url("/calls/try/"), {"of": "unreached"})
+    text = unreached.content.decode()
+    assert text.count('<ul class="try">') == 1
+    assert seen(unreached).count("Every rule, and why") == 2
+    assert "+39 011 555 0142" in seen(unreached).replace("\xa0", " ")
+    assert "No call in the last 30 days" not in seen(client.get(company.url("/calls/try/"), {"of": "outbound"}))
+    address = re.search(r'href="([^"]*\?call=[^"#]*)', text)
+    assert address is not None
+    one = seen(client.get(html.unescape(address[1])))
+    assert "This call, rule by rule" in one
+    assert "create a task yes because the incoming call reached nobody: missed" in one
+    assert "create an account no because the rule is off" in one
+
+
+@pytest.mark.proves("CALL-25")
+@pytest.mark.parametrize(
+    ("pasted", "told"),
+    [
+        ('[{"type": "ended", "external_number": "+4599887766", "outcome": "missed", "final": true}]', "create a task yes"),
+        ('{"type": "ended", "direction": "outbound", "external_number": "+4599887766", "talk_s": 20, "final": true}', "create a task no because somebody answered"),
+        ('{"facts": [{"type": "ended", "external_number": "12 80 44 10", "outcome": "answered"}],'
+         ' "crm": {"contact": [{"id": "5", "name": "Bo Lind", "phone": "+45 12 80 44 10"}]}}', "contact Bo Lind matches"),
+        ('{"facts": []}', "This is no call."),
+        ("hello", "This is no call."),
+        ('{"type": "nonsense", "other": 1}', "This is no call."),
+        ('[{"type": "ended", "external_number": 12}]', "This is no call."),
+        ("[" * 9000, "This is no call."),
+    ],
+)  # fmt: skip
+def test_a_call_is_pasted(calls: Calls, company: Company, signed_in: SignIn, pasted: str, told: str) -> None:
+    client = signed_in(company.users["member"])
+    answer = client.post(company.url("/calls/try/"), {"sample": pasted})
+    assert answer.status_code == 200
+    assert told in seen(answer)
+
+
+@pytest.mark.proves("CALL-18")
+def test_one_task_per_caller_is_chosen_on_its_tab(calls: Calls, company: Company, signed_in: SignIn) -> None:
+    client = signed_in(company.users["admin"])
+    assert "Each such call gets" in seen(client.get(company.url("/calls/tasks/")))
+    shown = edit(client, company, "tasks", task__per="caller")
+    assert "It is closed ( Completed ) as soon as" in seen(shown) or "It is closed (Completed) as soon as" in seen(
+        shown
+    )
+    assert "Tasks that somebody wrote by hand are neither used nor closed." in seen(shown)
+    edit(client, company, "tasks", act="save")
+    assert calls.raw()["task"]["per"] == "caller"
+    without = edit(client, company, "accounts-leads", lead__create=None)
+    assert without.status_code == 200
+    assert "strangers get one for each call" in seen(client.get(company.url("/calls/tasks/")))

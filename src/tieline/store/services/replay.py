@@ -234,13 +234,18 @@ def _subjects(row: Replay) -> QuerySet[Subject]:
         workspace_id=row.workspace_id, flow=row.flow, target_id=row.target_id, epoch=row.epoch,
         state__in=["done", "asked"], arrived_at__gte=row.since, arrived_at__lte=row.until,
     )  # fmt: skip
-    if row.only in ("inbound", "outbound"):
+    return narrowed(found, row.only)
+
+
+def narrowed(found: QuerySet[Subject], only: str) -> QuerySet[Subject]:
+    """Calls of a kind (`ONLY`); another word narrows nothing."""
+    if only in ("inbound", "outbound"):
         said = RawSQL("store_subject.subject->>'direction'", [])
-        found = found.annotate(said=said).filter(said=row.only)
-    elif row.only == "unreached":
+        found = found.annotate(said=said).filter(said=only)
+    elif only == "unreached":
         said = RawSQL("store_subject.subject->>'result'", [])
         found = found.annotate(said=said).filter(said__in=sorted(UNREACHED))
-    elif row.only == "watched":
+    elif only == "watched":
         found = found.filter(live=False)
     return found
 

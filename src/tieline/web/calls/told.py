@@ -15,7 +15,7 @@ from tieline.flows.calls import reasons as why
 from tieline.flows.calls.call import Call, call_of
 from tieline.store.models import Operation as OperationRow
 from tieline.web.calls.desk import Desk
-from tieline.web.calls.words import DIRECTIONS, FIELDS, RESULTS, ROLES, said, text
+from tieline.web.calls.words import DIRECTIONS, FIELDS, RESULTS, ROLES, RULES, said, text
 from tieline.web.parts.words import lasted, phone, titled
 
 _COMPARED: Final = ("owner", "name", "layout", "status", "pipeline", "stage", "due")
@@ -59,6 +59,15 @@ class Trial:
     sample: str = ""
     url: str = ""
     """Where its story stands."""
+    rules: list[tuple[str, bool, str]] = field(default_factory=list)
+    """Every rule that was weighed: its name, whether it applies, why."""
+    alone: str = ""
+    """Where it is tried by itself, with every rule."""
+
+    @property
+    def itself(self) -> list[Trial]:
+        """A list of one, for who shows lists."""
+        return [self]
 
     @property
     def brief(self) -> list[Row]:
@@ -99,6 +108,7 @@ def shown(
         _planned(trial, plan, before, _Labels(desk, users))
         if before is None and not trial.undecided:
             trial.state, trial.word = ("note", _("Would write")) if plan.operations else ("off", _("Nothing"))
+    trial.rules = [(text(RULES, one.rule), one.applied, said(one.reason)) for one in plan.considered]
     if trial.differs and not trial.undecided:
         trial.state, trial.word = "wait", _("Differs")
     return trial

@@ -6,6 +6,7 @@ A look-up that was not made at the time has no stored answer: the call is decide
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,18 +18,24 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from tieline.core.facts import CallFact
 from tieline.core.plan import Find, Known, Plan
 from tieline.core.record import Record, User, from_json
 from tieline.flows.calls import FLOW
 from tieline.flows.calls.explain import look_up, records_of
+from tieline.sdk import manifest as manifests
+from tieline.sdk.contract import Request
 from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Operation as OperationRow
 from tieline.store.models import Run, Subject
+from tieline.store.services import replay
 from tieline.web.calls import told
 from tieline.web.calls.desk import Desk
 from tieline.web.calls.words import ROLES, text, the
 from tieline.web.parts.words import phone
+
+log = logging.getLogger(__name__)
 
 MOST_ROUNDS: Final = 6
 DAYS: Final = 30
@@ -49,12 +56,82 @@ class Then:
     decided: bool
 
 
-def recent(desk: Desk, most: int = 5, days: int | None = None) -> list[told.Trial]:
-    """The last calls, newest first."""
+def recent(desk: Desk, most: int = 5, days: int | None = None, only: str = "") -> list[told.Trial]:
+    """The last calls, newest first; `only`: of a kind (services.replay.ONLY)."""
     if desk.settings is None:
         return []
-    users = {one.id: User(one.id, one.name, one.email, one.active) for one in desk.users}
-    return [_tried(desk, then, users) for then in _stored(desk, users, most, days)]
+    users = _users(desk)
+    return [_tried(desk, then, users) for then in _stored(desk, users, most, days, only)]
+
+
+def chosen(desk: Desk, call: int) -> told.Trial | None:
+    """One call of any time; None where it is not there, or not decided yet."""
+    if desk.settings is None:
+        return None
+    users = _users(desk)
+    return next((_tried(desk, then, users) for then in _stored(desk, users, 1, None, call=call)), None)
+
+
+def pasted(desk: Desk, typed: str) -> told.Trial | None:
+    """A call as text: facts, a sample of `tieline explain`, or what one of the phone systems delivers. None: none of these.
+
+    Looked up in the records of the sample; without any, in the answers stored for that number."""
+    if desk.settings is None:
+        return None
+    try:
+        sample = json.loads(typed)
+        facts = _facts(sample) or _delivered(desk, typed)
+        folded = FLOW.fold(None, facts, desk.settings) if facts else None
+        if folded is None:
+            return None
+        if not folded.ready:
+            folded = FLOW.expire(folded.subject, desk.settings)
+        subject = folded.subject
+        crm = sample.get("crm") if isinstance(sample, dict) else None
+        users = _users(desk)
+        if crm:
+            records = records_of(crm)
+            known = look_up(subject, records, desk.settings, Known(users=users))
+            plan, asked = FLOW.decide(subject, known, desk.settings, desk.target), list[str]()
+        else:
+            found = _found_for(desk, FLOW.lanes(subject, desk.settings))
+            plan, asked = _decide(desk, subject, Known(found, {}, {}, users))
+            asked = [_("Nothing is stored for this number: decided as an unknown caller.")] if asked and not found else asked  # fmt: skip
+        trial = told.shown(desk, subject, plan, users, None)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # whatever somebody pasted
+        return None
+    trial.asked = asked
+    return trial
+
+
+def _facts(sample: Any) -> list[dict[str, Any]]:
+    """The facts of a sample, of a list of them, or one alone; [] where it is none of these."""
+    given = sample.get("facts", [sample]) if isinstance(sample, dict) else sample
+    if not isinstance(given, list) or not all(isinstance(one, dict) and "type" in one for one in given):
+        return []
+    try:
+        return [CallFact(**{"call_key": "sample", **one}).to_json() for one in given]
+    except TypeError:  # a delivery of a phone system has a type too
+        return []
+
+
+def _delivered(desk: Desk, typed: str) -> list[dict[str, Any]]:
+    """The facts of a body as one of the flow's phone systems delivers it."""
+    request = Request("POST", "", {"content-type": "application/json"}, typed.encode())
+    for source in desk.view.sources:
+        try:
+            found = manifests.load(source.connector)(None).parse(request)
+        except Exception as error:  # noqa: BLE001  not one of its bodies, whatever it makes of it
+            log.debug("no delivery of %s: %s", source.connector, type(error).__name__)
+            continue
+        facts = [one.to_json() for one in found if one.call_key and one.type != "other"]
+        if facts:
+            return [one for one in facts if one["call_key"] == facts[0]["call_key"]]
+    return []
+
+
+def _users(desk: Desk) -> dict[str, User]:
+    return {one.id: User(one.id, one.name, one.email, one.active) for one in desk.users}
 
 
 def samples(desk: Desk) -> list[told.Trial]:
@@ -109,7 +186,9 @@ def imagined(desk: Desk, *, number: str, direction: str, answered: bool, line: s
 # -- what is stored ----------------------------------------------------------------------------------------------------
 
 
-def _stored(desk: Desk, users: Mapping[str, User], most: int, days: int | None) -> list[Then]:
+def _stored(
+    desk: Desk, users: Mapping[str, User], most: int, days: int | None, only: str = "", call: int | None = None
+) -> list[Then]:
     """The last calls with their runs and operations: three queries, whatever their number."""
     if desk.view.target is None:
         return []
@@ -119,6 +198,9 @@ def _stored(desk: Desk, users: Mapping[str, User], most: int, days: int | None) 
         ).exclude(state__in=["waiting", "due"])
         if days is not None:
             subjects = subjects.filter(arrived_at__gte=timezone.now() - timedelta(days=days))
+        if call is not None:
+            subjects = subjects.filter(pk=call)
+        subjects = replay.narrowed(subjects, only)
         rows = list(subjects.order_by("-id")[:most])
         ids = [one.pk for one in rows]
         runs: dict[int, list[Run]] = {id: [] for id in ids}
@@ -206,7 +288,9 @@ def _tried(desk: Desk, then: Then, users: Mapping[str, User]) -> told.Trial:
             phone(str(subject.get("external") or "")), then.subject.arrived_at, "", "off", _("Not readable")
         )
     trial = told.shown(desk, subject, plan, users, _written(then) if then.decided else None, then.subject.arrived_at)
-    trial.url = reverse("runs-call", args=[public_ids.of("call").show(then.subject.pk)])
+    shown = public_ids.of("call").show(then.subject.pk)
+    trial.url = reverse("runs-call", args=[shown])
+    trial.alone = f"{reverse('calls-try')}?call={shown}#one"
     if asked and then.decided:
         trial.asked = [
             _("Not looked up at the time, taken as none: %(what)s.") % {"what": ", ".join(dict.fromkeys(asked))}

@@ -24,7 +24,10 @@ from tieline.web.calls import cards, clashes, desk, labels, lines, posted, told,
 from tieline.web.calls import draft as drafts
 from tieline.web.calls.desk import FLOW, Desk
 from tieline.web.connections import words as connection_words
+from tieline.web.replay import words as replay_words
 from tieline.web.request import PageRequest
+
+LONGEST_SAMPLE = 20_000
 
 
 @dataclass
@@ -56,15 +59,20 @@ def rules(request: PageRequest, tab: str) -> HttpResponse:
 
 
 @permissions.needs("flows.try")
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def try_it(request: PageRequest) -> HttpResponse:
-    """The last 30 days under the settings as they stand now, and a number of one's own."""
+    """The last 30 days under the settings as they stand now, one call with every rule, a number of one's own, a call as text
+    (posted, since it may be long; nothing is kept of it)."""
     table = desk.open_desk(request)
     context = page(request, table, "try", trials=False)
-    trials = trial.recent(table, trial.MOST, trial.DAYS) if table.is_set_up else []
+    of = request.GET.get("of", "")
+    of = of if of in replay_words.ONLY else ""
+    trials = trial.recent(table, trial.MOST, trial.DAYS, of) if table.is_set_up else []
     only = request.GET.get("only") == "differs"
     shown = [one for one in trials if one.differs or one.undecided] if only else trials
     context |= {"trials": shown, "all_trials": len(trials), "only_differs": only, "summary": told.summary(trials)}
+    if table.is_set_up:
+        context |= _choices(request, table, of, only=only)
     if "number" in request.GET and table.is_set_up:
         context |= _imagined(request, table)
     context["typed"] = {
@@ -72,6 +80,26 @@ def try_it(request: PageRequest) -> HttpResponse:
         "ended": request.GET.get("ended", "missed"), "line": request.GET.get("line", ""),
     }  # fmt: skip
     return render(request, "calls/page.html", context)
+
+
+def _choices(request: PageRequest, table: Desk, of: str, *, only: bool) -> dict[str, Any]:
+    """Which calls are listed, the one that was picked, the one that was pasted."""
+    here = reverse("calls-try")
+    differs = "&only=differs" if only else ""
+    out: dict[str, Any] = {
+        "ofs": [(label, f"{here}?of={name}{differs}", name == of) for name, label in replay_words.ONLY.items()],
+        "of": of,
+        "most": trial.MOST,
+        "may_replay": permissions.may(request.member, "runs.replay"),
+    }
+    picked = public_ids.of("call").read(request.GET.get("call", ""))
+    if picked is not None:
+        out["one"] = trial.chosen(table, picked)
+    if request.method == "POST":
+        text = request.POST.get("sample", "")[:LONGEST_SAMPLE]
+        made = trial.pasted(table, text) if text.strip() else None
+        out |= {"sample": text, "pasted": made, "sample_error": "" if made else _("This is no call. Paste facts as below, or what your phone system delivers.")}  # fmt: skip
+    return out
 
 
 def _imagined(request: PageRequest, table: Desk) -> dict[str, Any]:
