@@ -98,6 +98,10 @@ class Delivery:
             {"resource": "call", "event": self.event, "timestamp": self.at, "token": token, "data": self.fields}
         )
 
+    def request(self, base: str, token: str) -> tuple[str, str, dict[str, str], bytes]:
+        """(method, URL, headers, body) for the webhook's address and token."""
+        return "POST", base, {"Content-Type": "application/json"}, self.body(token)
+
 
 def call_from(value: dict[str, Any]) -> SimulatedCall:
     """A call from its JSON; raises ValueError or TypeError for what cannot be."""

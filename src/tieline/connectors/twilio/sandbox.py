@@ -145,12 +145,9 @@ class Twilio(Sandbox):
             for delivery in deliveries:
                 status = 0
                 try:
+                    method, url, headers, body = delivery.request(self.hook, self.token)
                     async with session.request(
-                        delivery.method,
-                        _exactly(delivery.url(self.hook)),
-                        data=delivery.body or None,
-                        headers=delivery.headers(self.hook, self.token),
-                        allow_redirects=False,
+                        method, _exactly(url), data=body or None, headers=headers, allow_redirects=False
                     ) as answer:
                         status = answer.status
                 except (aiohttp.ClientError, TimeoutError):

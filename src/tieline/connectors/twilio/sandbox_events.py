@@ -119,6 +119,10 @@ class Delivery:
             headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
         return headers
 
+    def request(self, base: str, token: str) -> tuple[str, str, dict[str, str], bytes]:
+        """(method, URL, headers, body) for a configured URL."""
+        return self.method, self.url(base), self.headers(base, token), self.body
+
 
 def signature(token: str, url: str, params: dict[str, str]) -> str:
     """The X-Twilio-Signature of a request."""
