@@ -5,6 +5,7 @@
     retype(workspace, user, id, typed)      the same fields anew, after the vendor refused the old ones
     refresh(workspace, user, id)            asks again who we are, what is there, who works there, which lines
     pause, resume, rename, disconnect(workspace, user, id)
+    free_flows(connection), take_over(workspace, user, id)     flows whose CRM was ended go on with this one
     stops(workspace, id) -> Stops           what a disconnect would stop
     intake_url, new_intake_key, set_secret, set_lines      phone systems
     target_of(connection) -> core.flow.Target
@@ -114,6 +115,7 @@ def retype(workspace: int, user: User | None, connection: int, typed: Mapping[st
         for flow in FlowSetting.objects.filter(workspace_id=workspace, sources__source=row):
             flow_settings.add_lines(flow, user)
         flow_settings.fulfil(row)
+        keeping.take_over(row, manifest, user, told.identity.user_id)
         flow_settings.wake(row.pk)
         note(workspace, user, "connection.renewed", title=row.title)
     return row
@@ -138,9 +140,28 @@ def refresh(workspace: int, user: User | None, connection: int, *, prepare: bool
         keeping.keep_told(row, told)
         for flow in FlowSetting.objects.filter(workspace_id=workspace, sources__source=row):
             flow_settings.add_lines(flow, user)
+        keeping.take_over(row, manifest, user, told.identity.user_id)
         flow_settings.wake(row.pk)
         note(workspace, user, "connection.refreshed", title=row.title)
     return row
+
+
+def free_flows(connection: Connection) -> tuple[str, ...]:
+    """Flows that have nowhere to write and could write to this connection."""
+    if connection.state == ConnectionState.DISCONNECTED:
+        return ()
+    return keeping.free_flows(connection.workspace_id, manifest_of(connection.connector))
+
+
+def take_over(workspace: int, user: User | None, connection: int) -> tuple[str, ...]:
+    """Flows that have nowhere to write, their CRM being ended, write here from now on, by its defaults and watching; their
+    names. Declined: `connection.gone`, `connection.disconnected`, `flow.none_free`."""
+    with workspace_tx(workspace):
+        row = still(locked(workspace, connection))
+        taken = keeping.take_over(row, manifest_of(row.connector), user, chosen=True)
+    if not taken:
+        raise DeclinedError("flow.none_free", title=row.title)
+    return taken
 
 
 def pause(workspace: int, user: User | None, connection: int) -> Connection:

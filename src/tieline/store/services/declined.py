@@ -58,6 +58,7 @@ CODES: dict[str, frozenset[str]] = {
     "flow.clashes": frozenset({"count"}),
     "flow.malformed": frozenset({"places"}),
     "flow.no_target": frozenset(),
+    "flow.none_free": frozenset({"title"}),
     "flow.target_not_active": frozenset({"title"}),
     "flow.waits_for_consent": frozenset({"vendor"}),
     "team.gone": frozenset(),

@@ -124,6 +124,15 @@ def intake_url(connection: Connection) -> str:
 
 def settle_in(connection: Connection, manifest: Manifest, user: User | None, crm_user: str = "") -> None:
     """Flows that have nowhere to write yet write here; flows that it feeds listen to it."""
+    take_over(connection, manifest, user, crm_user)
+    for flow in flows.fed_by(manifest):
+        flow_settings.add_source(connection.workspace_id, user, flow, connection.pk)
+
+
+def take_over(
+    connection: Connection, manifest: Manifest, user: User | None, crm_user: str = "", *, chosen: bool = False
+) -> tuple[str, ...]:
+    """Flows that have nowhere to write (any more) write here, if this is the main CRM or somebody chose it; their names."""
     workspace = connection.workspace_id
     if "crm" in manifest.categories:
         others = Connection.objects.filter(workspace_id=workspace, is_main_crm=True)
@@ -131,10 +140,17 @@ def settle_in(connection: Connection, manifest: Manifest, user: User | None, crm
             others.exclude(pk=connection.pk).update(is_main_crm=False)
             connection.is_main_crm = True
             connection.save(update_fields=["is_main_crm"])
-    if connection.is_main_crm:
-        for flow in flows.written_by(manifest):
-            target = flow_settings.current(workspace, flow).target
-            if target is None or target.state == ConnectionState.DISCONNECTED:
-                flow_settings.set_target(workspace, user, flow, connection.pk, crm_user=crm_user)
-    for flow in flows.fed_by(manifest):
-        flow_settings.add_source(workspace, user, flow, connection.pk)
+    taken = free_flows(workspace, manifest) if connection.is_main_crm or chosen else ()
+    for flow in taken:
+        flow_settings.set_target(workspace, user, flow, connection.pk, crm_user=crm_user)
+    return taken
+
+
+def free_flows(workspace: int, manifest: Manifest) -> tuple[str, ...]:
+    """Flows that could write to this connector and have nowhere to write: no connection yet, or one that was ended."""
+    if "crm" not in manifest.categories:
+        return ()
+    targets = {name: flow_settings.current(workspace, name).target for name in flows.written_by(manifest)}
+    return tuple(
+        name for name, target in targets.items() if target is None or target.state == ConnectionState.DISCONNECTED
+    )

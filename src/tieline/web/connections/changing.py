@@ -17,7 +17,7 @@ from tieline.store.services import connections, practice
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
-from tieline.web.connections import shown, words
+from tieline.web.connections import shown, taking_over, words
 from tieline.web.connections.forms import Lines, SigningSecret, Title
 from tieline.web.connections.views import context_of, one_page
 from tieline.web.request import PageRequest
@@ -72,6 +72,9 @@ def disconnect(request: PageRequest, connection: str) -> HttpResponse:
     if request.method == "POST":
         connections.disconnect(request.workspace.pk, request.user, row.pk)
         messages.success(request, _("%(title)s is disconnected. Its secrets are deleted.") % {"title": row.title})
+        instead = taking_over.instead(request.workspace.pk, row)
+        if instead:
+            messages.warning(request, instead)
         return redirect("connections")
     return render(request, "connections/disconnect.html", context_of(request, row))
 

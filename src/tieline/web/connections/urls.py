@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tieline.web.connections import changing, client, connecting, views
+from tieline.web.connections import changing, client, connecting, taking_over, views
 
 urlpatterns = [
     path("connections/", views.marketplace, name="connections"),
@@ -22,5 +22,6 @@ urlpatterns = [
     path("connections/<str:connection>/address/", changing.address, name="connections-address"),
     path("connections/<str:connection>/sandbox/", changing.sandbox, name="connections-sandbox"),
     path("connections/<str:connection>/lines/", changing.lines, name="connections-lines"),
+    path("connections/<str:connection>/use/", taking_over.take_over, name="connections-take_over"),
     path("connections/<str:connection>/rename/", changing.rename, name="connections-rename"),
 ]

@@ -19,7 +19,7 @@ from tieline.store.services.asking import SANDBOX, manifest_of, opening_of, sand
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
 from tieline.web import permissions
-from tieline.web.connections import shown, words
+from tieline.web.connections import shown, taking_over, words
 from tieline.web.connections.forms import Lines, SigningSecret, Title
 from tieline.web.connections.manifest_texts import said
 from tieline.web.middleware.security import allow
@@ -131,6 +131,7 @@ def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str,
         "grant": grant,
         "asked": shown.asked_for(wanted, found.missing),
         "used": shown.used_by(workspace, row),
+        "takes_over": taking_over.said(connections.free_flows(row)),
         "reconnect_url": shown.url_of(row, "connections-reconnect"),
         "origin": _origin(row, manifest),
         "ended": ended,

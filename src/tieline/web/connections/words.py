@@ -61,6 +61,7 @@ DECLINED: Final[Words] = {
     "flow.changed_meanwhile": _("Somebody else saved these settings meanwhile. Load the page again and repeat your change."),
     "flow.clashes": _("These settings contradict each other in %(count)s places. Nothing was saved."),
     "flow.malformed": _("These settings cannot be read: %(places)s. Nothing was saved."),
+    "flow.none_free": _("There is nothing that %(title)s could take over: whatever writes to a CRM has one."),
     "flow.no_target": _("There is no CRM to write to. Connect one first."),
     "flow.target_not_active": _("%(title)s is disconnected. Connect a CRM first."),
     "flow.waits_for_consent": _("The settings wait for a consent at %(vendor)s. Give it first."),
