@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import orjson
 
@@ -49,31 +49,37 @@ VOICEMAIL_SOURCE = "RecordVerb"
 def arrive(request: Request, secrets: Mapping[str, str], now_s: float) -> Arrived:  # noqa: ARG001  (the contract's)
     """Verifies and keys a callback. The secondary auth token is good too, while tokens are exchanged."""
     tokens = [token for name in ("auth_token", "secondary_token") if (token := secrets.get(name))]
-    if tokens and not any(is_genuine(request, token) for token in tokens):
+    try:
+        sent = _sent(request)
+    except ProtocolError:
+        if tokens:
+            return Arrived("failed", "")
+        raise
+    if tokens and not any(_is_genuine(request, sent, token) for token in tokens):
         return Arrived("failed", "")
-    fields = fields_of(request)
+    fields = _fields(request, sent)
     account = secrets.get("account_sid", "")
     if account and "AccountSid" in fields and not is_same(fields["AccountSid"], account):
         return Arrived("failed", "")
     return Arrived("verified" if tokens else "absent", _key(fields))
 
 
-def is_genuine(request: Request, token: str) -> bool:
+Sent = list[tuple[str, str]] | dict[str, str]
+"""A body's parameters: pairs as a form has them, or what a JSON object says."""
+
+
+def _is_genuine(request: Request, sent: Sent, token: str) -> bool:
     """Whether the signature is Twilio's: of the address as given, with and without its default port."""
     given = request.headers.get(SIGNATURE, "")
     if not given:
         return False
     params = ""
-    if _is_json(request):
+    if isinstance(sent, dict):
         digest = dict(parse_qsl(request.query)).get(BODY_HASH, "")
         if not is_same(hashlib.sha256(request.body).hexdigest(), digest.lower()):
             return False
-    elif request.body:
-        try:
-            pairs = set(_pairs(request.body))
-        except ProtocolError:
-            return False
-        params = "".join(name + value for name, value in sorted(pairs))
+    else:
+        params = "".join([name + value for name, value in sorted(set(sent))])
     return any(
         is_signed(token, (url + params).encode("utf-8", "surrogateescape"), given, encoding="base64", algorithm="sha1")
         for url in _addresses(request)
@@ -93,40 +99,48 @@ def _addresses(request: Request) -> Iterator[str]:
         yield parts._replace(netloc=host + default).geturl() + query
 
 
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _pairs(body: bytes) -> list[tuple[str, str]]:
-    """A form's parameters as they came: values are not trimmed, since they are signed."""
-    try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, strict_parsing=True)
-    except ValueError:
-        raise ProtocolError("a body that is no form") from None
-
-
-def fields_of(request: Request) -> dict[str, str]:
-    """The callback's parameters, of the body before those of the address."""
-    fields = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
-    fields.pop(BODY_HASH, None)
-    if not request.body:
-        return fields
-    if _is_json(request) or request.body[:1] in (b"{", b"["):
+def _sent(request: Request) -> Sent:
+    """The body's parameters as they came: a form's values are not trimmed, since they are signed."""
+    body = request.body
+    if not body:
+        return []
+    kind = request.headers.get("content-type", "")
+    if body[:1] in (b"{", b"[") or kind.partition(";")[0].strip().lower() == "application/json":
         try:
-            sent: Any = orjson.loads(request.body)
+            sent: Any = orjson.loads(body)
         except ValueError:
             raise ProtocolError("a body that should be JSON and is none") from None
         if not isinstance(sent, dict):
             raise ProtocolError("a body of JSON that is no object")
-        return {
-            **fields,
-            **{
-                name: value if isinstance(value, str) else str(value)
-                for name, value in sent.items()
-                if value is not None
-            },
-        }
-    return {**fields, **dict(_pairs(request.body))}
+        said = {name: value for name, value in sent.items() if value is not None}
+        return {name: value if isinstance(value, str) else str(value) for name, value in said.items()}
+    try:
+        return [_pair(part) for part in body.decode("utf-8").split("&")]
+    except ValueError:
+        raise ProtocolError("a body that is no form") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(text)
+    return unquote_plus(name) if "%" in name or "+" in name else name, (
+        unquote_plus(value) if "%" in value or "+" in value else value
+    )
+
+
+def fields_of(request: Request) -> dict[str, str]:
+    """The callback's parameters, of the body before those of the address."""
+    return _fields(request, _sent(request))
+
+
+def _fields(request: Request, sent: Sent) -> dict[str, str]:
+    if not request.query:
+        return dict(sent)
+    fields = dict(parse_qsl(request.query, keep_blank_values=True))
+    fields.pop(BODY_HASH, None)
+    fields.update(sent)
+    return fields
 
 
 def _key(fields: Mapping[str, str]) -> str:
