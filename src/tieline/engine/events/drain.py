@@ -69,8 +69,7 @@ class Drain:
         self._run = run
         self._limits = limits or Limits()
         self._undoing = undoing
-        self._decides = undoing is None or undoing.decides
-        """False: the flow is paused, and only undos go on."""
+        self._decides = undoing is None or undoing.decides  # False: the flow is paused, and only undos go on
         self._pool: Pool | None = None
         self._turns = Turns()
         self._lanes = Lanes()
@@ -137,8 +136,8 @@ class Drain:
         self._lanes = Lanes()
         self._later.clear()
         for subject, run in await self._run(self._store.unfinished):
-            if not (self._decides or run.kind):
-                self._lanes.hold(subject.lanes)  # of a paused flow: it goes on when the flow does
+            if not (self._decides or run.kind):  # of a paused flow: it goes on when the flow does
+                self._lanes.hold(subject.lanes)
                 continue
             # What is being applied was decided at the run's revision: whatever came since is to be decided anew.
             subject.revision = run.revision
@@ -358,7 +357,10 @@ class Drain:
         row, run = carried.subject, carried.run
         if run.kind:
             return undo_rows.end(run, row, pool.ids, iso(self._access.clock()))
-        row.own = own_after(row, run.operations, pool.ids)
+        unknown = [one for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
+        asked = {one["kind"]: one for one in (question(one, row) for one in unknown if one.state != "done")}
+        asked.update((one["kind"], one) for one in carried.questions)
+        row.own = own_after(row, run.operations, pool.ids, asked.values())
         row.why, row.due_at = carried.why, None
         match carried.fate:
             case "done":
@@ -371,9 +373,7 @@ class Drain:
                 return "failed"
             case "ask":
                 row.state = "asked"
-                unknown = [one for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
-                lost = [question(one) for one in unknown if one.state != "done"]
-                questions.extend((run.id, one) for one in carried.questions or lost)
+                questions.extend((run.id, one) for one in asked.values())
                 return "asked"
             case "again":
                 row.attempts += 1

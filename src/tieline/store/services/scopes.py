@@ -13,13 +13,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.db.models.fields.json import KT
 from pydantic import ValidationError
 
 from tieline.core.flow import Target
+from tieline.engine.effects.undoing import CONVERTED
 from tieline.sdk.manifest import ALWAYS, Manifest
-from tieline.store.models import Connection, ConnectionState, FlowSetting, FlowVersion
+from tieline.store.models import (
+    Connection,
+    ConnectionState,
+    FlowSetting,
+    FlowVersion,
+    Undo,
+    UndoItem,
+    UndoState,
+)
 from tieline.store.services import flows
 from tieline.store.services.asking import manifest_of
+
+UNDO = "undo"
+"""The path that stands for an undo that a person wants."""
 
 
 class Rule(NamedTuple):
@@ -40,6 +53,32 @@ def needed(connection: Connection) -> dict[str, list[Rule]]:
     for setting in FlowSetting.objects.filter(workspace_id=connection.workspace_id, target=connection):
         for raw in raw_of(setting, [setting.version, setting.waiting_version]).values():
             _add_flow(out, manifest, setting.flow, raw)
+    for scope in undo_lacks(connection):
+        out.setdefault(scope, []).append(Rule("", UNDO))
+    return out
+
+
+def undo_lacks(connection: Connection, undo: int | None = None) -> list[str]:
+    """Scopes that planned undos at this connection (or one of them) would need and were not granted: to delete is asked for
+    when it is wanted, never before."""
+    plans = Undo.objects.filter(workspace_id=connection.workspace_id, target=connection, state=UndoState.READY)
+    left = UndoItem.objects.filter(
+        workspace_id=connection.workspace_id,
+        undo_id__in=plans.values("pk") if undo is None else [undo],
+        state="left",
+    ).annotate(code=KT("reason__code"))
+    roles = left.filter(code="undo.no_right").order_by("role").values_list("role", flat=True).distinct()
+    manifest = manifest_of(connection.connector)
+    found = dict.fromkeys(scope for role in roles for scope in _to_delete(manifest, role))
+    return [scope for scope in found if scope not in connection.scopes]
+
+
+def _to_delete(manifest: Manifest, role: str) -> list[str]:
+    """The right itself, and those to see what hangs on such a record."""
+    out = list(manifest.needs.get(f"{role}.delete", ()))
+    for name, mapped in manifest.roles.items():
+        if role in {to for link, to in mapped.links.items() if link != CONVERTED}:
+            out += manifest.needs.get(f"{name}.read", ())
     return out
 
 

@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Operation, Run, Undo, UndoItem, UndoRun, UndoState
+from tieline.store.services import scopes
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.audit import note
 from tieline.store.services.declined import DeclinedError
@@ -44,8 +45,8 @@ _ENDED: Final = ("done", "failed", "asked", "superseded")
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One undo. counts: state of items → how many. groups: (do, role, reason code, state) → how many. lacks: scopes that were
-    not granted and without which items stay. plan: names the plan that is shown, "" while there is none. by_hand: whether the
-    vendor has a recycle bin."""
+    not granted and without which items stay. plan: names the plan that is shown, "" while there is none. recycle_bin: whether the
+    vendor has one. undone_by: the newest undo of this one."""
 
     undo: Undo
     counts: Mapping[str, int]
@@ -155,7 +156,15 @@ def shown(workspace: int, undo: int) -> Shown:
         after = Undo.objects.filter(workspace_id=workspace, undoes=row, state__in=(*OPEN, UndoState.DONE))
         newest = after.order_by("-pk").values_list("pk", flat=True).first()
         manifest = manifest_of(row.target.connector)
-        return Shown(row, counts, groups, _lacks(row), plan_of(row), manifest.capabilities.recycle_bin, newest)
+        return Shown(
+            row,
+            counts,
+            groups,
+            tuple(scopes.undo_lacks(row.target, row.pk)),
+            plan_of(row),
+            manifest.capabilities.recycle_bin,
+            newest,
+        )
 
 
 def items(workspace: int, undo: int, states: Sequence[str] = (), *, limit: int = 200, after: int = 0) -> list[UndoItem]:
@@ -218,26 +227,6 @@ def _made(
     note(workspace, user, "undo.begun", undo=row.pk, runs=len(runs), kind=kind)
     wake(target)
     return row
-
-
-def _lacks(row: Undo) -> tuple[str, ...]:
-    """Scopes that items of this undo stay for."""
-    found = UndoItem.objects.filter(workspace_id=row.workspace_id, undo_id=row.pk, state="left").annotate(
-        code=KT("reason__code")
-    )
-    roles = set(found.filter(code="undo.no_right").order_by().values_list("role", flat=True).distinct())
-    manifest = manifest_of(row.target.connector)
-    wanted = [scope for role in sorted(roles) for scope in scopes_to_delete(manifest, role)]
-    return tuple(dict.fromkeys(scope for scope in wanted if scope not in row.target.scopes))
-
-
-def scopes_to_delete(manifest: Any, role: str) -> list[str]:
-    """The right itself, and those to see what hangs on such a record."""
-    out = list(manifest.needs.get(f"{role}.delete", ()))
-    for name, mapped in manifest.roles.items():
-        if role in {to for link, to in mapped.links.items() if link != "converted_contact"}:
-            out += manifest.needs.get(f"{name}.read", ())
-    return out
 
 
 def _one(workspace: int, undo: int) -> Undo:
