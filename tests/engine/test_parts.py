@@ -229,11 +229,31 @@ def test_a_pause_stops_everybody_and_brings_no_burst_afterwards() -> None:
 
 
 def test_back_fill_leaves_a_reserve_of_the_days_credits_to_live_work() -> None:
-    bucket = budget.Bucket(1.0, 0.0, used=95.0, day=0)
-    assert budget.take(bucket, 1.0, budget.BACKFILL, 1.0, 0, 100)[1] == 86_399.0
+    bucket = budget.Bucket(1.0, 0.0, used=95.0, spent=((0, 95.0),))
+    free = 97 * 900.0
+    assert budget.take(bucket, 1.0, budget.BACKFILL, 1.0, 0, 100)[1] == free - 1
     assert budget.take(bucket, 1.0, budget.LIVE, 1.0, 0, 100)[1] == 0.0
-    assert budget.take(bucket, 6.0, budget.LIVE, 1.0, 0, 100)[1] == 86_399.0
-    assert budget.take(bucket, 6.0, budget.LIVE, 86_401.0, 0, 100)[0].used == 6.0
+    assert budget.take(bucket, 6.0, budget.LIVE, 1.0, 0, 100)[1] == free - 1
+    assert budget.take(bucket, 6.0, budget.LIVE, free, 0, 100)[0].used == 6.0
+    assert budget.give_back(bucket, 5.0, 1.0).spent == ((0, 90.0),)
+
+
+@pytest.mark.proves("HUB-6")
+@given(st.lists(st.tuples(st.floats(0, 20_000), st.floats(1, 9)), min_size=5, max_size=80))
+def test_no_day_back_from_any_moment_has_more_than_its_credits(steps: list[tuple[float, float]]) -> None:
+    """Vendors count a day back from now: what was used before midnight counts after it."""
+    now = 1_795_000_000.0
+    bucket, taken = budget.Bucket(0.0, now), []
+    for wait, cost in steps:
+        now += wait
+        bucket, refused = budget.take(bucket, cost, budget.LIVE, now, 0, 40)
+        if not refused:
+            taken.append((now, cost))
+        else:
+            assert 0 < refused <= 86_400 + 900
+            assert budget.take(bucket, cost, budget.LIVE, now + refused, 0, 40)[1] < 86_400
+    for end, _ in taken:
+        assert sum(cost for at, cost in taken if end - 86_400 < at <= end) <= 40
 
 
 # -- times, looks -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+
+import orjson
 
 from tieline.engine.effects import budget as arithmetic
 from tieline.store.pool import Link, Rows
@@ -20,7 +21,7 @@ ADVANCE = 20.0
 """Credits taken at once where no rate a second is to be kept."""
 ADVANCE_S = 0.5
 
-_COLUMNS = "tokens, at_s, paused_until_s, used, day"
+_COLUMNS = "tokens, at_s, paused_until_s, used, day, spent"
 
 
 class StoredBudget:
@@ -65,7 +66,7 @@ class StoredBudget:
             bucket = self._locked(connection)
             now = self._clock()
             if self._advance > 0:  # what was not spent goes back
-                bucket = replace(bucket, used=max(0.0, bucket.used - self._advance))
+                bucket = arithmetic.give_back(bucket, self._advance, now)
                 self._advance = 0.0
             amount = wanted
             after, wait = arithmetic.take(bucket, wanted, priority, now, self._rate, self._credits)
@@ -95,20 +96,21 @@ class StoredBudget:
             fresh = arithmetic.full(self._rate, self._clock())
             connection.execute(
                 "INSERT INTO store_budget (connection_id, workspace_id, tokens, at_s, paused_until_s, used, day, requests,"
-                " limited) VALUES (%s, %s, %s, %s, 0, 0, %s, 0, 0) ON CONFLICT DO NOTHING",
+                " limited, spent) VALUES (%s, %s, %s, %s, 0, 0, %s, 0, 0, '[]') ON CONFLICT DO NOTHING",
                 [self._connection, self._workspace, fresh.tokens, fresh.at_s, fresh.day],
             )
             row = connection.execute(query, [self._connection]).fetchone()
             if row is None:  # the connection was erased meanwhile
                 return fresh
-        return arithmetic.Bucket(*row)
+        *numbers, spent = row
+        return arithmetic.Bucket(*numbers, spent=tuple((int(quarter), float(used)) for quarter, used in spent))
 
     def _keep(
         self, connection: Link, before: arithmetic.Bucket, after: arithmetic.Bucket, made: int, limited: int
     ) -> None:
         new_day = after.day != before.day
         connection.execute(
-            "UPDATE store_budget SET tokens = %s, at_s = %s, paused_until_s = %s, used = %s, day = %s,"
+            "UPDATE store_budget SET tokens = %s, at_s = %s, paused_until_s = %s, used = %s, day = %s, spent = %s::json,"
             " requests = CASE WHEN %s THEN 0 ELSE requests END + %s, limited = CASE WHEN %s THEN 0 ELSE limited END + %s"
             " WHERE connection_id = %s",
             [
@@ -117,6 +119,7 @@ class StoredBudget:
                 after.paused_until_s,
                 after.used,
                 after.day,
+                orjson.dumps(after.spent).decode(),
                 new_day,
                 made,
                 new_day,

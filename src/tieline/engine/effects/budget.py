@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tieline.sdk.asking import BACKFILL, LIVE
 
-__all__ = ["BACKFILL", "LIVE", "Bucket", "full", "pause", "take"]
+__all__ = ["BACKFILL", "LIVE", "Bucket", "full", "give_back", "pause", "take"]
 
 SHARE = 0.94
 """How much of the vendor's rate is used."""
@@ -15,6 +15,9 @@ BURST = 0.05
 the vendor's second begins."""
 SOON_S = 1e-6
 """A shorter wait is none: clocks of floats since the epoch do not tell it."""
+QUARTER_S = 900.0
+QUARTERS = 96
+"""In which a day's credits are counted; the present one beside those of a whole day, so never too few."""
 RESERVE = 0.1
 """The part of a bucket, and of a day's credits, that back-fill leaves for live work."""
 
@@ -26,7 +29,9 @@ class Bucket:
     tokens         how much may be used at `at_s`; less than 0: promised to callers that wait
     at_s           seconds since the epoch
     paused_until_s nobody asks before
-    used, day      credits used on that day (days since the epoch, UTC)
+    used, day      credits used on that day (days since the epoch, UTC): what pages show
+    spent          credits used in each quarter of an hour of the last day, as (quarters since the epoch, credits): vendors count
+                   a day back from now, and who counted from midnight would use two days' credits around it
     """
 
     tokens: float
@@ -34,6 +39,7 @@ class Bucket:
     paused_until_s: float = 0.0
     used: float = 0.0
     day: int = 0
+    spent: tuple[tuple[int, float], ...] = ()
 
 
 def full(rate_per_s: float, now_s: float) -> Bucket:
@@ -54,10 +60,13 @@ def take(
     day = int(now_s // 86400)
     if day != bucket.day:
         bucket = replace(bucket, used=0.0, day=day)
-    if credits_per_day and bucket.used + cost > credits_per_day * (1 - RESERVE if priority else 1):
-        return bucket, (day + 1) * 86400 - now_s
+    if credits_per_day:
+        bucket = replace(bucket, spent=_of_last_day(bucket, now_s))
+        wait = _until_free(bucket, cost, credits_per_day * (1 - RESERVE if priority else 1), now_s)
+        if wait:
+            return bucket, wait
     if not rate_per_s:
-        return replace(bucket, used=bucket.used + cost, at_s=now_s), 0.0
+        return replace(_used(bucket, cost, now_s), at_s=now_s), 0.0
     rate = rate_per_s * SHARE
     size = max(rate_per_s * BURST, 1.0)
     tokens = min(size, bucket.tokens + max(now_s - bucket.at_s, 0.0) * rate)
@@ -65,7 +74,52 @@ def take(
     wanted = min(cost, size - reserve) + reserve
     if wanted - tokens > rate * SOON_S:
         return replace(bucket, tokens=tokens, at_s=now_s), (wanted - tokens) / rate
-    return replace(bucket, tokens=tokens - cost, at_s=now_s, used=bucket.used + cost), 0.0
+    return replace(_used(bucket, cost, now_s), tokens=tokens - cost, at_s=now_s), 0.0
+
+
+def give_back(bucket: Bucket, unused: float, now_s: float) -> Bucket:
+    """The bucket after credits that were taken lately were not used."""
+    left = unused
+    spent = list(bucket.spent)
+    for at in range(len(spent) - 1, -1, -1):
+        quarter, amount = spent[at]
+        back = min(amount, left)
+        spent[at] = (quarter, amount - back)
+        left -= back
+    kept = tuple(one for one in spent if one[1] > 0)
+    same_day = bucket.day == int(now_s // 86400)
+    return replace(bucket, used=max(0.0, bucket.used - unused) if same_day else bucket.used, spent=kept)
+
+
+def _used(bucket: Bucket, cost: float, now_s: float) -> Bucket:
+    quarter = int(now_s // QUARTER_S)
+    spent = bucket.spent
+    if spent and spent[-1][0] >= quarter:
+        spent = (*spent[:-1], (spent[-1][0], spent[-1][1] + cost))
+    else:
+        spent = (*spent, (quarter, cost))
+    return replace(bucket, used=bucket.used + cost, spent=spent)
+
+
+def _of_last_day(bucket: Bucket, now_s: float) -> tuple[tuple[int, float], ...]:
+    first = int(now_s // QUARTER_S) - QUARTERS
+    return (
+        bucket.spent
+        if not bucket.spent or bucket.spent[0][0] >= first
+        else tuple(one for one in bucket.spent if one[0] >= first)
+    )
+
+
+def _until_free(bucket: Bucket, cost: float, most: float, now_s: float) -> float:
+    """Seconds until so much may be used of a day's credits; 0: now."""
+    total = sum(amount for _, amount in bucket.spent)
+    if total + cost <= most:
+        return 0.0
+    for quarter, amount in bucket.spent:
+        total -= amount
+        if total + cost <= most or total <= 0:
+            return (quarter + QUARTERS + 1) * QUARTER_S - now_s
+    return QUARTER_S
 
 
 def pause(bucket: Bucket, seconds: float, now_s: float) -> Bucket:

@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
             "connection", "intake_hash_before", models.CharField(blank=True, max_length=64, null=True, unique=True)
         ),
         migrations.AddField("connection", "intake_until", models.DateTimeField(blank=True, null=True)),
+        migrations.AddField("budget", "spent", tieline.store.models.fields.JsonText(default=list)),
         migrations.AddField("openevent", "backfill", models.BooleanField(db_default=False, default=False)),
         migrations.AddField("subject", "backfill", models.BooleanField(db_default=False, default=False)),
         migrations.RemoveIndex("subject", "store_subject_due"),

@@ -203,5 +203,6 @@ class Budget(models.Model):
     paused_until_s = models.FloatField(default=0)
     used = models.FloatField(default=0)
     day = models.IntegerField(default=0)
+    spent = JsonText(default=list)
     requests = models.BigIntegerField(default=0)  # on that day
     limited = models.IntegerField(default=0)  # on that day: how often the vendor asked for silence

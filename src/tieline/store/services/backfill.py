@@ -89,10 +89,12 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class FetchedLines:
-    """The lines that the vendor lists, and the numbers of those that are new in the settings of the flows."""
+    """The lines that the vendor lists, the numbers of those that are new in the settings of the flows, and of those that
+    stand nowhere, since no flow has settings yet."""
 
     lines: Sequence[tuple[str, str]]
     new: Sequence[str] = field(default=())
+    left: Sequence[str] = field(default=())
 
 
 def overview(workspace: int, connection: int) -> Overview:
@@ -187,13 +189,16 @@ def fetch_lines(workspace: int, user: User | None, connection: int) -> FetchedLi
         row.answered_at = timezone.now()
         row.save(update_fields=["lines", "answered_at"])
         new: list[str] = []
+        there: set[str] = set()
         for setting in FlowSetting.objects.filter(workspace_id=workspace, sources__source=row):
             before = _numbers(setting)
             flow_settings.add_lines(setting, user)
             setting.refresh_from_db()
-            new += [number for number in _numbers(setting) if number not in before and number not in new]
+            after = _numbers(setting)
+            there.update(after)
+            new += [number for number in after if number not in before and number not in new]
         note(workspace, user, "connection.lines", title=row.title, count=len(lines))
-    return FetchedLines(lines, new)
+    return FetchedLines(lines, new, () if there else [number for number, _ in lines])
 
 
 # -- inside -----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
+from tieline.engine.ports import LISTED
 from tieline.store.connection import workspace_tx
 from tieline.store.models import (
     Budget,
@@ -125,7 +126,8 @@ def health(connection: Connection) -> Health:
 def last_event(connection: Connection) -> LastEvent | None:
     """The newest delivery. Inside `workspace_tx`."""
     place = {"workspace_id": connection.workspace_id, "connection": connection}
-    event = Event.objects.filter(**place).order_by("-id").values_list("id", "received_at").first()
+    delivered = Event.objects.filter(**place).exclude(method=LISTED)
+    event = delivered.order_by("-id").values_list("id", "received_at").first()
     refused = RefusedDelivery.objects.filter(**place).order_by("-id").values_list("at", "reason").first()
     if refused is not None and (event is None or refused[0] > event[1]):
         return LastEvent(refused[0], kept=False, reason=refused[1])

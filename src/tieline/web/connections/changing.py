@@ -17,7 +17,7 @@ from tieline.store.services import connections, practice
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
-from tieline.web.connections import shown, taking_over, words
+from tieline.web.connections import phone, shown, taking_over, words
 from tieline.web.connections.forms import Lines, SigningSecret, Title
 from tieline.web.connections.views import context_of, one_page
 from tieline.web.request import PageRequest
@@ -122,8 +122,11 @@ def sandbox(request: PageRequest, connection: str) -> HttpResponse:
 def address(request: PageRequest, connection: str) -> HttpResponse:
     """A new address for its events."""
     row = shown.asked(request, connection)
-    said = _("There is a new address. Paste it at the phone system: the old one has stopped.")
-    return _done(request, row, lambda: connections.new_intake_key(request.workspace.pk, request.user, row.pk), said)
+    said = _("There is a new address. Paste it at the phone system; the old one works for 24 hours more.")
+    workspace, grace_s = request.workspace.pk, phone.GRACE_S
+    return _done(
+        request, row, lambda: connections.new_intake_key(workspace, request.user, row.pk, grace_s=grace_s), said
+    )
 
 
 @permissions.needs("connections.change")

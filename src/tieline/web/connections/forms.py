@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -174,3 +175,23 @@ class Title(forms.Form):
     """What people call a connection."""
 
     title = forms.CharField(label=gettext_lazy("What you call it"), max_length=120)
+
+
+class ApiAccess(forms.Form):
+    """What a phone system's API is asked with, where it can be connected without."""
+
+    def __init__(self, fields: Sequence[AuthField], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for one in fields:
+            self.fields[one.name] = _control(one, keep=False)
+            self.fields[one.name].required = True
+
+
+class Fetch(forms.Form):
+    """Since when calls are fetched again."""
+
+    since = forms.DateTimeField(
+        label=gettext_lazy("Calls since"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
+    )

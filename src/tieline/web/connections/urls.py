@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tieline.web.connections import changing, client, connecting, taking_over, views
+from tieline.web.connections import changing, client, connecting, fetching, taking_over, views
 
 urlpatterns = [
     path("connections/", views.marketplace, name="connections"),
@@ -22,6 +22,12 @@ urlpatterns = [
     path("connections/<str:connection>/address/", changing.address, name="connections-address"),
     path("connections/<str:connection>/sandbox/", changing.sandbox, name="connections-sandbox"),
     path("connections/<str:connection>/lines/", changing.lines, name="connections-lines"),
+    path("connections/<str:connection>/lines/fetch/", fetching.lines, name="connections-lines_fetch"),
+    path("connections/<str:connection>/access/", fetching.access, name="connections-access"),
+    path("connections/<str:connection>/address/old/", fetching.old_address, name="connections-old_address"),
+    path("connections/<str:connection>/fetching/", fetching.progress, name="connections-fetch"),
+    path("connections/<str:connection>/fetching/start/", fetching.start, name="connections-fetch_start"),
+    path("connections/<str:connection>/fetching/stop/", fetching.stop, name="connections-fetch_stop"),
     path("connections/<str:connection>/use/", taking_over.take_over, name="connections-take_over"),
     path("connections/<str:connection>/rename/", changing.rename, name="connections-rename"),
 ]

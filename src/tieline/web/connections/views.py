@@ -8,20 +8,18 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Grant
-from tieline.store.services import connections, practice, scopes
-from tieline.store.services.asking import SANDBOX, manifest_of, opening_of, sandbox_url
+from tieline.store.services import connections, scopes
+from tieline.store.services.asking import SANDBOX, manifest_of, sandbox_url
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
 from tieline.web import permissions
-from tieline.web.connections import shown, taking_over, words
-from tieline.web.connections.forms import Lines, SigningSecret, Title
-from tieline.web.connections.manifest_texts import said
+from tieline.web.connections import phone, shown, taking_over, words
+from tieline.web.connections.forms import Title
 from tieline.web.middleware.security import allow
 from tieline.web.permissions import may
 from tieline.web.request import PageRequest
@@ -98,6 +96,7 @@ def _health_of(request: PageRequest, row: Connection) -> dict[str, Any]:
     vendor = manifest_of(row.connector).title
     last = found.last
     return {
+        **phone.arrived(request, row, last),
         "connection": row,
         "health": found,
         "word": words.HEALTH[found.word],
@@ -140,7 +139,7 @@ def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str,
         "stops": connections.stops(workspace, row.pk) if not ended else None,
         "title_form": forms.get("title_form") or Title(initial={"title": row.title}),
         "budget_label": manifest.title,
-        **(_phone(request, row, manifest, forms) if "events" in manifest.facets and not ended else {}),
+        **(phone.context(request, row, manifest, forms) if "events" in manifest.facets and not ended else {}),
     }
 
 
@@ -154,29 +153,4 @@ def _origin(row: Connection, manifest: Manifest) -> str:
 
 def phone_context(request: PageRequest, row: Connection) -> dict[str, Any]:
     """What a page shows that waits for a phone system's first event."""
-    return {**_health_of(request, row), **_phone(request, row, manifest_of(row.connector), {})}
-
-
-def _phone(request: PageRequest, row: Connection, manifest: Manifest, forms: dict[str, Any]) -> dict[str, Any]:
-    workspace = request.workspace.pk
-    with workspace_tx(workspace):
-        address = connections.intake_url(row) if may(request.member, "connections.change") else ""
-        stored = opening_of(row).fields
-    secret = next((one for one in manifest.auth.fields if one.name == manifest.events.secret), None)
-    kept = stored.get(manifest.events.secret, "")
-    return {
-        "is_phone": True,
-        "address": address,
-        "addresses": [(name, f"{address}?event={name}") for name in manifest.events.per_event] if address else [],
-        "secret": secret,
-        "secret_label": said(secret.label) if secret else "",
-        "secret_help": said(secret.help) if secret else "",
-        "secret_kept": f"…{kept[-4:]}" if len(kept) > 12 else bool(kept),
-        "secret_form": forms.get("secret_form") or SigningSecret(),
-        "lists_lines": connections.has_api(manifest, stored) and "history" in manifest.facets,
-        "lines_form": forms.get("lines_form") or Lines(initial={"lines": Lines.as_text(row.lines)}),
-        "lines": row.lines,
-        "calls_url": shown.page_url("calls"),
-        "sandbox_page": practice.has_page(row),
-        "address_url": reverse("connections-address", args=[shown.shown_id(row)]),
-    }
+    return {**_health_of(request, row), **phone.context(request, row, manifest_of(row.connector), {})}

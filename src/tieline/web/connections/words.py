@@ -157,6 +157,16 @@ HEALTH: Final[Words] = {
     "disconnected": _("Disconnected"),
 }
 
+WHY_FETCHED: Final[Words] = {
+    "hand": _("by hand"),
+    "gap": _("Tieline was away"),
+    "refused": _("events were refused"),
+    "no_end": _("a call’s end was missing"),
+    "silent": _("no event for an hour"),
+    "daily": _("the daily look"),
+    "again": _("another try"),
+}
+
 RULES: Final[Words] = {
     "*": _("Any connection"),
     "call.log": _("log calls"),

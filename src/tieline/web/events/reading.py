@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tieline.core.errors import TielineError
+from tieline.core.facts import CallFact
+from tieline.engine.ports import LISTED
 from tieline.sdk import manifest as manifests
 from tieline.sdk.contract import Request
 from tieline.store import public_ids
@@ -65,8 +67,12 @@ def read(event: Event, source: Connection | None, country: str = "") -> Read:
     shown = event_id(event.pk)
     reader = _reader(source.connector) if source is not None else None
     request = Request(event.method, event.query, event.headers, bytes(event.body))
+    listed = event.method == LISTED
     try:
-        facts = reader.parse(request) if reader is not None else []
+        if listed:
+            facts = [CallFact(**one) for one in json.loads(request.body)]
+        else:
+            facts = reader.parse(request) if reader is not None else []
     except Exception:  # noqa: BLE001 - one odd body must not take the page down; the row says that it is odd
         return Read(shown, _("Not readable"), "", "", event.received_at, None, final=False, readable=False)
     if not facts:
@@ -74,9 +80,10 @@ def read(event: Event, source: Connection | None, country: str = "") -> Read:
     fact = next((one for one in facts if one.final), facts[-1])
     number = next((one.external_number for one in facts if one.external_number), "") or ""
     line = next((one.line_number for one in facts if one.line_number), "") or ""
+    kind = str(KINDS.get(fact.type, fact.type))
     return Read(
         shown,
-        str(KINDS.get(fact.type, fact.type)),
+        _("%(kind)s, fetched from the list of calls") % {"kind": kind} if listed else kind,
         words.phone(number, country),
         words.phone(line, country),
         event.received_at,
