@@ -14,7 +14,14 @@ from pathlib import Path
 DOCS = Path("docs")
 GENERATED = "<!-- Written by `make docs`. Change its source instead. -->\n"
 #: Modules whose docstring has lines of the form `TIELINE_NAME   what it sets`.
-ENVIRONMENT = ("src/tieline/store/postgres.py", "src/tieline/project/environment.py")
+ENVIRONMENT = (
+    "src/tieline/store/postgres.py",
+    "src/tieline/project/environment.py",
+    "src/tieline/store/services/asking.py",
+    "src/tieline/store/services/oauth_clients.py",
+    "src/tieline/connectors/tryton/server.py",
+    "src/tieline/connectors/tryton/sandbox.py",
+)
 
 
 def decisions() -> str:
@@ -37,7 +44,7 @@ def environment() -> str:
     found: dict[str, str] = {}
     for module in ENVIRONMENT:
         text = ast.get_docstring(ast.parse(Path(module).read_text())) or ""
-        for name, what in re.findall(r"^\s*(TIELINE_[A-Z_]+) +(\S.*)$", text, re.MULTILINE):
+        for name, what in re.findall(r"^\s*(TIELINE_[A-Z_<>]+) +(\S.*)$", text, re.MULTILINE):
             found.setdefault(name, what)
     lines = [GENERATED, "# Environment", "", "| name | what it sets |", "|---|---|"]
     lines += [f"| `{name}` | {what} |" for name, what in sorted(found.items())]

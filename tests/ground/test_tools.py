@@ -156,3 +156,20 @@ def test_setting_up_says_what_is_missing(python: str, said: str, tmp_path: Path)
     assert done.returncode == 1
     assert said in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_every_setting_from_outside_is_listed() -> None:
+    """Names in src/, but for those that are only Django's settings: assigned there, and read from there."""
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text()
+    listed = re.findall(r"^\| `(TIELINE_[A-Z_<>]+)` \| \S", page, re.MULTILINE)
+    patterns = [re.compile(re.sub("<[A-Z]+>", "[A-Z_]+", name)) for name in listed]
+    read = {
+        name
+        for path in (ROOT / "src").rglob("*.py")
+        for line in path.read_text().splitlines()
+        for name in re.findall(r"(?<!settings\.)\bTIELINE_[A-Z_]*[A-Z]", line)
+        if not re.match(rf"{name}( *:.*)? = ", line)
+    }
+    assert {"TIELINE_HOME", "TIELINE_SANDBOX_URL", "TIELINE_TRYTON_URL", "TIELINE_ZOHO_CRM_CLIENT_ID"} <= read
+    assert [name for name in sorted(read) if not any(one.fullmatch(name) for one in patterns)] == []
+    assert "TIELINE_<CONNECTOR>_CLIENT_SECRET" in listed

@@ -1,7 +1,7 @@
 """What the environment says about this installation, read once.
 
 TIELINE_HOME          folder of keys, static files and the private database (`tieline.store.postgres.home`)
-TIELINE_PUBLIC_URL    the address people and vendors reach it by (default http://127.0.0.1:8000)
+TIELINE_PUBLIC_URL    the address people and vendors reach it by (default: this machine's own, at --port)
 TIELINE_ALLOWED_HOSTS further host names, separated by commas
 TIELINE_TRUST_PROXY   1 when a proxy in front sets X-Forwarded-Proto and removes what clients send under that name
 TIELINE_SMTP_URL      smtp://user:password@host:587 (STARTTLS; ?starttls=0 without), or smtps://…:465; none: no e-mail is sent

@@ -4,6 +4,8 @@ Requests go to the server named by TIELINE_TRYTON_URL, or to one that is started
 counts, delays, breaks off and answers 429, 500 or HTML on request, before or after the real server has done its work.
 
 The kit wants answers at once, so this one blocks while the server works. That server serves one request at a time anyhow.
+
+TIELINE_TRYTON_URL  for the sandbox: a Tryton that runs already, in place of one that is started when it is needed
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ The first `prepare` makes a template database in about 25 s and keeps it in a ca
 one file and answers within 3 s. The server keeps SQLite and is run by waitress with **one** thread, because Tryton reads
 its sequences before SQLite takes the write lock: two creates at once get the same number and one is refused with
 "The code on party must be unique." (seen with trytond 8.2; Postgres, which real installations use, is not affected).
+
+TIELINE_TRYTON_VENV  for demo and tests: the virtual environment with trytond; default: .venv-tryton of the checkout
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@
 What `Connection.config` holds: {"fields": {typed, not secret}, "data_centre", "base_url", "granted": {values that came
 with the grant}}. Secrets are rows of their own: those of the manifest's fields (the OAuth client's too), "grant", and
 "intake_key".
+
+TIELINE_SANDBOX_URL  where `tieline sandbox` runs; every connection then offers the environment "Sandbox". None: no sandboxes
 """
 
 from __future__ import annotations

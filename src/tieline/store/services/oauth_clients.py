@@ -4,8 +4,10 @@
     keep(workspace, user, connector, client_id, client_secret, environment), forget(…)
     redirect_uri()      what has to be registered at the vendor
 
-The environment names them TIELINE_<CONNECTOR>_CLIENT_ID and …_CLIENT_SECRET (TIELINE_ZOHO_CRM_CLIENT_ID). A sandbox has a
-client of its own, which needs no registration.
+TIELINE_<CONNECTOR>_CLIENT_ID      this installation's OAuth client at a vendor, for workspaces without one (TIELINE_ZOHO_CRM_CLIENT_ID)
+TIELINE_<CONNECTOR>_CLIENT_SECRET  its secret
+
+A sandbox has a client of its own, which needs no registration.
 """
 
 from __future__ import annotations
