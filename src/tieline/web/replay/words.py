@@ -45,6 +45,8 @@ MARKS_SAID: Final[Texts] = {
     "forgotten": gettext_lazy("What was looked up is no longer kept, so nobody can tell. These calls are left out."),
     "watched": gettext_lazy("They came in watch mode: nothing was written for them."),
 }  # fmt: skip
+_FIRST: Final = {"asks": 0, "asks_not": 0, "new": 0, "gone": 0, "owner": 1}
+"""What stands first of a call."""
 NOTES: Final[Texts] = {
     "missing": gettext_lazy("A look-up that was not made at the time counts as nothing found."),
     "later": gettext_lazy("An answer was fetched later than the call."),
@@ -83,7 +85,7 @@ def trial(one: Differing, users: Mapping[str, str], country: str) -> Trial:
     out = Trial(number, one.arrived_at, f"{direction}, {result}", "wait", _("Differs"))
     if not one.differences:
         out.state, out.word = ("off", _("Left out")) if "forgotten" in one.marks else ("ok", _("Same"))
-    for found_one in one.differences:
+    for found_one in sorted(one.differences, key=lambda found: _FIRST.get(str(found["kind"]).partition(".")[0], 2)):
         out.rows.extend(_rows(found_one, users))
     out.asked = [text(NOTES, mark) for mark in one.marks if mark in NOTES]
     out.url = reverse("runs-call", args=[public_ids.of("call").show(one.subject_id)])
@@ -107,11 +109,20 @@ def _rows(one: Mapping[str, Any], users: Mapping[str, str]) -> list[Row]:
     return [
         Row(
             titled(term, text(FIELDS, name.removeprefix("="))),
-            [Part("was", _value(name, was.get(name), users)), Part("ins", _value(name, now.get(name), users))],
-            why if name == "owner" else "", role,
+            _moved(name, was, now, users),
+            why if name == "owner" else "",
+            role,
         )
         for name in now
-    ]  # fmt: skip
+    ]
+
+
+def _moved(name: str, was: Mapping[str, Any], now: Mapping[str, Any], users: Mapping[str, str]) -> list[Part]:
+    """A value before and after; nothing is not said of one that is empty on one side."""
+    parts = [
+        Part(kind, _value(name, side.get(name), users)) for kind, side in (("was", was), ("ins", now)) if side.get(name)
+    ]
+    return parts or [Part("plain", _value(name, None, users))]
 
 
 def _what(kind: str, values: Mapping[str, Any], users: Mapping[str, str]) -> str:
