@@ -275,12 +275,19 @@ class MemoryCrm:
             self.deleted.append((one.object, target))
             return Written(target)
         if one.verb == "attach":
-            self._next += 1
-            kept.fields.setdefault("files", []).append(values)
-            return Written(str(self._next))
+            return self._attach(one, kept, values)
         kept.fields.update(values)
         kept.version += 1
         return Written(target, str(kept.version))
+
+    def _attach(self, one: PushOperation, kept: Kept, values: dict[str, Any]) -> Outcome:
+        there = self._keys.get((one.object, one.key))
+        if self.capabilities.attach_keys and there is not None:
+            return Written(there, existed=True)
+        self._next += 1
+        kept.fields.setdefault("files", []).append(values)
+        self._keys[one.object, one.key] = str(self._next)
+        return Written(str(self._next))
 
 
 def _lost(fault: str, operations: Sequence[PushOperation]) -> list[Outcome]:

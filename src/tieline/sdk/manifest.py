@@ -115,6 +115,7 @@ class Capabilities(_Model):
     request_timeout_s        after which a write is unknown; before it has passed again nothing about it is settled
     rate_per_s, credits_per_day   0: no limit known
     credits                  what requests cost where not 1, named by the connector
+    attach_keys              push() finds an attachment that is on its record under our key already, and makes no second one
     deletes                  roles whose records push() can delete: what Tieline made there can be undone
     recycle_bin              what is deleted can be brought back by hand at the vendor
     limits                   what flows see in `core.flow.Target.limits`
@@ -138,6 +139,7 @@ class Capabilities(_Model):
     owners: bool = True
     pipelines: bool = False
     attachments: bool = False
+    attach_keys: bool = False
     webhooks: bool = False
     poll_s: float = Field(default=0, ge=0)
     limits: dict[str, Any] = Field(default_factory=dict)

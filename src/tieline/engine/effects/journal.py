@@ -17,14 +17,19 @@ AFTER = "after"
 
 
 def rows(plan: Plan, subject: SubjectRow, workspace: int) -> list[OperationRow]:
-    """The plan's operations as rows, in order, less what the subject has already: a create of a slot that is there, and an
-    update of a record of ours to the values it was last given."""
+    """The plan's operations as rows, in order, less what the subject has already (a create or an attachment of a slot that is
+    there, an update of a record of ours to the values it was last given) and less what a person is asked about, with all
+    that hangs on it."""
     own = subject.own
+    left = set(unresolved(subject))
     slots: dict[str, list[str]] = {slot: entry["ref"] for slot, entry in own.items() if entry.get("ref")}
     out: list[OperationRow] = []
     for operation in plan.operations:
         slot, verb = operation.slot, operation.verb
-        if verb == "create":
+        if left and (slot in left or _hangs_on(operation, left)):
+            left.add(slot)
+            continue
+        if verb in {"create", "attach"}:
             if slot in slots:
                 continue
             generation = str(own[slot].get("generation", 0)) if slot in own else "0"
@@ -103,6 +108,23 @@ def _has(own: Mapping[str, Any], target: list[str], values: Mapping[str, Any]) -
     return False
 
 
+def _hangs_on(operation: Operation, left: set[str]) -> bool:
+    """Whether it refers to one of these slots."""
+    values = [operation.target, *operation.values.values(), *(value for _, value in operation.match_keys)]
+    return any(slot in left for value in values for slot in _locals(value))
+
+
+def _locals(value: Any) -> Iterator[str]:
+    if type(value) is Local:
+        yield value.slot
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _locals(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _locals(item)
+
+
 def planned_in(value: Any) -> Iterator[str]:
     """The origin keys that a JSON value refers to."""
     if isinstance(value, dict):
@@ -158,17 +180,24 @@ def own_keys(row: OperationRow, external_id: str, ids: Mapping[str, str]) -> lis
     return [OwnKey(row.role, by, real(value, ids), external_id, values) for by, value in row.match_keys]
 
 
-def own_after(subject: SubjectRow, rows: Iterable[OperationRow], ids: Mapping[str, str]) -> dict[str, Any]:
+def own_after(
+    subject: SubjectRow,
+    rows: Iterable[OperationRow],
+    ids: Mapping[str, str],
+    asked: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """The subject's `own` once its run is over: a slot per operation that is done, and the newest values of each record in
-    every slot that stands for it. An operation that a person is asked about leaves its values, without a record."""
+    every slot that stands for it. An operation that a person is asked about leaves its values and the question (of `asked`),
+    without a record; an attachment also what it was to hang on."""
     own: dict[str, Any] = dict(subject.own)
+    questions = {slot_asked(one["kind"]): one for one in asked if one["kind"].startswith(OUTCOME)}
     for row in rows:
         values = {name: resolved(value, ids) for name, value in row.values.items()}
         if row.state != "done":
             if (row.error or {}).get("code") == UNKNOWN:
-                own[row.slot] = {**own.get(row.slot, {}), "values": values}
+                own[row.slot] = {**own.get(row.slot, {}), "values": values, **_asked(row, questions.get(row.slot), ids)}
         elif row.verb == "create":
-            own[row.slot] = {**own.get(row.slot, {}), "ref": [row.role, row.external_id], "values": values}
+            own[row.slot] = {**_made(own.get(row.slot, {})), "ref": [row.role, row.external_id], "values": values}
         elif row.verb == "delete":
             for slot, entry in own.items():
                 if entry.get("ref") == row.target_ref:
@@ -183,16 +212,49 @@ def own_after(subject: SubjectRow, rows: Iterable[OperationRow], ids: Mapping[st
     return own
 
 
+def _asked(row: OperationRow, question: Mapping[str, Any] | None, ids: Mapping[str, str]) -> dict[str, Any]:
+    out: dict[str, Any] = {"question": dict(question)} if question is not None else {}
+    if row.verb == "attach" and row.target_ref is not None:
+        out["on"] = [row.target_ref[0], real(row.target_ref[1], ids)]
+    return out
+
+
+def _made(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of a record that is there: nobody is asked about it any more."""
+    return {name: value for name, value in entry.items() if name not in {"question", "on"}}
+
+
+def unresolved(subject: SubjectRow) -> dict[str, Mapping[str, Any]]:
+    """Slot → question of each write of which nobody can tell whether it happened, while no person has said it. It must not be
+    made again until then."""
+    answers = subject.answers
+    return {
+        slot: entry["question"]
+        for slot, entry in subject.own.items()
+        if "question" in entry and not entry.get("ref") and entry["question"]["kind"] not in answers
+    }
+
+
+def still_asked(plan: Plan, subject: SubjectRow) -> list[Mapping[str, Any]]:
+    """Questions of earlier runs that stay open beside this plan: of what it would write again, and of attachments, which
+    flows take for there until they hear that they are not."""
+    planned = {operation.slot for operation in plan.operations}
+    return [one for slot, one in unresolved(subject).items() if slot in planned or "on" in subject.own[slot]]
+
+
 def own_by_answer(subject: SubjectRow) -> None:
     """Puts into `own` what a person said is there, where nobody else could tell (`outcome_kind`)."""
     for kind, answer in subject.answers.items():
         if not kind.startswith(OUTCOME):
             continue
         id = str(answer.get("id") or "") if isinstance(answer, Mapping) else str(answer or "").rpartition(":")[2]
-        _, role, slot = kind.split(":", 2)
+        role, slot = kind.split(":", 2)[1], slot_asked(kind)
         entry = subject.own.get(slot) or {}
-        if id not in NONE and not entry.get("ref"):
-            subject.own[slot] = {"values": {}, **entry, "ref": [role, id]}
+        asked = entry.get("question")
+        if id in NONE or entry.get("ref") or (asked is not None and asked["kind"] != kind):
+            continue
+        ref = entry.get("on") or [role, id]
+        subject.own[slot] = {"values": {}, **_made(entry), "ref": ref}
 
 
 OUTCOME = "outcome:"
@@ -200,7 +262,18 @@ NONE = frozenset(("", "none", "create"))
 """Answers that say that the record is not there."""
 
 
-def outcome_kind(role: str, slot: str) -> str:
+def outcome_kind(role: str, slot: str, answers: Iterable[str] = ()) -> str:
     """The kind of the question whether a record of this slot is there; its answer is the record's id (alone, as "role:id" or
-    as {"id"}), or one of `NONE`."""
-    return f"{OUTCOME}{role}:{slot}"
+    as {"id"}), or one of `NONE`. Asked once more after one of these `answers`, it is another question, numbered: what was
+    said of the first try says nothing of the second."""
+    first = kind = f"{OUTCOME}{role}:{slot}"
+    number = 1
+    while kind in answers:
+        number += 1
+        kind = f"{first}#{number}"
+    return kind
+
+
+def slot_asked(kind: str) -> str:
+    """The slot of an `outcome_kind`."""
+    return kind.split(":", 2)[2].partition("#")[0]

@@ -11,8 +11,8 @@ LENGTH = 24
 def origin_key(workspace: int, flow: str, source: int, subject: str, slot: str, generation: str = "0") -> str:
     """The origin key of one operation of a subject.
 
-    `generation` of a create rises after an undo, so that the record may be made again; that of an update or an attachment is
-    the subject's revision, since each change of the facts may write the same slot anew.
+    `generation` of a create or an attachment rises after an undo, so that it may be made again; that of an update is the
+    subject's revision, since each change of the facts may write the same slot anew.
     """
     text = f"{workspace}\x1f{flow}\x1f{source}\x1f{subject}\x1f{slot}\x1f{generation}"
     return blake2b(text.encode(), digest_size=LENGTH // 2).hexdigest()

@@ -17,10 +17,10 @@ from tieline.core.record import PLANNED, Record, to_json
 from tieline.engine.access import LOOKS_APART_S, Access, Run
 from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import REF, outcome_kind, real
-from tieline.engine.effects.pool import Pool, Work
+from tieline.engine.effects.pool import Carried, Pool, Work
 from tieline.engine.effects.reasons import STALE, UNKNOWN, reason
 from tieline.engine.effects.recovery import recovery
-from tieline.engine.ports import OperationRow, Result, Store
+from tieline.engine.ports import OperationRow, Result, Store, SubjectRow
 from tieline.engine.times import backoff
 from tieline.sdk.contract import Link
 
@@ -223,11 +223,21 @@ class Settle:
         return out
 
     async def _by_asking(self, group: list[Work]) -> list[Result]:
-        """An attachment: nothing can be read that tells it from another one of that name."""
-        return [self._asked(work, ()) for work in group]
+        """An attachment. Where the connector looks for its key before it attaches, it is pushed again once it has landed or
+        never will; elsewhere nothing can be read that tells it from another one of that name."""
+        if not self._access.capabilities.attach_keys:
+            return [self._asked(work, ()) for work in group]
+        out: list[Result] = []
+        for work in group:
+            certain = work.sent_s + self._access.certain_s()
+            if self._access.clock() < certain:
+                work.not_before = certain
+            else:
+                out.append(self._send_again(work))
+        return out
 
     def _asked(self, work: Work, options: Iterable[Record]) -> Result:
-        said = question(work.row, options)
+        said = question(work.row, work.carried.subject, options)
         work.carried.questions.append(said)
         return self._apply.refused(work, said["reason"])
 
@@ -242,14 +252,22 @@ async def find_missing(pool: Pool, store: Store, run: Run) -> None:
             await run(lambda: store.save_results(results, []))
 
 
-def question(row: OperationRow, options: Iterable[Record] = ()) -> dict[str, Any]:
+def question(row: OperationRow, subject: SubjectRow, options: Iterable[Record] = ()) -> dict[str, Any]:
     """The question whether one operation's record is there."""
     return {
-        "kind": outcome_kind(row.role, row.slot),
+        "kind": outcome_kind(row.role, row.slot, subject.answers),
         "topic": row.role,
         "reason": reason(UNKNOWN, slot=row.slot),
         "options": [[one.role, one.id, to_json(dict(one.fields))] for one in options],
     }
+
+
+def asked_of(carried: Carried) -> list[dict[str, Any]]:
+    """What a person is asked about a run that is over; questions that a dead process had put, too."""
+    rows = [row for row in carried.run.operations if row.state != "done" and (row.error or {}).get("code") == UNKNOWN]
+    out = {one["kind"]: one for one in (question(row, carried.subject) for row in rows)}
+    out.update((one["kind"], one) for one in carried.questions)
+    return list(out.values())
 
 
 def _known_before(work: Work, finds: list[Find]) -> set[str]:

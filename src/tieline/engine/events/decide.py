@@ -11,7 +11,7 @@ from tieline.core.errors import TielineError
 from tieline.core.flow import Flow, Target
 from tieline.core.plan import Find, Known, Own, Plan
 from tieline.core.record import PLANNED, Record, Ref, from_json, to_json
-from tieline.engine.effects.journal import own_by_answer, rows
+from tieline.engine.effects.journal import own_by_answer, rows, still_asked, unresolved
 from tieline.engine.effects.reasons import DECIDE_FAILED, ENDLESS, LOOKUP_FAILED, reason
 from tieline.engine.events.fold import DECIDED
 from tieline.engine.events.lanes import Lanes
@@ -147,29 +147,42 @@ def _known(
 
 
 def _own(row: SubjectRow) -> dict[str, Own]:
-    """What the subject has made, and what a person said it has made when nobody could tell."""
+    """What the subject has made, and what a person said it has made when nobody could tell. An attachment that a person is
+    asked about counts as made until then, so that its slot stays its own."""
     own_by_answer(row)
-    return {
-        slot: Own(slot, Ref(*entry["ref"]), from_json(entry.get("values") or {}))
-        for slot, entry in row.own.items()
-        if entry.get("ref")
-    }
+    asked = unresolved(row)
+    out: dict[str, Own] = {}
+    for slot, entry in row.own.items():
+        ref = entry.get("ref") or (entry.get("on") if slot in asked else None)
+        if ref:
+            out[slot] = Own(slot, Ref(*ref), from_json(entry.get("values") or {}))
+    return out
 
 
 def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> RunRow:
     operations = rows(plan, row, rules.workspace)
+    questions: list[Any] = [
+        {
+            "kind": one.kind,
+            "topic": one.topic,
+            "reason": one.reason.to_json(),
+            "options": [[record.role, record.id, _fields(record)] for record in one.options],
+        }
+        for one in plan.questions
+    ]
+    questions.extend(still_asked(plan, row))
     if not row.live:
         state = "watched"
     elif operations:
         state = "applying"
     else:
-        state = "asked" if plan.questions else "nothing"
-    row.state = "applying" if state == "applying" else "asked" if plan.questions and row.live else "done"
+        state = "asked" if questions else "nothing"
+    row.state = "applying" if state == "applying" else "asked" if questions and row.live else "done"
     row.due_at = None
     known_json: dict[str, Any] = {"found": [_answer(find, records) for find, records in known.found.items()]}
     if row.why is not None and (row.attempts or row.why["code"] == LOOKUP_FAILED):
         known_json["trouble"] = row.why
-    row.why = plan.questions[0].reason.to_json() if row.state == "asked" else None
+    row.why = questions[0]["reason"] if row.state == "asked" else None
     if row.state != "applying":
         row.attempts = 0
     return RunRow(
@@ -180,15 +193,7 @@ def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> R
         settings_version=rules.version,
         known=known_json,
         considered=[[one.rule, one.applied, one.reason.to_json()] for one in plan.considered],
-        questions=[
-            {
-                "kind": one.kind,
-                "topic": one.topic,
-                "reason": one.reason.to_json(),
-                "options": [[record.role, record.id, _fields(record)] for record in one.options],
-            }
-            for one in plan.questions
-        ],
+        questions=questions,
         notices=[{"kind": one.kind, "topic": one.topic, "reason": one.reason.to_json()} for one in plan.notices],
         started_at=now,
         operations=operations,

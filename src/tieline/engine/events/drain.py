@@ -19,7 +19,7 @@ from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import own_after
 from tieline.engine.effects.pool import Carried, Pool
 from tieline.engine.effects.recovery import recovery
-from tieline.engine.effects.settle import Settle, find_missing, question
+from tieline.engine.effects.settle import Settle, asked_of, find_missing
 from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events import fold
 from tieline.engine.events.decide import Decided, Rules, decide
@@ -357,10 +357,8 @@ class Drain:
         row, run = carried.subject, carried.run
         if run.kind:
             return undo_rows.end(run, row, pool.ids, iso(self._access.clock()))
-        unknown = [one for one in run.operations if (one.error or {}).get("code") == reasons.UNKNOWN]
-        asked = {one["kind"]: one for one in (question(one, row) for one in unknown if one.state != "done")}
-        asked.update((one["kind"], one) for one in carried.questions)
-        row.own = own_after(row, run.operations, pool.ids, asked.values())
+        asked = asked_of(carried)
+        row.own = own_after(row, run.operations, pool.ids, asked)
         row.why, row.due_at = carried.why, None
         match carried.fate:
             case "done":
@@ -373,7 +371,7 @@ class Drain:
                 return "failed"
             case "ask":
                 row.state = "asked"
-                questions.extend((run.id, one) for one in asked.values())
+                questions.extend((run.id, one) for one in asked)
                 return "asked"
             case "again":
                 row.attempts += 1

@@ -87,6 +87,7 @@ def _values(reason: Reason) -> dict[str, str]:
 
 def slot_name(slot: str) -> str:
     """A slot as people call it, "the call record"; the second recording is a recording."""
+    slot = slot.partition("#")[0]  # a question that is asked once more has a number
     found = SLOTS.get(slot) or SLOTS.get(slot.rsplit(".", 1)[0])
     return str(found or slot)
 
