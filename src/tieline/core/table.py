@@ -13,6 +13,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 ENCODINGS = ("utf-8", "cp1252", "cp1250", "cp1251", "mac-roman", "utf-16")
 """Those that a person may choose, by Python's names."""
@@ -110,6 +111,7 @@ def rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, cells
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """A name as it is compared: small letters and digits without accents, one blank between words."""
     bare = "".join(

@@ -14,6 +14,7 @@ urlpatterns = [
     path("me/language/", preferences.language, name="me-language"),
     path("me/theme/", preferences.theme, name="me-theme"),
     path("", include("tieline.web.connections.urls")),
+    path("", include("tieline.web.imports.urls")),
     path("", include("tieline.web.welcome.urls")),
     path("", include("tieline.web.accounts.urls")),
     path("", include("tieline.web.events.urls")),

@@ -53,6 +53,7 @@ _MONTHS = (
     "oct okt ott", "nov", "dec dic",
 )  # fmt: skip
 _MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}")
 _DATE = re.compile(r"(\d{1,4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,4})")
 _DAY_NAME = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er)?\.?[ -]+([^\W\d_]+)\.?,?[ -]+(\d{4}|\d{2})\b")
 _NAME_DAY = re.compile(r"([^\W\d_]+)\.?[ -]+(\d{1,2})(?:st|nd|rd|th)?,?[ -]+(\d{4})")
@@ -72,16 +73,16 @@ def moment(text: str, clock: str, zone: str, order: DateOrder) -> str:
     if at is None:
         raise _wrong(NOT_A_TIME, whole)
     try:
-        at = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        at = at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError:
         raise _wrong(NOT_A_TIME, whole) from None
     if at.year < 1990 or at.year > 2200:
         raise _wrong(NOT_A_TIME, whole)
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.isoformat(timespec='seconds')[:19]}Z"
 
 
 def _iso(text: str) -> datetime | None:
-    if not re.match(r"\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}", text):
+    if not _ISO.match(text):
         return None
     try:
         return datetime.fromisoformat(text)
@@ -268,6 +269,10 @@ def outcome(text: str, direction: Direction) -> Outcome | None:
     return "no_answer" if direction != "inbound" and found.outcome in ("missed", "voicemail") else found.outcome
 
 
+_PLAIN_NUMBER = re.compile(r"\+?[0-9][0-9 .()/-]{6,30}")
+"""Nearly all are: what it really is the flow finds out."""
+
+
 def number(text: str) -> str:
     """A phone number as it stands there, "" for a withheld one. Spreadsheets put ' or = before numbers, and turn long ones
     into 3.36E+10: such a number is lost, and said so."""
@@ -278,6 +283,8 @@ def number(text: str) -> str:
         return ""
     if re.fullmatch(r"\d[.,]\d+E\+?\d+", bare, re.IGNORECASE):
         raise _wrong(NOT_A_NUMBER, text)
+    if _PLAIN_NUMBER.fullmatch(bare):
+        return bare
     if phone(bare).kind in ("withheld", "empty"):
         return ""
     if len(bare) > 60 or not any(sign.isdigit() for sign in bare):

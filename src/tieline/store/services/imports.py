@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 50_000
 MOST_COLUMNS = 100
+CHECKED_ROWS = 10_000
+"""Of a long list the page tries so many rows; the import tries all."""
 SHOWN_ROWS = 8
 SHOWN_ERRORS = 50
 KEPT_DRAFTS = 3
@@ -144,6 +146,7 @@ class Preview:
     """A file as it would be imported.
 
     lacking   what must be said before anything can be read; then nothing below is known
+    checked   rows that were tried: all of them, or the first CHECKED_ROWS
     wrong     rows that cannot be read; errors: the first of them as (line, what, reason as JSON)
     since, until   when the first and the last call began (UTC text)
     """
@@ -152,6 +155,7 @@ class Preview:
     reading: Reading
     rows: Sequence[Shown]
     lacking: Sequence[str]
+    checked: int
     wrong: int
     errors: Sequence[tuple[int, str, Mapping[str, Any]]]
     since: str | None
@@ -160,14 +164,14 @@ class Preview:
 
 
 def preview(row: Import) -> Preview:
-    """Reads the whole file and keeps nothing."""
+    """Reads the file and keeps nothing."""
     reading = Reading.from_json(row.reading)
     lacking = reading.lacking()
     now = _now()
     heading: list[str] = []
     shown: list[Shown] = []
     errors: list[tuple[int, str, Mapping[str, Any]]] = []
-    wrong = 0
+    wrong = checked = 0
     since: str | None = None
     until: str | None = None
     directions: Counter[str] = Counter()
@@ -176,8 +180,9 @@ def preview(row: Import) -> Preview:
             heading = call_list.named(cells[:MOST_COLUMNS], has_names=row.has_names)
             if row.has_names:
                 continue
-        if lacking and len(shown) == SHOWN_ROWS:
+        if checked == CHECKED_ROWS or (lacking and len(shown) == SHOWN_ROWS):
             break
+        checked += 1
         found = None if lacking else call_list.call_of(cells, reading, now=now)
         faults: list[Wrong] = found if isinstance(found, list) else []
         if len(shown) < SHOWN_ROWS:
@@ -188,7 +193,7 @@ def preview(row: Import) -> Preview:
         if isinstance(found, dict):
             since, until = min(since or found["at"], found["at"]), max(until or found["at"], found["at"])
             directions[found["direction"]] += 1
-    return Preview(heading, reading, shown, lacking, wrong, errors, since, until, dict(directions))
+    return Preview(heading, reading, shown, lacking, checked, wrong, errors, since, until, dict(directions))
 
 
 def start(workspace: int, user: User | None, import_id: int) -> Import:

@@ -1,0 +1,1 @@
+"""Call lists that people bring as files."""
