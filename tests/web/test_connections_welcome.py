@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.test import Client
 
 from tests.store.playing import Playing, playing
 from tests.store.test_services_consent import decide
+from tests.web.calls_desk import make_calls
 from tests.web.conftest import Company
 from tests.web.test_connections import text_of
 
@@ -142,3 +145,24 @@ def test_the_sandbox_practises_for_its_own_connections_only(
     assert "Let the sandbox send a test" in text_of(browser.get(company.url("/start/events/")))
     answer = browser.post(company.url("/start/practise/"), {"what": "call"}, follow=True)
     assert "The sandbox played a missed call from +33" in text_of(answer)
+
+
+def test_the_guide_says_of_the_last_step_what_it_does(company: Company, signed_in: Callable[[Any], Client]) -> None:
+    """docs/start.md told people to watch first, and the switch is on: whoever pressed Finish wrote."""
+    make_calls(company, live=False)
+    page = signed_in(company.users["super_admin"]).get(company.url("/start/live/"))
+    assert "Write to Zoho CRM from now on" in text_of(page)
+    assert 'name="live" checked' in page.content.decode()
+    guide = re.sub(r"\s+", " ", (Path(__file__).parents[2] / "docs" / "start.md").read_text())
+    assert "one switch, *Write to Zoho CRM from now on*. It is on already" in guide
+    assert "Watch first" not in guide
+
+
+def test_the_guide_names_every_module_that_gets_the_key_field() -> None:
+    from tieline.store.services.asking import manifest_of
+
+    objects = [role.object for role in manifest_of("zoho_crm").roles.values() if role.origin]
+    guide = (Path(__file__).parents[2] / "docs" / "start.md").read_text()
+    said = re.search(r"\*Tieline Key\*, to each module that it can write to \(([^)]+)\)", guide)
+    assert said is not None
+    assert {one.strip() for one in said[1].split(",")} == {one.lower() for one in objects}
