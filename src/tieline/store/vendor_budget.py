@@ -102,8 +102,10 @@ class StoredBudget:
             row = connection.execute(query, [self._connection]).fetchone()
             if row is None:  # the connection was erased meanwhile
                 return fresh
-        *numbers, spent = row
-        return arithmetic.Bucket(*numbers, spent=tuple((int(quarter), float(used)) for quarter, used in spent))
+        *numbers, quarters = row
+        spent = tuple((int(quarter), float(used)) for quarter, used in quarters)
+        tokens, at_s, paused_until_s, used, day = numbers
+        return arithmetic.Bucket(tokens, at_s, paused_until_s, used, day, spent)
 
     def _keep(
         self, connection: Link, before: arithmetic.Bucket, after: arithmetic.Bucket, made: int, limited: int
