@@ -40,11 +40,34 @@ WITH old AS (SELECT id FROM store_event e WHERE e.workspace_id = %(workspace)s A
      gone AS (DELETE FROM store_event e USING old WHERE e.id = old.id RETURNING e.id)
 SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
+# A question keeps its words; the records that were offered to choose from are look-up answers too.
 _RUNS = """
 WITH old AS (SELECT id FROM store_run WHERE workspace_id = %(workspace)s AND id > %(after)s AND state <> 'applying'
-              AND known::text <> '{}' AND started_at < now() - make_interval(days => %(days)s)
+              AND (known::text <> '{}' OR questions::text ~ '"options": ?\\[\\[')
+              AND started_at < now() - make_interval(days => %(days)s)
               ORDER BY id LIMIT %(batch)s),
-     gone AS (UPDATE store_run r SET known = '{}' FROM old WHERE r.id = old.id RETURNING r.id)
+     gone AS (UPDATE store_run r SET known = '{}', questions = (
+                     SELECT coalesce(json_agg(json_build_object('kind', q.x->'kind', 'topic', q.x->'topic',
+                                              'reason', q.x->'reason', 'options', '[]'::json)), '[]'::json)
+                       FROM json_array_elements(r.questions) AS q(x))
+                FROM old WHERE r.id = old.id RETURNING r.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
+"""
+_CASES = """
+WITH old AS (SELECT id FROM store_inboxitem WHERE workspace_id = %(workspace)s AND id > %(after)s AND state <> 'open'
+              AND options <> '[]' AND coalesce(decided_at, last_at) < now() - make_interval(days => %(days)s)
+              ORDER BY id LIMIT %(batch)s),
+     gone AS (UPDATE store_inboxitem i SET options = '[]' FROM old WHERE i.id = old.id RETURNING i.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
+"""
+# What a replay found holds values of calls: it goes as a whole.
+_REPLAYS = """
+WITH old AS (SELECT id FROM store_replay WHERE workspace_id = %(workspace)s AND id > %(after)s
+              AND made_at < now() - make_interval(days => %(days)s) ORDER BY id LIMIT %(batch)s),
+     calls AS (DELETE FROM store_replayedsubject c USING old WHERE c.replay_id = old.id AND c.workspace_id = %(workspace)s),
+     later AS (UPDATE store_replay r SET again_of_id = NULL FROM old WHERE r.again_of_id = old.id
+                AND r.made_at >= now() - make_interval(days => %(days)s)),
+     gone AS (DELETE FROM store_replay r USING old WHERE r.id = old.id RETURNING r.id)
 SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
 # What a run wrote, or would have written, goes with its run, whatever became of the operation: only what may still be under
@@ -67,7 +90,7 @@ SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 _CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
 # Files of call lists that nobody came back to.
 _DRAFTS = "DELETE FROM store_import WHERE workspace_id = %(workspace)s AND state = 'draft' AND created < now() - interval '7 days'"
-_BY_BATCH = (_EVENTS, _RUNS, _VALUES, _OWN_KEYS)
+_BY_BATCH = (_EVENTS, _RUNS, _CASES, _VALUES, _OWN_KEYS, _REPLAYS)
 
 
 def clean_up(rows: Rows) -> int:
