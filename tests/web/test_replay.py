@@ -72,7 +72,7 @@ def test_unsaved_changes_are_replayed_confirmed_and_go_live(calls: Calls, compan
 
     asked = seen(client.get(url + "live/"))
     assert "Of 5 past calls, 4 would have been written otherwise." in asked
-    assert "Lead: create" in asked
+    assert "The lead: create" in asked
     done = client.post(url + "live/", follow=True)
     assert "Version 3 is in force and Tieline writes" in seen(done)
     assert "Under the settings in force, version 3." in seen(done)
