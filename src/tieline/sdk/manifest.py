@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tieline.core.errors import ConfigError
 from tieline.core.flow import Need, Place, Target
 from tieline.core.mapping import RoleMap
-from tieline.sdk.contract import FieldSchema, ObjectSchema, VendorUser
+from tieline.sdk.contract import ObjectSchema, VendorUser
 
 GROUP = "tieline.connectors"
 """The package whose folders are connectors, and the entry point group of those outside."""
@@ -361,11 +361,12 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
         schema = by_object.get(mapped.object)
         if schema is None:
             continue
-        fields = {field.name: field for field in schema.fields}
-        writable = {name: field for name, field in _first(mapped, fields) if not field.read_only}
+        fields = {field.name: field for field in schema.fields if not field.read_only}
+        first = {name: vendors[0] for name, vendors in mapped.fields.items() if vendors}
+        writable = {name: fields[vendor] for name, vendor in first.items() if vendor in fields}
         roles[role] = frozenset(writable)
         required[role] = _required(mapped, schema)
-        own = {f"={field.name}": field for field in schema.fields if not field.read_only}
+        own = {f"={name}": field for name, field in fields.items()}
         for name, field in (*writable.items(), *own.items()):
             types[role, name] = field.type
             if field.choices:
@@ -383,13 +384,6 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
             )
     limits = {"call_needs_parent": manifest.capabilities.call_needs_parent, **manifest.capabilities.limits}
     return Target(roles=roles, required=required, places=tuple(places), choices=choices, limits=limits, types=types)
-
-
-def _first(mapped: Role, fields: Mapping[str, FieldSchema]) -> Iterable[tuple[str, FieldSchema]]:
-    """Canonical names with the vendor field that is written for them, where the vendor has it."""
-    for name, vendors in mapped.fields.items():
-        if vendors and vendors[0] in fields:
-            yield name, fields[vendors[0]]
 
 
 def _required(mapped: Role, schema: ObjectSchema) -> Mapping[str, tuple[str, ...]]:
