@@ -1,8 +1,11 @@
-"""Every address of the pages. Each page says who may open it (`tieline.web.permissions`)."""
+"""Every address of the pages and of the API. Each page says who may open it (`tieline.web.permissions`), each route of the API too
+(`tieline.api.v1.access`)."""
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("tieline.web.urls"))]
+from tieline.api.v1 import api
+
+urlpatterns = [path("api/v1/", api.urls), path("", include("tieline.web.urls"))]
 
 handler400 = "tieline.web.errors.bad_request"
 handler403 = "tieline.web.errors.forbidden"

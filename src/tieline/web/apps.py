@@ -10,5 +10,9 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        """Hear of sign-ins and changed passwords."""
+        """Hear of sign-ins and changed passwords; say codes as sentences to whoever is not above the pages."""
+        from tieline.store.services import sentences
         from tieline.web.accounts import sessions  # noqa: F401 - its receivers
+        from tieline.web.words import spoken
+
+        sentences.tell_by(spoken.spoken)

@@ -20,10 +20,12 @@ urlpatterns = [
     path("", include("tieline.web.events.urls")),
     path("", include("tieline.web.inbox.urls")),
     path("", include("tieline.web.runs.urls")),
+    path("", include("tieline.web.undo.urls")),
     path("", include("tieline.web.search.urls")),
     path("", include("tieline.web.team.urls")),
     path("", include("tieline.web.settings.urls")),
     path("", include("tieline.web.audit.urls")),
+    path("", include("tieline.web.tokens.urls")),
     path("", include("tieline.web.calls.urls")),
     path("", include("tieline.web.replay.urls")),
 ]

@@ -1,0 +1,70 @@
+"""Who asks, and what they may: tokens, and the mark by which each route says which action it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from tieline.store.services import tokens
+from tieline.store.services.tokens import Bearer
+from tieline.store.team.actions import ACTIONS
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class NotAllowedError(Exception):
+    """The token lacks this action, or its maker's role does."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(action)
+        self.action = action
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer tl_…`. What a route then finds as `request.auth` is a `Bearer`."""
+
+    openapi_description = "A token of one workspace, made under Settings, API."
+
+    def authenticate(self, request: HttpRequest, token: str) -> Bearer | None:  # noqa: ARG002 - ninja's shape
+        return tokens.bearer(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a route is: its action, and the names of the pages' addresses that do the same."""
+
+    action: str
+    pages: tuple[str, ...]
+
+
+ROUTES: dict[str, Marked] = {}
+"""operationId → its mark; docs/reference/api-actions.md is made of it."""
+
+
+def needs(action: str, *pages: str) -> Callable[[View], View]:
+    """Mark a route with the action that it is (a key of ACTIONS), and the pages that do the same. 403 without it."""
+    if action not in ACTIONS:
+        raise KeyError(f"no such action: {action}")
+
+    def mark(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if action not in request.auth.actions:  # type: ignore[attr-defined]
+                raise NotAllowedError(action)
+            return view(request, *args, **kwargs)
+
+        ROUTES[view.__name__] = Marked(action, pages)
+        return guarded  # type: ignore[return-value]
+
+    return mark
+
+
+def asker(request: HttpRequest) -> tuple[int, Any]:
+    """The workspace's id, and the user whose token it is."""
+    member = request.auth.member  # type: ignore[attr-defined]
+    return member.workspace_id, member.user
