@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tieline.core.values import phone as read_phone
 from tieline.store import public_ids
 from tieline.store.models import ConnectionState
-from tieline.store.services import flow_settings
+from tieline.store.services import flow_settings, watched
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
 from tieline.web.calls import cards, clashes, desk, labels, lines, posted, told, trial
 from tieline.web.calls import draft as drafts
 from tieline.web.calls.desk import FLOW, Desk
+from tieline.web.calls.words import RULES, text
 from tieline.web.connections import words as connection_words
 from tieline.web.replay import words as replay_words
 from tieline.web.request import PageRequest
@@ -268,7 +270,20 @@ def head(table: Desk) -> dict[str, Any]:
         "tie_kind": kind,
         "view": view,
         "crm": cards.crm(table),
+        "watching": _watching(table) if table.is_set_up and not view.live else None,
     }
+
+
+def _watching(table: Desk) -> dict[str, Any]:
+    """What watch mode decided today, rule by rule, each with its calls."""
+    start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    found = watched.since(table.workspace, FLOW, start)
+    runs = f"{reverse('runs')}?outcome=watched&day=today"
+    rules = [
+        (text(RULES, rule), count, f"{runs}&made={role}" if rule in ("call.log", f"{role}.create") else runs)
+        for (rule, role), count in found.rules.items()
+    ]
+    return {"calls": found.subjects, "asks": found.asks, "rules": rules, "runs": runs}
 
 
 def page(request: PageRequest, table: Desk, tab: str, *, trials: bool = True) -> dict[str, Any]:
