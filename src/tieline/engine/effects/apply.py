@@ -12,6 +12,7 @@ from tieline.core.errors import TielineError, TransientError
 from tieline.core.record import PLANNED
 from tieline.engine.access import LEAVES_S, Access, Run
 from tieline.engine.effects.journal import REF, own_keys
+from tieline.engine.effects.kept import keep_results
 from tieline.engine.effects.pool import Pool, Work, batches
 from tieline.engine.effects.reasons import (
     GONE,
@@ -58,6 +59,8 @@ class Applied:
     """What a round of pushes came to."""
 
     written: int = 0
+    lost: bool = False
+    """The journal says otherwise than memory of something that could not be kept."""
     stopped: TielineError | None = None
 
 
@@ -92,14 +95,18 @@ class Apply:
         while wave:
             results = await self._push_all(wave, out)
             wave = [] if out.stopped is not None else self.next_wave()
-            await self._save(results, wave)
+            if not await self._save(results, wave):
+                out.lost = True
+                return out
         return out
 
-    async def _save(self, results: list[Result], wave: list[list[Work]]) -> None:
+    async def _save(self, results: list[Result], wave: list[list[Work]]) -> bool:
         keys = [work.row.key for group in wave for work in group]
         at_s = self._access.clock()
-        await self._run(lambda: self._store.save_results(results, keys))
+        if not await keep_results(self._store, self._run, results, keys):
+            return False
         self.sent(wave, at_s)
+        return True
 
     def sent(self, wave: list[list[Work]], at_s: float) -> None:
         """Marks a wave as sent once the journal says so. at_s: a time before the journal was asked to."""

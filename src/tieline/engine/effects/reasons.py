@@ -25,13 +25,26 @@ INTERNAL = "error.internal"
 
 def reason(code: str, **params: Any) -> dict[str, Any]:
     """A declared reason as JSON."""
-    return because(code, **params).to_json()
+    return because(code, **{name: plain(value) for name, value in params.items()}).to_json()
+
+
+LONGEST = 1000
+"""Characters of a vendor's words in a reason."""
+
+
+def plain(value: Any) -> Any:
+    """A vendor's words as every store takes them: without NUL and halves of characters, not endless."""
+    if not isinstance(value, str):
+        return value
+    return value[:LONGEST].replace("\x00", "").encode(errors="replace").decode()
 
 
 def of_error(error: BaseException) -> dict[str, Any]:
     """An error as JSON: its code and parameters. Of an error that is not ours only the kind is told, since its text may
     quote a body or a secret."""
     if isinstance(error, TielineError):
-        params = {name: value for name, value in error.params.items() if isinstance(value, str | int | float | bool)}
+        params = {
+            name: plain(value) for name, value in error.params.items() if isinstance(value, str | int | float | bool)
+        }
         return {"code": error.code, **({"params": params} if params else {})}
     return {"code": INTERNAL, "params": {"kind": type(error).__name__}}

@@ -101,7 +101,8 @@ class Item:
     """One thing that an undo does, or leaves with a reason.
 
     values   restore, create, attach: what is written; delete: none
-    before   restore: the values as they are; delete: {"values", "files", "found_by"}; leave: the values it is about
+    before   restore: the values as they are; delete: {"values", "files", "found_by"}; leave: the values it is about, of a
+             record that we made {"values"}
     version  the record's version that this was planned on
     after    records that must be deleted (or created) first
     """
@@ -154,7 +155,7 @@ def plan(acts: Sequence[Act], facts: Facts) -> list[Item]:
             if act.key in goes:
                 out.append(_delete(act, acts, goes, facts, freed))
             else:
-                out.append(_left(act, leaves[act.key]))
+                out.append(_left(act, leaves[act.key], {"values": dict(act.values)}))
         elif act.verb == "delete":
             out.extend(_create(act, back, facts))
         elif act.verb == "attach" and act.key not in made:

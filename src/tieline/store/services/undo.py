@@ -90,7 +90,7 @@ def again(workspace: int, user: User | None, undo: int) -> int:
         if row.state != UndoState.DONE:
             raise DeclinedError("undo.not_done")
         if Undo.objects.filter(workspace_id=workspace, undoes=row, state__in=TAKEN).exists():
-            raise DeclinedError("undo.already")
+            raise DeclinedError("undo.undone_before")
         runs = list(_runs_of(workspace, row))
         if not runs:
             raise DeclinedError("undo.nothing")
@@ -138,7 +138,7 @@ def drop(workspace: int, user: User | None, undo: int) -> None:
 
 
 def shown(workspace: int, undo: int) -> Shown:
-    """One undo with how many items there are of each sort; DeclinedError "undo.gone"."""
+    """One undo with how many items there are of each sort; DeclinedError "undo.not_there"."""
     with workspace_tx(workspace):
         row = _one(workspace, undo)
         rows = (
@@ -233,12 +233,12 @@ def _one(workspace: int, undo: int) -> Undo:
     rows = Undo.objects.filter(workspace_id=workspace, pk=undo)
     row = rows.select_related("target", "user", "approved_by", "undoes").first()
     if row is None:
-        raise DeclinedError("undo.gone")
+        raise DeclinedError("undo.not_there")
     return row
 
 
 def _locked(workspace: int, undo: int) -> Undo:
     row = Undo.objects.select_for_update().filter(workspace_id=workspace, pk=undo).first()
     if row is None:
-        raise DeclinedError("undo.gone")
+        raise DeclinedError("undo.not_there")
     return row

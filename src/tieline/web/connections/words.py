@@ -88,6 +88,12 @@ DECLINED: Final[Words] = {
     "inbox.gone": _("This question is not there any more."),
     "inbox.no_choice": _("Choose one of the answers first."),
     "inbox.not_a_notice": _("This one waits for a decision; it cannot be put aside."),
+    "undo.not_there": _("This undo is no longer there."),
+    "undo.nothing": _("There is nothing to undo: nothing was written, or it was undone before."),
+    "undo.undone_before": _("This undo was undone before."),
+    "undo.not_done": _("This undo is not done yet."),
+    "undo.not_ready": _("This undo has moved on since you opened it."),
+    "undo.replanned": _("The plan was made anew since you read it. Read it again, then approve it."),
     "replay.gone": _("This replay is not there any more."),
     "replay.not_done": _("This replay has not come to its end yet. Let it finish first."),
     "replay.other_crm": _("This replay was of another CRM. Begin a new one."),
@@ -169,6 +175,7 @@ WHY_FETCHED: Final[Words] = {
 
 RULES: Final[Words] = {
     "*": _("Any connection"),
+    "undo": _("Undo: delete what Tieline made"),
     "call.log": _("log calls"),
     "call.recording": _("keep recordings"),
     "task.create": _("a task for each unreached call"),

@@ -9,10 +9,12 @@ from django.urls import reverse
 from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Operation, Run, Subject
+from tieline.store.services import undo
 from tieline.web.runs import line, rows, story
 from tieline.web.runs.line import Line, call_id, run_id
 from tieline.web.runs.lines import names
 from tieline.web.runs.story import Story
+from tieline.web.undo import links as undos
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,24 @@ def of_run(workspace: int, shown: str) -> Opened | None:
         operations = list(Operation.objects.filter(workspace_id=workspace, run_id=run.pk).order_by("position", "id"))
         told = story.of_run(run, subject, operations, rows.events_of(workspace, subject.pk), connections, known)
         newest = Run.objects.filter(subject_id=subject.pk, workspace_id=workspace).order_by("-id").only("id").first()
-        if newest is not None and newest.pk != run.pk:
+        _undos(workspace, run, told)
+        if newest is not None and newest.pk != run.pk and not told.undone:
             told.newer = reverse("runs-run", args=[run_id(newest.pk)])
             told.trouble, told.step = "", None
         elif subject.state == "parked":
             told.retry = reverse("runs-retry", args=[call_id(subject.pk)])
         return Opened(line.of_run(run, subject, operations, connections, known), told)
+
+
+def _undos(workspace: int, run: Run, told: Story) -> None:
+    """Whether this run can be undone, was undone, or undoes."""
+    part_of = run.known.get("undo") if run.kind else None
+    told.part_of = undos.url_of(int(part_of)) if part_of else ""
+    taken = [one for one in undo.of_run(workspace, run.pk) if one.state in undo.TAKEN]
+    if taken:
+        told.undone = undos.url_of(taken[0].pk)
+    elif undo.undoable(workspace, [run.pk]).exists():
+        told.undo = run_id(run.pk)
 
 
 def of_call(workspace: int, shown: str) -> Opened | Run | None:

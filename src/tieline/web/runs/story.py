@@ -84,7 +84,9 @@ class Write:
 @dataclass(slots=True)
 class Story:
     """What `runs/story.html` shows. sources, targets: titles. trouble: why the whole of it waits or stopped.
-    met: why it could not be decided at once."""
+    met: why it could not be decided at once.
+    undo: the run's public id where it can be undone; undone: the page of the undo that took it back; part_of: that of the undo
+    that it is a part of."""
 
     arrived: str
     details: str = ""
@@ -104,6 +106,9 @@ class Story:
     step: Step | None = None
     retry: str = ""
     newer: str = ""
+    undo: str = ""
+    undone: str = ""
+    part_of: str = ""
     met: str = ""
 
 
@@ -272,6 +277,9 @@ def _said(row: Operation, shown: Shown) -> str:
             if row.values.get(link)
         ]
         return _("%(what)s, on %(records)s") % {"what": new, "records": told.listed(hangs)} if hangs else new
+    if row.verb == "delete":
+        name = (row.before.get("values") or {}).get("name")
+        return _("deleted: “%(name)s”") % {"name": name} if name else _("deleted")
     if row.verb == "attach":
         return _("file “%(name)s”") % {"name": name}
     return _("changed")

@@ -68,12 +68,22 @@ def became(run: Run, operations: Sequence[Operation], names: Names) -> str:
         return say(run.questions[0]["reason"]) if run.questions else ""
     if run.state == "superseded":
         return _("decided again since")
+    if run.kind:
+        return _taken_back(run, operations)
     made = _made(operations, names, only_done=run.state not in ("watched", "applying"))
     if run.state == "watched":
         return _("%(what)s. Watched only, nothing was written") % {"what": made} if made else _first_reason(run)
     if run.state == "failed":
         return _("%(what)s, and then it stopped") % {"what": made} if made else _("nothing was written")
     return made
+
+
+def _taken_back(run: Run, operations: Sequence[Operation]) -> str:
+    done = [one for one in operations if one.state == "done"]
+    made = listed(list(dict.fromkeys(calls.text(calls.ROLES, one.role) for one in done)))
+    if not done:
+        return _("undone") if run.state == "applying" else _("nothing was undone")
+    return (_("undone: %(what)s") if run.kind == "undo" else _("made anew: %(what)s")) % {"what": made}
 
 
 def _first_reason(run: Run) -> str:

@@ -71,6 +71,8 @@ def runs(request: PageRequest) -> HttpResponse:
         "country": request.workspace.country,
         "day": filters.day.isoformat() if filters.day else "",
         "number": words.phone(filters.number),
+        "may_undo": _may_undo(request),
+        "narrowed": filters.address() if filters.any else "",
     }
     return render(request, "runs/list.html", context)
 
@@ -133,7 +135,8 @@ def run(request: PageRequest, shown: str) -> HttpResponse:
     opened = stories.of_run(request.workspace.pk, shown)
     if opened is None:
         raise Http404
-    return render(request, "runs/run.html", {"line": opened.line, "story": opened.story, "alone": True})
+    context = {"line": opened.line, "story": opened.story, "alone": True, "may_undo": _may_undo(request)}
+    return render(request, "runs/run.html", context)
 
 
 @permissions.needs("runs.see")
@@ -143,7 +146,8 @@ def story(request: PageRequest, shown: str) -> HttpResponse:
     opened = stories.of_run(request.workspace.pk, shown)
     if opened is None:
         raise Http404
-    return render(request, "runs/story.html", {"line": opened.line, "story": opened.story})
+    context = {"line": opened.line, "story": opened.story, "may_undo": _may_undo(request)}
+    return render(request, "runs/story.html", context)
 
 
 @permissions.needs("runs.see")
@@ -200,6 +204,10 @@ def _open(workspace: int, filters: Filters, found: rows.Rows, known: Any) -> lis
         stopped = filters.outcome == "failed"
         subjects = [one for one in subjects if (one.state == "parked") == stopped]
     return [line.of_subject(one, found.connections, known) for one in subjects]
+
+
+def _may_undo(request: PageRequest) -> bool:
+    return permissions.may(request.member, "runs.undo")
 
 
 def _today() -> tuple[datetime, datetime]:

@@ -46,6 +46,7 @@ STATES: Final[dict[str, tuple[str, str | Promise]]] = {
 WAITING: Final[dict[str, tuple[str, str | Promise]]] = {
     "waiting": ("wait", _("Waiting")), "due": ("wait", _("Waiting")), "applying": ("wait", _("Writing")),
     "asked": ("wait", _("Asks you")), "done": ("ok", _("Done")), "parked": ("fail", _("Stopped")),
+    "undone": ("off", _("Undone")),
 }  # fmt: skip
 """The same of a call that has no run yet."""
 

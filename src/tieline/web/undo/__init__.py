@@ -1,0 +1,1 @@
+"""Undo: the plan, its approval, what became of it."""
