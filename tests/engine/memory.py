@@ -35,6 +35,11 @@ def copy(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value, -1))
 
 
+def _check(values: Any) -> None:
+    if "\\u0000" in json.dumps(values, default=dict):
+        raise NotStorable("DataError")
+
+
 @dataclass
 class Item:
     """An inbox item."""
@@ -122,8 +127,9 @@ class MemoryStore:
         refused: Mapping[int, Mapping[str, Any]],
     ) -> None:
         def work() -> None:
-            if any("\\u0000" in json.dumps(given.subject) or len(given.key) > 2700 for given in subjects):
-                raise NotStorable("DataError")
+            _check([given.subject for given in subjects])
+            if any(len(given.key) > 2700 for given in subjects):
+                raise NotStorable("ProgramLimitExceeded")
             for given in subjects:
                 key = (given.flow, given.source, given.key)
                 id = self.by_key.get(key)
@@ -184,6 +190,7 @@ class MemoryStore:
 
     def save_decided(self, runs: Sequence[RunRow], subjects: Sequence[SubjectRow], send: Sequence[str]) -> None:
         def work() -> None:
+            _check([[run.known, run.questions, [one.values for one in run.operations]] for run in runs])
             sent = set(send)
             for run in runs:
                 run.id = len(self.runs) + 1
@@ -244,6 +251,7 @@ class MemoryStore:
 
     def save_results(self, results: Sequence[Result], send: Sequence[str]) -> None:
         def work() -> None:
+            _check([[one.external_id, one.record_version, one.error] for one in results])
             for result in results:
                 row = self.operations[result.key]
                 row.state = result.state

@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +22,7 @@ from tieline.engine.access import Access
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
+from tieline.engine.ports import RunRow
 from tieline.flows.calls import FLOW
 from tieline.store.drain_store import DrainStore
 from tieline.wiring import Threads
@@ -171,3 +173,29 @@ async def test_deaths_and_lost_answers_on_postgres(installation: Installation, c
     assert spent is not None
     assert 0 < spent[0] <= crm.requests
     threads.close()
+
+
+@pytest.mark.proves("HUB-5")
+async def test_a_line_without_end_keeps_nobody_up(installation: Installation, company: Company) -> None:
+    """Its number goes into a topic, which stands in an index."""
+    chance = random.Random(1)
+    crm = MemoryCrm(Now(), ZOHO.model_copy(update={"search_lag_s": 0}))  # type: ignore[arg-type]
+    store = DrainStore(installation.app, company.workspace, company.target, uuid.uuid4())
+    access = Access(
+        crm, ROLE_MAPS, crm.capabilities, clock=time.time, chance=chance.random, requests=lambda: crm.requests
+    )
+    rules = Rules(FLOW, FLOW.load(BASE), 1, TARGET, company.workspace, USERS)
+    drain = Drain(store, rules, access, sources={company.source: FactPhone()}, numbers=numbers_of("FR"))
+    line = "".join(chance.choice("abcdefghijklmnopqrstuvwxyzé") for _ in range(9000))
+    deliver(installation, company, [replace(ended(2, "+33612345679"), line_number=line), ended(1, "+33612345678")])
+    try:
+        await drain.run_until_quiet()
+        assert crm.count("Calls") == 2
+        # And were it to come from elsewhere, the store cuts it.
+        keep = uuid.uuid4().hex
+        decided = RunRow(0, 0, 1, "nothing", 1, {}, [], [], [], "2026-11-18T10:00:00Z")
+        decided.subject = next(iter(store.subjects("calls", [(company.source, "c1")]))).id
+        decided.notices = [{"kind": keep, "topic": line, "reason": {"code": "outcome.gone"}}]
+        store.save_decided([decided], [], [])
+    finally:
+        store.release()

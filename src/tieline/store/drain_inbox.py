@@ -32,6 +32,10 @@ ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_i
 """
 
 
+LONGEST_TOPIC = 200
+"""Characters of a topic: it stands in a unique index."""
+
+
 def replace_questions(connection: Link, session: DrainSession, runs: Sequence[RunRow]) -> None:
     """A subject's open items become those of its newest run: the same question stays, others are overtaken."""
     if not runs:
@@ -53,7 +57,7 @@ def raise_notices(connection: Link, session: DrainSession, runs: Sequence[RunRow
     items: dict[tuple[str, str], dict[str, Any]] = {}
     for run in runs:
         for notice in run.notices:
-            key = (notice["kind"], notice.get("topic", ""))
+            key = (notice["kind"], notice.get("topic", "")[:LONGEST_TOPIC])
             times = items[key]["times"] + 1 if key in items else 1
             items[key] = {**notice, "topic": key[1], "run": run.id, "times": times}
     if items:

@@ -7,7 +7,7 @@ may die: the journal then says where it was, and the next drain takes it up ther
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tieline.core.errors import TielineError
@@ -17,18 +17,20 @@ from tieline.engine.access import Access, Run, at_once
 from tieline.engine.effects import reasons, undo_rows
 from tieline.engine.effects.apply import Apply
 from tieline.engine.effects.journal import own_after
+from tieline.engine.effects.kept import keep_decided, keep_expired, keep_results
 from tieline.engine.effects.pool import Carried, Pool
 from tieline.engine.effects.recovery import recovery
 from tieline.engine.effects.settle import Settle, asked_of, find_missing
 from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events import fold
 from tieline.engine.events.decide import Decided, Rules, decide
+from tieline.engine.events.folding import Folding
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, Numbers, why_failed
 from tieline.engine.events.overlay import Overlay
 from tieline.engine.events.progress import Limits, Progress
 from tieline.engine.events.turns import Turns
-from tieline.engine.ports import EventRow, NotStorable, Store, SubjectRow
+from tieline.engine.ports import Store, SubjectRow
 from tieline.engine.times import backoff, iso, seconds
 from tieline.sdk.asking import BACKFILL, LIVE, asking
 from tieline.sdk.contract import Events, Files
@@ -61,11 +63,9 @@ class Drain:
         self._store = store
         self._rules = rules
         self._access = access
-        self._sources = sources
+        self._folding = Folding(store, run, rules, sources, settle or {}, live)
         self._numbers = numbers
         self._files = files or {}
-        self._settle_s = settle or {}
-        self._live = live
         self._run = run
         self._limits = limits or Limits()
         self._undoing = undoing
@@ -110,6 +110,9 @@ class Drain:
         apply = Apply(self._access, self._store, self._run, pool, self._files)
         if not self._access.is_paused:
             await self._settle(pool, apply, out)
+            if self._pool is None:
+                out.more = True
+                return out
             if self._undoing is not None and out.stopped is None:
                 await self._undo(self._undoing, pool, out)
             begun = self._access.clock()
@@ -123,7 +126,8 @@ class Drain:
             took = self._access.clock() - begun
             self._turns.took(took, len(due), backfill=backfill, most=self._limits.subjects)
         out.finished += await self._finish(pool)
-        out.more = out.stopped is None and bool(out.folded or out.decided or out.written or out.finished or out.settled)
+        done = out.folded or out.decided or out.written or out.finished or out.settled
+        out.more = out.stopped is None and bool(done or self._pool is None)
         if not out.more and out.stopped is None:
             out.next_s = await self._next(pool)
         return out
@@ -168,29 +172,8 @@ class Drain:
         """Brings what arrived into subjects."""
         events = await self._run(lambda: self._store.open_events(self._limits.events))
         if events:
-            await self._fold_these(events)
+            await self._folding.fold(events, iso(self._access.clock()))
         return len(events)
-
-    async def _fold_these(self, events: Sequence[EventRow]) -> None:
-        """Folds a batch. One with something in it that cannot be kept is folded event by event: only the culprit is refused."""
-        flow = self._rules.flow
-        parsed = fold.parse(events, self._sources, self._settle_s)
-        keys = list(parsed.facts)
-        stored = await self._run(lambda: self._store.subjects(flow.name, keys)) if keys else []
-        now = iso(self._access.clock())
-        by_key = {(row.source, row.key): row for row in stored}
-        changes = fold.fold(parsed, by_key, flow, self._rules.settings, live=self._live, now=now)
-        ids = [event.id for event in events]
-        try:
-            await self._run(lambda: self._store.save_folded(changes.subjects, ids, changes.links, changes.refused))
-        except NotStorable as error:
-            if len(events) > 1:
-                for event in events:
-                    await self._fold_these([event])
-                return
-            log.warning("event %s of connection %s cannot be kept", events[0].id, events[0].source)
-            refused = {events[0].id: reasons.reason(reasons.NOT_FOLDED, error=why_failed(error))}
-            await self._run(lambda: self._store.save_folded([], ids, [], refused))
 
     # -- settling ----------------------------------------------------------------------------------------------------
 
@@ -199,8 +182,8 @@ class Drain:
         results = await settle.due()
         out.stopped = settle.stopped
         out.settled = len(results)
-        if results:
-            await self._run(lambda: self._store.save_results(results, []))
+        if results and not await keep_results(self._store, self._run, results, []):
+            self._pool = None
 
     async def _look(self, finds: list[Find]) -> Mapping[Find, tuple[Record, ...]]:
         lookups = self._lookups()
@@ -244,7 +227,7 @@ class Drain:
             rules = self._rules
             for row in expired:
                 fold.expire(row, rules.flow, rules.settings, now)
-            await self._run(lambda: self._store.save_folded(expired, [], [], {}))
+            await keep_expired(self._store, self._run, expired)
             due = [row for row in due if row.state == "due"]
         return due
 
@@ -316,21 +299,23 @@ class Drain:
         announced = False
         if decided.runs:
             keys = [work.row.key for group in wave for work in group]
-            old = [key for key in keys if key not in fresh]
-            if old:
-                await self._run(lambda: self._store.save_results([], old))
             send = [key for key in keys if key in fresh]
             at_s = self._access.clock()
-            await self._run(lambda: self._store.save_decided(decided.runs, decided.subjects, send))
-            if any(one.state != "planned" for run in decided.runs for one in run.operations):
+            kept = await keep_decided(self._store, self._run, decided.runs, decided.subjects, send)
+            if not kept or any(one.state != "planned" for run in decided.runs for one in run.operations):
                 # Some of it is there already under its key. The journal knows more than this memory: read it again.
                 self._pool = None
                 return
+            old = [key for key in keys if key not in fresh]
+            if old:
+                await self._run(lambda: self._store.save_results([], old))
             apply.sent(wave, at_s)
             announced = True
         applied = await apply.until_nothing_is_ready(wave, announced=announced)
         out.written += applied.written
         out.stopped = out.stopped or applied.stopped
+        if applied.lost:
+            self._pool = None
 
     # -- finishing ---------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,11 @@ DECIDED = "decided"
 LONGEST_KEY = 200
 """Characters of a call's key; more are no key that a phone system gives, and too many for an index."""
 
+LONGEST_TEXT = 500
+"""Characters of any other text of a fact; what is longer is cut: it may become a lane, a topic, a value of an index."""
+LONGEST_URL = 4000
+"""Characters of an address; a longer one leads nowhere once it is cut, and none that a phone system gives."""
+
 Key = tuple[int, str]
 """(source, subject key)."""
 
@@ -57,7 +62,7 @@ def fact(said: CallFact, received_at: str, *, listed: bool = False, settle_s: fl
     for name in _NAMES:
         value = getattr(said, name)
         if value is not None and value is not False:
-            out[name] = value
+            out[name] = value[:LONGEST_TEXT] if type(value) is str and name not in _WHOLE else value
     out["occurred_at"] = _happened(said.occurred_at, received_at)
     return out
 
@@ -76,10 +81,15 @@ def _happened(at: str | None, received_at: str) -> str:
     return at if ahead <= AHEAD_S else received_at
 
 
+_WHOLE = {"call_key": LONGEST_KEY, "leg_key": LONGEST_KEY, "recording_url": LONGEST_URL}
+"""Texts that are worth nothing when they are cut, and how long they may be."""
+
+
 def _check(said: CallFact) -> None:
     """ProtocolError where a fact holds what no store takes: its whole batch would be refused with it."""
-    if len(said.call_key) > LONGEST_KEY:
-        raise ProtocolError("the call's key is too long", limit=LONGEST_KEY)
+    for name, limit in _WHOLE.items():
+        if len(getattr(said, name) or "") > limit:
+            raise ProtocolError("too long for a fact", field=name, limit=limit)
     for name in _NAMES:
         value = getattr(said, name)
         if isinstance(value, str) and not value.isascii():
