@@ -51,6 +51,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "connection.paused": _("Paused %(title)s"),
     "connection.resumed": _("Let %(title)s go on"),
     "connection.new_address": _("Made a new address for the events of %(title)s"),
+    "connection.old_address_ended": _("Ended the old address for the events of %(title)s"),
     "connection.secret_changed": _("Changed a secret of %(title)s"),
     "connection.lines": _("Listed %(count)s lines of %(title)s"),
     "connection.practised": _("Played in the sandbox of %(title)s"),
