@@ -69,6 +69,14 @@ def test_explain_prints_the_plan_of_a_sample(tmp_path: Path, capsys: pytest.Capt
     assert str(path) in capsys.readouterr().err
 
 
+def test_a_worker_starts_without_the_pages_framework(tmp_path: Path) -> None:
+    """It is a process without Django's registry: what it imports may not need one."""
+    program = "import tieline.jobs.worker, tieline.wiring"
+    environment = {**os.environ, "TIELINE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
     done = tieline("fly", home=tmp_path)
     assert done.returncode == 2

@@ -7,6 +7,7 @@ on from there. Two workers never hold one batch: its row is locked, and who find
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tieline.core import table
 from tieline.core.errors import TielineError
 from tieline.engine.ports import LISTED
 from tieline.flows.calls import call_list
@@ -23,7 +25,6 @@ from tieline.flows.calls.call_list import Reading
 from tieline.sdk import manifest as manifests
 from tieline.sdk.contract import Request
 from tieline.store.pool import Link, Rows
-from tieline.store.services import imports
 from tieline.store.services.declined import DeclinedError
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def _import(rows: Rows, workspace: int, import_id: int) -> int:
         return 0
     source, connector, reading, reached, *file, content = row
     try:
-        cells = imports.rows_of(bytes(content), *file)
+        cells = rows_of(bytes(content), *file)
         made = manifests.load(connector)(None)
         running = _Running(workspace, import_id, source, made, Reading.from_json(reading))
         return _batches(rows, running, cells, reached)
@@ -166,3 +167,15 @@ def _keep(link: Link, row: _Running, read: _Read, reached: int, errors: list[Any
             row.workspace, row.id,
         ],
     )  # fmt: skip
+
+
+def rows_of(content: bytes, encoding: str, separator: str, has_names: bool) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a kept file without its heading: (line, cells)."""
+    try:
+        text = table.text_of(gzip.decompress(content), encoding)[0]
+    except table.NotTextError:
+        raise DeclinedError("import.not_text", field="file") from None
+    found = table.rows(text, separator)
+    if has_names:
+        next(found, None)
+    return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -241,14 +241,6 @@ def reading_of(typed: Mapping[str, str], *, zone: str) -> Reading:
         direction if direction in ("inbound", "outbound") else None,  # type: ignore[arg-type]
         bool(typed.get("minutes")),
     )
-
-
-def rows_of(content: bytes, encoding: str, separator: str, has_names: bool) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a kept file without its heading: (line, cells)."""
-    found = table.rows(_text(gzip.decompress(content), encoding)[0], separator)
-    if has_names:
-        next(found, None)
-    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------------
