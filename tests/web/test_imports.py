@@ -201,6 +201,20 @@ def test_the_connection_has_no_address_but_the_way_to_the_import(company: Compan
     assert "/in/" not in client.get(address(company, row)).content.decode()
 
 
+def test_the_first_steps_wait_for_no_event_of_a_list(company: Company, signed_in: SignIn) -> None:
+    from tieline.store.services import connections
+
+    client = signed_in(company.users["admin"])
+
+    def here() -> set[str]:
+        return set(client.get(company.url("/start/phone/")).context["journey"].done)
+
+    connections.connect(company.workspace.pk, company.users["admin"], "webhook", {})
+    assert "events" not in here()
+    lists(company)
+    assert {"phone", "events"} <= here()
+
+
 @pytest.mark.long
 @pytest.mark.proves("CALL-21")
 def test_fifty_thousand_rows(company: Company, signed_in: SignIn, rows: Rows) -> None:
