@@ -1,7 +1,8 @@
 """Who the caller is: which records must be looked up, which of them match, and which one the call belongs to.
 
 `people_of` is run for the look-ups and for the decision alike: what it misses is what must be looked up next, so the two
-cannot disagree. Three rounds at most: by number; contacts of converted leads; parent accounts and deals.
+cannot disagree. Three rounds at most: by number; contacts of converted leads; parent accounts and deals. Where an open task is used again, one
+more: the caller's tasks by their ids.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ MADE = ("account", "lead", "contact", "deal")
 """Slots of records that a call makes and that others may hang on."""
 TASK_AGAIN, TASK_CLOSE = "task.again", "task.close"
 """Slots of what is done to the caller's open task."""
+MOST_TASKS = 50
+"""Of a caller, the newest, that are looked at."""
 QUESTION = "several"
 NOBODY = "none"
 """The answer "somebody new"."""
@@ -327,7 +330,11 @@ def _tasks(ask: _Ask, hung: Mapping[str, str]) -> Sequence[Record]:
     found = ask.find("task", role, hung[role])
     # without "origin" it was not read there: one that we have just made ourselves
     ours = [task for task in found if "origin" not in task.fields or task.get("origin")]
-    return [task for task in ours if role != "account" or id_of(task.get("contact")) is None]
+    if role == "account":
+        ours = [task for task in ours if id_of(task.get("contact")) is None]
+    ours.sort(key=lambda task: (task.ref.is_planned, len(task.id), task.id))
+    # a search may show a task as it was before our last change to it; by its id it is as it is
+    return [task for one in ours[-MOST_TASKS:] for task in ask.find("task", "id", one.id)]
 
 
 def _ordered(records: Sequence[Record], ask: _Ask) -> Sequence[Record]:
