@@ -6,7 +6,8 @@ import hmac
 
 import pytest
 
-from tieline.sdk.webhook import is_recent, is_same, is_signed, sign
+from tieline.core.errors import ProtocolError
+from tieline.sdk.webhook import digest, is_recent, is_same, is_signed, json_of, sign
 
 SECRET = "whsec"
 BODY = b'1700000000.{"a":1}'
@@ -62,3 +63,19 @@ def test_echoed_tokens() -> None:
     assert is_same("abc", "abc")
     assert not is_same("abd", "abc")
     assert not is_same("", "")
+
+
+def test_json_is_read_as_deep_as_any_contract_goes() -> None:
+    assert json_of(b'{"a": [1]}') == {"a": [1]}
+    assert json_of(b"[" * 60 + b"]" * 60)
+    wide = b"[" + b"[]," * 500 + b"[]]"
+    assert len(json_of(wide)) == 501
+    for body in (b"", b"{", b"\xff", b"NaN", b"[" * 70 + b"]" * 70, b'{"a":' * 1000 + b"1" + b"}" * 1000):
+        with pytest.raises(ProtocolError):
+            json_of(body)
+
+
+def test_a_digest_is_of_what_is_said_in_whatever_order() -> None:
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"})
+    assert len(digest({}, 16)) == 32

@@ -6,7 +6,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-from typing import Literal
+from typing import Any, Literal
+
+import orjson
+
+from tieline.core.errors import ProtocolError
 
 TOLERANCE_S = 300.0
 """How far a signed timestamp may be from now, either way."""
@@ -56,3 +60,29 @@ def is_same(given: str, expected: str) -> bool:
     return bool(expected) and hmac.compare_digest(
         hashlib.sha256(given.encode()).digest(), hashlib.sha256(expected.encode()).digest()
     )
+
+
+DEEPEST = 64
+"""Levels of lists and objects in a delivery; no contract comes near it."""
+
+
+def json_of(body: bytes) -> Any:
+    """A delivery's JSON. ProtocolError for what is none, and for what is nested so deep that handling it would fail somewhere."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        raise ProtocolError("a body that should be JSON and is none") from None
+    if body.count(b"[") + body.count(b"{") > DEEPEST and not _is_shallow(value, DEEPEST):
+        raise ProtocolError("nested too deep")
+    return value
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(one, levels - 1) for one in inner if isinstance(one, (dict, list)))
+
+
+def digest(value: Any, size: int = 12) -> str:
+    """A short name (hex, two signs for each byte of `size`) of a delivery's fields, whatever their order: for event keys where the
+    vendor gives no id. `value` as `json_of` gives it."""
+    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=size).hexdigest()

@@ -10,18 +10,15 @@ are signed in there, which stays; `Connector.open` asks the API for the address 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallEventType, CallFact, Direction, Outcome
 from tieline.sdk.contract import Arrived, Request
-from tieline.sdk.webhook import is_same
+from tieline.sdk.webhook import digest, is_same, json_of
 
 ASSET = "https://assets.aircall.io/calls/{}/{}"
 """Where people see the recording or the voicemail of a call."""
@@ -71,10 +68,7 @@ def arrive(request: Request, secrets: Mapping[str, str], now_s: float) -> Arrive
 
 def body_of(request: Request) -> dict[str, Any]:
     """The delivery's JSON object."""
-    try:
-        body = orjson.loads(request.body)
-    except ValueError:
-        raise ProtocolError("a body that is no JSON") from None
+    body = json_of(request.body)
     if not isinstance(body, dict):
         raise ProtocolError("a body that is no object")
     return body
@@ -89,10 +83,7 @@ def _key(body: Mapping[str, Any]) -> str:
     if event not in KINDS or not id:
         if event in KINDS:
             raise ProtocolError("a call event without data.id")
-        plain = orjson.dumps(
-            {name: value for name, value in body.items() if name != "token"}, option=orjson.OPT_SORT_KEYS
-        )
-        return f"{event}|{hashlib.blake2b(plain, digest_size=12).hexdigest()}"
+        return f"{event}|{digest({name: value for name, value in body.items() if name != 'token'})}"
     # the final data may come once more when its files are ready: that is news
     files = "".join(f"|{name}" for name in ("recording", "voicemail") if has_file(call, name))
     number = _part(call, "number").get("id", "")

@@ -14,16 +14,14 @@ The event key is the call id, or a hash of the row: importing a list again doubl
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-import orjson
-
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallFact, Direction, Outcome
 from tieline.sdk.contract import Arrived, Request
+from tieline.sdk.webhook import digest, json_of
 
 DIRECTIONS = get_args(Direction)
 OUTCOMES = get_args(Outcome)
@@ -46,10 +44,7 @@ def key_of(row: Mapping[str, Any]) -> str:
 
 def row_of(request: Request) -> dict[str, Any]:
     """The row, checked again: it is read from disk when it is folded."""
-    try:
-        row = orjson.loads(request.body)
-    except ValueError:
-        raise ProtocolError("a row that is no JSON") from None
+    row = json_of(request.body)
     if not isinstance(row, dict):
         raise ProtocolError("a row that is no object")
     at = row.get("at")
@@ -96,7 +91,7 @@ def parse(request: Request) -> list[CallFact]:
 
 
 def _hash(row: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(orjson.dumps(row, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
+    return digest(row)
 
 
 def _text(value: object) -> str | None:

@@ -11,17 +11,15 @@ Sources: developer.ringover.com (webhook), the vendor's sample receivers, public
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from tieline.connectors.ringover import proof
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallFact, Direction
 from tieline.sdk.contract import Arrived, Request
+from tieline.sdk.webhook import digest, json_of
 
 CALLS = frozenset({"ringing", "answered", "hangup", "missed", "voicemail"})
 AFTERWARDS = frozenset({"record_available", "voicemail_available", "comments_updated", "tags_updated"})
@@ -44,13 +42,7 @@ def message_of(request: Request) -> dict[str, Any]:
     """The signed message where there is one, else the body. ProtocolError for what is neither."""
     token = request.headers.get(proof.SIGNATURE)
     message: Any
-    if token:
-        message = proof.message_of(token)
-    else:
-        try:
-            message = orjson.loads(request.body)
-        except ValueError:
-            raise ProtocolError("a body that is no JSON") from None
+    message = proof.message_of(token) if token else json_of(request.body)
     if not isinstance(message, dict) or not isinstance(message.get("event"), str) or not message["event"]:
         raise ProtocolError("a delivery without an event")
     if message["event"] in CALLS | AFTERWARDS and not _id(_data(message)):
@@ -61,8 +53,7 @@ def message_of(request: Request) -> dict[str, Any]:
 def _key(message: Mapping[str, Any]) -> str:
     """The same for each attempt: what is told, without which attempt it is and when."""
     data = _data(message)
-    told = hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
-    return f"{_id(data)}|{message.get('resource', '')}|{message['event']}|{told}"
+    return f"{_id(data)}|{message.get('resource', '')}|{message['event']}|{digest(data)}"
 
 
 def _data(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,11 +7,9 @@ import binascii
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from tieline.core.errors import ProtocolError
 from tieline.sdk.contract import Request
-from tieline.sdk.webhook import is_recent, is_same, is_signed, sign
+from tieline.sdk.webhook import is_recent, is_same, is_signed, json_of, sign
 
 SIGNATURE = "x-ringover-webhook-signature"
 SIGNATURE_3 = "x-ringover-webhook-signature-v3"
@@ -72,16 +70,13 @@ def message_of(token: str) -> Any:
     claims = _opened(token.partition(".")[2].partition(".")[0])
     message = claims.get("payload", claims)
     if isinstance(message, str):
-        try:
-            return orjson.loads(message)
-        except ValueError:
-            raise ProtocolError("a signed message that is no JSON") from None
+        return json_of(message.encode())
     return message
 
 
 def _opened(part: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        found = json_of(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, binascii.Error):
         raise ProtocolError("a signature that is no token") from None
     if not isinstance(found, dict):

@@ -10,18 +10,15 @@ call, name and receiver.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-import orjson
-
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallEventType, CallFact, Direction, Outcome
 from tieline.sdk.contract import Arrived, Request
-from tieline.sdk.webhook import is_recent, is_signed
+from tieline.sdk.webhook import digest, is_recent, is_signed, json_of
 
 SIGNATURE = "x-webhook-signature"
 TIMESTAMP = "x-webhook-timestamp"
@@ -87,9 +84,7 @@ def _key(fields: Mapping[str, Any]) -> str:
     call = fields.get("pbx_id")
     if name not in KINDS and (not call or call == TEST_CALL):
         # tests all have one call id, messages may have none: each is an event of its own
-        return (
-            f"{name}|{hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()}"
-        )
+        return f"{name}|{digest(fields)}"
     if not call:
         raise ProtocolError("a call event without pbx_id")
     # an end may come once more when its recording is ready: that is news, not the same event again
@@ -106,10 +101,7 @@ def fields_of(request: Request) -> dict[str, Any]:
     fields: dict[str, Any] = dict(parse_qsl(request.query)) if request.query else {}
     body = request.body
     if body[:1] == b"{" or body[:64].lstrip()[:1] == b"{":
-        try:
-            sent = orjson.loads(body)
-        except ValueError:
-            raise ProtocolError("a body that begins like JSON and is none") from None
+        sent = json_of(body)
         return {**fields, **sent} if fields else dict(sent)
     if body:
         try:

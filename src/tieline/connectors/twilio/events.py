@@ -19,16 +19,16 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-import orjson
-
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallEventType, CallFact, Direction, Outcome
 from tieline.sdk.contract import Arrived, Request
-from tieline.sdk.webhook import is_same, is_signed
+from tieline.sdk.webhook import digest, is_same, is_signed, json_of
 
 SIGNATURE = "x-twilio-signature"
 BODY_HASH = "bodySHA256"
 LONGEST_SID = 64
+MOST_FIELDS = 500
+"""Parameters of a callback. Twilio's have some forty."""
 
 UNDER_WAY = frozenset(("queued", "initiated", "ringing"))
 ANSWERED = "in-progress"
@@ -50,33 +50,34 @@ def arrive(request: Request, secrets: Mapping[str, str], now_s: float) -> Arrive
     """Verifies and keys a callback. The secondary auth token is good too, while tokens are exchanged."""
     tokens = [token for name in ("auth_token", "secondary_token") if (token := secrets.get(name))]
     try:
-        sent = _sent(request)
+        sent, asked = _sent(request), _query(request)
     except ProtocolError:
         if tokens:
             return Arrived("failed", "")
         raise
-    if tokens and not any(_is_genuine(request, sent, token) for token in tokens):
+    if tokens and not any(_is_genuine(request, sent, asked, token) for token in tokens):
         return Arrived("failed", "")
-    fields = _fields(request, sent)
+    fields = _fields(asked, sent)
     account = secrets.get("account_sid", "")
     if account and "AccountSid" in fields and not is_same(fields["AccountSid"], account):
         return Arrived("failed", "")
     return Arrived("verified" if tokens else "absent", _key(fields))
 
 
-Sent = list[tuple[str, str]] | dict[str, str]
+Pairs = list[tuple[str, str]]
+Sent = Pairs | dict[str, str]
 """A body's parameters: pairs as a form has them, or what a JSON object says."""
 
 
-def _is_genuine(request: Request, sent: Sent, token: str) -> bool:
+def _is_genuine(request: Request, sent: Sent, asked: Pairs, token: str) -> bool:
     """Whether the signature is Twilio's: of the address as given, with and without its default port."""
     given = request.headers.get(SIGNATURE, "")
     if not given:
         return False
     params = ""
     if isinstance(sent, dict):
-        digest = dict(parse_qsl(request.query)).get(BODY_HASH, "")
-        if not is_same(hashlib.sha256(request.body).hexdigest(), digest.lower()):
+        named = dict(asked).get(BODY_HASH, "")
+        if not is_same(hashlib.sha256(request.body).hexdigest(), named.lower()):
             return False
     else:
         params = "".join([name + value for name, value in sorted(set(sent))])
@@ -106,14 +107,13 @@ def _sent(request: Request) -> Sent:
         return []
     kind = request.headers.get("content-type", "")
     if body[:1] in (b"{", b"[") or kind.partition(";")[0].strip().lower() == "application/json":
-        try:
-            sent: Any = orjson.loads(body)
-        except ValueError:
-            raise ProtocolError("a body that should be JSON and is none") from None
+        sent = json_of(body)
         if not isinstance(sent, dict):
             raise ProtocolError("a body of JSON that is no object")
         said = {name: value for name, value in sent.items() if value is not None}
         return {name: value if isinstance(value, str) else str(value) for name, value in said.items()}
+    if body.count(b"&") >= MOST_FIELDS:
+        raise ProtocolError("more parameters than any callback has")
     try:
         return [_pair(part) for part in body.decode("utf-8").split("&")]
     except ValueError:
@@ -129,15 +129,22 @@ def _pair(text: str) -> tuple[str, str]:
     )
 
 
+def _query(request: Request) -> Pairs:
+    if not request.query:
+        return []
+    try:
+        return parse_qsl(request.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise ProtocolError("a query that no callback has") from None
+
+
 def fields_of(request: Request) -> dict[str, str]:
     """The callback's parameters, of the body before those of the address."""
-    return _fields(request, _sent(request))
+    return _fields(_query(request), _sent(request))
 
 
-def _fields(request: Request, sent: Sent) -> dict[str, str]:
-    if not request.query:
-        return dict(sent)
-    fields = dict(parse_qsl(request.query, keep_blank_values=True))
+def _fields(asked: Pairs, sent: Sent) -> dict[str, str]:
+    fields = dict(asked)
     fields.pop(BODY_HASH, None)
     fields.update(sent)
     return fields
@@ -153,8 +160,7 @@ def _key(fields: Mapping[str, str]) -> str:
     if status := fields.get("CallStatus"):
         # the end may be told once more with its recording
         return f"{call}|{status}{'|audio' if fields.get('RecordingUrl') else ''}"
-    rest = orjson.dumps(dict(fields), option=orjson.OPT_SORT_KEYS)
-    return f"{call or recording}|{hashlib.blake2b(rest, digest_size=12).hexdigest()}"
+    return f"{call or recording}|{digest(dict(fields))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,16 @@ talk_s, and is done.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
-import orjson
-
 from tieline.connectors.webhook import signing
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallEventType, CallFact, Direction, Outcome
 from tieline.sdk.contract import Arrived, Request
+from tieline.sdk.webhook import digest, json_of
 
 KINDS: Mapping[str, CallEventType] = {
     "ringing": "ringing",
@@ -52,7 +50,7 @@ def _key(fields: Mapping[str, Any], webhook_id: str) -> str:
         return f"event|{event}"
     if webhook_id:
         return f"webhook|{webhook_id}"
-    return f"fields|{hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()}"
+    return f"fields|{digest(fields, 16)}"
 
 
 def fields_of(request: Request) -> dict[str, Any]:
@@ -61,10 +59,7 @@ def fields_of(request: Request) -> dict[str, Any]:
     if request.method == "GET":
         fields = dict(parse_qsl(request.query, keep_blank_values=True))
     else:
-        try:
-            sent = orjson.loads(request.body)
-        except ValueError:
-            raise ProtocolError("a body that is no JSON") from None
+        sent = json_of(request.body)
         if not isinstance(sent, dict):
             raise ProtocolError("a body that is no JSON object")
         fields = sent

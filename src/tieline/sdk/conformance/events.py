@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tieline.core.errors import ProtocolError
@@ -48,7 +50,9 @@ async def a_false_delivery_has_failed(subject: Subject) -> None:
     }
     if subject.manifest.events.proof == "message":
         other = replace(genuine, body=b"{}")
-        must(subject.connector.parse(other) == subject.connector.parse(genuine), "another body beside it changes nothing")
+        must(
+            subject.connector.parse(other) == subject.connector.parse(genuine), "another body beside it changes nothing"
+        )
     if subject.manifest.events.proof == "signature":
         false |= {"another body": replace(genuine, body=genuine.body + b" ")}
     if subject.manifest.events.proof != "token":
@@ -75,6 +79,23 @@ async def nonsense_is_refused(subject: Subject) -> None:
         except ProtocolError:
             continue
         must(False, f"{body!r} is {arrived}")
+
+
+@promise("events")
+async def an_odd_delivery_is_read_or_refused(subject: Subject) -> None:
+    """Nested a thousand deep, in any field, it is kept or a ProtocolError, and nothing worse: a fault here would be answered 500."""
+    deep = "[" * 1000 + "]" * 1000
+    plain = {**subject.event, **dict.fromkeys(subject.kind_fields, "never_heard_of")}
+    for event in (plain, dict(subject.event)):
+        for name in (*event, "data", "more"):
+            marked = json.dumps({**event, name: "\x00"}).replace('"\\u0000"', deep)
+            request = Request("POST", "", {"content-type": "application/json"}, marked.encode())
+            for read in (
+                partial(subject.connector.arrive, request, {}, NOW),
+                partial(subject.connector.parse, request),
+            ):
+                with suppress(ProtocolError):
+                    read()
 
 
 @promise("events")
