@@ -12,6 +12,7 @@ from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID
 from tieline.connectors.zoho_crm.tests import FIELDS, OBJECTS, subject
 from tieline.core.errors import ConfigError, ScopeError, TielineError
 from tieline.core.flow import Need
+from tieline.flows.calls import FLOW
 from tieline.flows.calls.needs import needs
 from tieline.flows.calls.settings import load
 from tieline.sdk.auth import ConsentRefusedError
@@ -420,3 +421,15 @@ async def test_the_default_asks_for_no_right_to_change_tasks(zoho: Subject) -> N
         return {scope for need in wanted for scope in zoho.manifest.needs.get(f"{need.role}.{need.verb}", ())}
 
     assert scopes(per="caller") - scopes() == {"ZohoCRM.modules.Tasks.UPDATE"}
+
+
+@pytest.mark.proves("CALL-18")
+async def test_one_open_task_per_caller_fits_what_zoho_has(zoho: Subject) -> None:
+    found = target(zoho.manifest, await zoho.connector.describe(OBJECTS), await zoho.connector.users())
+    user = {"id": found.choices["task", "owner"][0][0]}
+    using = load({"default_user": user, "task": {"per": "caller"}})
+    assert FLOW.check(using, found) == ()
+    renamed = load({"default_user": user, "task": {"per": "caller", "done": {"id": "Deferred"}}})
+    assert FLOW.check(renamed, found) == ()
+    gone = load({"default_user": user, "task": {"per": "caller", "done": {"id": "Finished"}}})
+    assert [one.reason.code for one in FLOW.check(gone, found)] == ["call.clash.choice"]
