@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -484,8 +485,8 @@ def test_calls_are_chosen_and_each_rule_is_told(calls: Calls, company: Company, 
     [
         ('[{"type": "ended", "external_number": "+4599887766", "outcome": "missed", "final": true}]', "create a task yes"),
         ('{"type": "ended", "direction": "outbound", "external_number": "+4599887766", "talk_s": 20, "final": true}', "create a task no because somebody answered"),
-        ('{"facts": [{"type": "ended", "external_number": "12 80 44 10", "outcome": "answered"}],'
-         ' "crm": {"contact": [{"id": "5", "name": "Bo Lind", "phone": "+45 12 80 44 10"}]}}', "contact Bo Lind matches"),
+        (('{"facts": [{"type": "ended", "external_number": "12 80 44 10", "outcome": "answered"}],'
+         ' "crm": {"contact": [{"id": "5", "name": "Bo Lind", "phone": "+45 12 80 44 10"}]}}'), "contact Bo Lind matches"),
         ('{"facts": []}', "This is no call."),
         ("hello", "This is no call."),
         ('{"type": "nonsense", "other": 1}', "This is no call."),
@@ -514,3 +515,27 @@ def test_one_task_per_caller_is_chosen_on_its_tab(calls: Calls, company: Company
     without = edit(client, company, "accounts-leads", lead__create=None)
     assert without.status_code == 200
     assert "strangers get one for each call" in seen(client.get(company.url("/calls/tasks/")))
+
+
+@pytest.mark.proves("CALL-25")
+def test_watch_mode_says_what_it_would_have_written_today(company: Company, signed_in: SignIn) -> None:
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Run
+
+    calls = make_calls(company, live=False)
+    client = signed_in(company.users["admin"])
+    assert "Watching: no call came today" in seen(client.get(company.url("/calls/")))
+    now = datetime.now(UTC).replace(microsecond=0)
+    five_calls(calls)
+    with workspace_tx(calls.workspace):
+        Run.objects.filter(workspace_id=calls.workspace).update(state="watched", started_at=now)
+    page = client.get(company.url("/calls/"))
+    assert "Today 5 calls were watched. Nothing was written." in seen(page)
+    assert "log the call 4 · create a lead 2 · create a task 2" in seen(page)
+    links = re.findall(r'href="([^"]*outcome=watched[^"]*)"', page.content.decode())
+    listed = [seen(client.get(html.unescape(link))) for link in links]
+    assert [text.count("+39 011 555 0142") > 0 for text in listed] == [True, True, True]
+    asked = seen(client.get(company.url("/calls/live/")))
+    assert "5 calls were watched today. Each would have written: log the call 4" in asked
+    flow_is_live = client.post(company.url("/calls/live/"), {"live": "1"}, follow=True)
+    assert "were watched" not in seen(flow_is_live)
