@@ -48,13 +48,17 @@ def fill(owner: psycopg.Connection, workspaces: list[int]) -> list[str]:
     names = sorted(name for name, named in tables(owner).items() if named)
     for name in names:
         columns = owner.execute(
-            "SELECT column_name, data_type, is_identity = 'YES' FROM information_schema.columns"
+            "SELECT column_name, data_type, is_identity = 'YES', character_maximum_length FROM information_schema.columns"
             " WHERE table_schema = 'public' AND table_name = %s"
             " AND (is_nullable = 'NO' OR column_name = 'workspace_id')",
             [name],
         ).fetchall()
         for workspace in workspaces:
-            values = {column: _value(column, kind, workspace) for column, kind, identity in columns if not identity}
+            values = {
+                column: _value(column, kind, workspace) if longest is None else f"w{workspace}"[:longest]
+                for column, kind, identity, longest in columns
+                if not identity
+            }
             owner.execute(
                 sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                     sql.Identifier(name),

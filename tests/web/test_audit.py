@@ -90,7 +90,7 @@ def test_every_sentence_takes_what_it_is_given(web: Any) -> None:
         assert "%" not in words.said(kind, {}), kind
     assert (
         words.said("team.role", {"name": "Bo", "before": "member", "after": "admin"})
-        == "Made Bo Admin instead of Member"
+        == "Changed the role of Bo from Member to Admin"
     )
     assert words.said("gone.kind", {"name": "Bo"}) == "gone.kind"
 

@@ -37,7 +37,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "team.invited": _("Invited %(email)s as %(role)s"),
     "team.uninvited": _("Took back the invitation of %(email)s"),
     "team.joined": _("Joined as %(role)s"),
-    "team.role": _("Made %(name)s %(after)s instead of %(before)s"),
+    "team.role": _("Changed the role of %(name)s from %(before)s to %(after)s"),
     "team.removed": _("Removed %(name)s (%(email)s) from the team"),
     "team.signed_out": _("Signed %(name)s out on every device"),
     "team.second_factor_on": _("Made a second factor necessary for everybody"),
