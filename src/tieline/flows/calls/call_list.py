@@ -36,7 +36,7 @@ _NAMES: Mapping[str, str] = {
     "linje,vores nummer,hovednummer,linea,numero interno,nostro numero,ivr,queue",
     "caller": "caller,from,from number,caller number,calling number,source,src,caller id,callerid,a number,appelant,de,"
     "numero appelant,opkalder,fra,fra nummer,chiamante,da,numero chiamante",
-    "called": "called,to,to number,callee,called number,dialed number,dialled number,destination,dst,receiver,b number,appele,a,"
+    "called": "called,to,to number,callee,called number,dialed number,dialled number,destination,dst,receiver,b number,appele,"
     "vers,numero appele,numero compose,modtager,til,til nummer,chiamato,numero chiamato,destinazione,destinatario",
     "duration": "duration,talk time,call duration,seconds,duration s,duration sec,duration seconds,duration in seconds,"
     "length,billsec,talk s,in call duration,minutes,duration minutes,duration min,duration in minutes,duree,duree s,"
