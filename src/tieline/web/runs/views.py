@@ -69,6 +69,7 @@ def runs(request: PageRequest) -> HttpResponse:
         "today": sum(counts.values()),
         "new_url": _new_url(request, page.rows, lines, open_lines) if first_page else "",
         "country": request.workspace.country,
+        "may_replay": permissions.may(request.member, "runs.replay"),
         "day": filters.day.isoformat() if filters.day else "",
         "number": words.phone(filters.number),
         "may_undo": _may_undo(request),
