@@ -34,7 +34,7 @@ WITH hits AS (
      WHERE o.workspace_id = %(workspace)s AND o.external_id IS NOT NULL AND o.role = ANY(%(roles)s)
        AND o.subject_id IN (
            SELECT s.id FROM store_subject s
-            WHERE s.workspace_id = %(workspace)s AND (s.lanes[1] = %(lane)s OR s.lanes[1] LIKE %(end)s) ORDER BY s.id DESC LIMIT 200)
+            WHERE s.workspace_id = %(workspace)s AND s.lanes[1] = %(lane)s ORDER BY s.id DESC LIMIT 200)
     UNION
     SELECT * FROM store_find_records(%(words)s, %(limit)s)
 ), newest AS (
@@ -46,6 +46,7 @@ WITH hits AS (
 )
 SELECT * FROM newest ORDER BY id DESC LIMIT %(limit)s
 """
+_FIND_BY_END = _FIND.replace("s.lanes[1] = %(lane)s", "s.lanes[1] LIKE %(lane)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,13 @@ def _records(workspace: int, text: str, number: str, end: str, limit: int) -> li
     asked: dict[str, Any] = {
         "workspace": workspace,
         "text": text.strip(),
-        "lane": f"phone:{number}" if number else "",
-        "end": f"phone:%{end}" if end else "",
+        "lane": f"phone:%{end}" if end else f"phone:{number}" if number else "",
         "words": [] if number or end else words(text),
         "roles": list(ROLES),
         "limit": limit,
     }
     with workspace_tx(workspace), database.cursor() as cursor:
-        cursor.execute(_FIND, asked)
+        cursor.execute(_FIND_BY_END if end else _FIND, asked)
         return [
             Record(target, role, external_id, name or "", email or "", at)
             for _id, target, role, external_id, name, email, at in cursor.fetchall()
