@@ -26,7 +26,7 @@ from tieline.engine.effects.reasons import (
 )
 from tieline.engine.effects.recovery import recovery
 from tieline.engine.ports import OperationRow, Result, Store
-from tieline.engine.times import backoff
+from tieline.engine.times import backoff, seconds
 from tieline.sdk.contract import (
     Files,
     Gone,
@@ -44,6 +44,8 @@ from tieline.sdk.leaving import LateError
 
 MOST_TRIES = 16
 """Failed tries of one operation before its subject is parked: about two hours of back-off."""
+FRESH_S = 30.0
+"""How long what was looked up is taken for what stands there (seconds)."""
 FILE_LIMIT = 20 * 1024 * 1024
 """Bytes of a recording that is copied into the CRM."""
 
@@ -146,6 +148,9 @@ class Apply:
         return results
 
     async def _push(self, group: list[Work]) -> list[Outcome]:
+        first = group[0].row
+        if first.verb == "delete" and first.role in self._access.capabilities.deleted_with:
+            return [Written(work.row.target_ref[1]) for work in group if work.row.target_ref is not None]
         inside = {work.row.key for work in group} if len(group) > 1 else set()
         operations = [await self._operation(work, inside) for work in group]
         return await self._access.push(operations, self._leaves_by_s(group))
@@ -178,7 +183,15 @@ class Apply:
             return PushOperation(row.key, "delete", mapped.object, {}, target, row.if_version)
         written = mapped.to_vendor({name: self._value(value, inside) for name, value in row.values.items()})
         verb: PushVerb = "create" if row.verb == "create" else "update"
-        return PushOperation(row.key, verb, mapped.object, written, target, row.if_version)
+        return PushOperation(row.key, verb, mapped.object, written, target, self._version(work))
+
+    def _version(self, work: Work) -> str | None:
+        """The version that the record must still have. Where asking for it costs a request, what was looked up a moment ago
+        goes without."""
+        run = work.carried.run
+        if run.kind or self._access.capabilities.conditional_write:
+            return work.row.if_version
+        return work.row.if_version if self._access.clock() - seconds(run.started_at) > FRESH_S else None
 
     async def _content(self, source: int, url: str) -> bytes:
         """The file's bytes. Whatever its source says, nothing was written and the target is not to blame."""

@@ -35,6 +35,8 @@ class Carried:
     fate: Fate = "done"
     why: dict[str, Any] | None = None
     questions: list[dict[str, Any]] = field(default_factory=list)
+    outdated: bool = False
+    """Nothing of it was sent for so long that it is decided anew; that is no failure of its subject."""
 
     def turn(self, fate: Fate, why: dict[str, Any] | None = None) -> None:
         """Takes the graver fate; the first reason for it stays."""
@@ -153,6 +155,28 @@ class Pool:
         self._dead.add(work.row.key)
         self._close(work)
         return Result(work.row.key, "blocked", error=error)
+
+    def outdate(self, before: str) -> list[Result]:
+        """Gives up runs that were decided before that time (ISO) and of which nothing left, through no fault of their own:
+        what they were decided by may have changed. They are decided again, and so is what refers to them."""
+        by_run: dict[int, list[Work]] = {}
+        for work in self._work.values():
+            run = work.carried.run
+            if not run.kind and run.started_at < before:
+                by_run.setdefault(run.id, []).append(work)
+        out: list[Result] = []
+        for works in by_run.values():
+            carried = works[0].carried
+            if len(works) < len(carried.run.operations) or any(
+                one.tries or one.row.state != "planned" for one in works
+            ):
+                continue
+            carried.outdated = True
+            for work in works:
+                error = reason(STALE, slot=work.row.slot)
+                self.refuse(work, error)
+                out.append(Result(work.row.key, "rejected", error=error))
+        return out + self.block() if out else out
 
     def bury(self, keys: Iterable[str]) -> list[Result]:
         """Blocks what refers to these keys: operations of runs that ended without writing them."""

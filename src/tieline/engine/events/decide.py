@@ -17,7 +17,7 @@ from tieline.engine.events.fold import DECIDED
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.events.lookup import Lookups, why_failed
 from tieline.engine.events.overlay import Overlay
-from tieline.engine.ports import RunRow, SubjectRow
+from tieline.engine.ports import OperationRow, RunRow, SubjectRow
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,7 @@ def _own(row: SubjectRow) -> dict[str, Own]:
 
 def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> RunRow:
     operations = rows(plan, row, rules.workspace)
+    _put_versions(operations, known)
     questions: list[Any] = [
         {
             "kind": one.kind,
@@ -198,6 +199,16 @@ def _run(plan: Plan, known: Known, row: SubjectRow, rules: Rules, now: str) -> R
         started_at=now,
         operations=operations,
     )
+
+
+def _put_versions(operations: Sequence[OperationRow], known: Known) -> None:
+    """What is changed is changed as it was read."""
+    updates = [one for one in operations if one.verb == "update" and one.target_ref is not None]
+    if updates:
+        read = {(record.role, record.id): record.version for records in known.found.values() for record in records}
+        for one in updates:
+            role, id = one.target_ref or ("", "")
+            one.if_version = read.get((role, id))
 
 
 def _answer(find: Find, records: Sequence[Record]) -> list[Any]:

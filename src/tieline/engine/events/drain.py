@@ -40,6 +40,10 @@ __all__ = ["Drain", "Limits", "Progress"]
 log = logging.getLogger(__name__)
 
 
+OUTDATED_S = 300.0
+"""A decision of which nothing left for so long is made anew."""
+
+
 class Drain:
     """Drains one target for one flow. `sources`: connection → its events; `files` → its recordings; `settle` → how long it may
     go on talking of a subject after its end (seconds). `live`: whether subjects that arrive now may be written (False: watch
@@ -71,6 +75,7 @@ class Drain:
         self._undoing = undoing
         self._decides = undoing is None or undoing.decides  # False: the flow is paused, and only undos go on
         self._pool: Pool | None = None
+        self._outdates_at = 0.0
         self._turns = Turns()
         self._lanes = Lanes()
         self._later: dict[int, tuple[float, tuple[str, ...]]] = {}
@@ -115,6 +120,8 @@ class Drain:
                 return out
             if self._undoing is not None and out.stopped is None:
                 await self._undo(self._undoing, pool, out)
+            if out.stopped is None and self._decides:
+                await self._outdate(pool)
             begun = self._access.clock()
             due: list[SubjectRow] = []
             if out.stopped is None and self._decides and len(pool.runs) < self._limits.unfinished:
@@ -155,7 +162,18 @@ class Drain:
                 work.not_before = 0.0
         await find_missing(pool, self._store, self._run)
         self._pool = pool
+        self._outdates_at = 0.0
         return pool
+
+    async def _outdate(self, pool: Pool) -> None:
+        """What waited too long to leave (a stopped drain, a vendor away) is decided again."""
+        now = self._access.clock()
+        if now < self._outdates_at:
+            return
+        self._outdates_at = now + OUTDATED_S / 5
+        results = pool.outdate(iso(now - OUTDATED_S))
+        if results:
+            await self._run(lambda: self._store.save_results(results, []))
 
     async def _undo(self, undoing: Undoing, pool: Pool, out: Progress) -> None:
         """Plans and begins what is to be undone; what it begins is written like all else."""
@@ -221,7 +239,8 @@ class Drain:
                 self._lanes.free(lanes)
         most = max(1, self._limits.subjects >> self._access.trouble)
         held = list(self._lanes)
-        due = await self._take(now_s, now, most, held)
+        may_backfill = now_s >= self._access.backfill_until
+        due = await self._turns.take(self._store, self._run, now, most, held, may_backfill=may_backfill)
         expired = [row for row in due if row.state == "waiting"]
         if expired:
             rules = self._rules
@@ -230,18 +249,6 @@ class Drain:
             await keep_expired(self._store, self._run, expired)
             due = [row for row in due if row.state == "due"]
         return due
-
-    async def _take(self, now_s: float, now: str, most: int, held: list[str]) -> list[SubjectRow]:
-        """Live subjects, or a portion of back-filled ones where it is theirs or no live one is due."""
-        store, portion = self._store, min(most, self._turns.portion)
-        may_backfill = now_s >= self._access.backfill_until
-        if may_backfill and self._turns.backfill_next:
-            due = await self._run(lambda: store.take_backfilled(now, portion, held))
-            return due or await self._run(lambda: store.take_due(now, most, held))
-        due = await self._run(lambda: store.take_due(now, most, held))
-        if due or not may_backfill:
-            return due
-        return await self._run(lambda: store.take_backfilled(now, portion, held))
 
     async def _put_off(self, decided: Decided, lookups: Lookups, out: Progress) -> None:
         """Subjects whose look-ups failed wait their time; those that nothing can be decided about are parked."""
@@ -358,6 +365,9 @@ class Drain:
                 row.state = "asked"
                 questions.extend((run.id, one) for one in asked)
                 return "asked"
+            case "again" if carried.outdated:
+                row.state, row.due_at, row.why = "due", iso(self._access.clock()), None
+                return "superseded"
             case "again":
                 row.attempts += 1
                 if row.attempts >= self._limits.decisions:

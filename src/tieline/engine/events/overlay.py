@@ -81,7 +81,8 @@ class Overlay:
         changes = self._changes.get((record.role, record.id))
         if not changes:
             return record
-        return Record(record.role, record.id, {**record.fields, **changes}, record.version)
+        # Ours is about to be another version than the one that was read.
+        return Record(record.role, record.id, {**record.fields, **changes})
 
 
 def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:

@@ -6,6 +6,11 @@ A step is not broken off, so what arrives meanwhile waits for its end. A portion
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tieline.engine.access import Run
+from tieline.engine.ports import Store, SubjectRow
+
 STEP_S = 1.5
 """How long a step of back-fill is to take; what is live waits less than five seconds, its own step included."""
 FIRST, LEAST = 20, 4
@@ -18,6 +23,19 @@ class Turns:
     def __init__(self) -> None:
         self.portion = FIRST
         self.backfill_next = False
+
+    async def take(
+        self, store: Store, run: Run, now: str, most: int, held: Sequence[str], *, may_backfill: bool
+    ) -> list[SubjectRow]:
+        """Live subjects, or a portion of back-filled ones where it is theirs or no live one is due."""
+        portion = min(most, self.portion)
+        if may_backfill and self.backfill_next:
+            due = await run(lambda: store.take_backfilled(now, portion, held))
+            return due or await run(lambda: store.take_due(now, most, held))
+        due = await run(lambda: store.take_due(now, most, held))
+        if due or not may_backfill:
+            return due
+        return await run(lambda: store.take_backfilled(now, portion, held))
 
     def took(self, seconds: float, subjects: int, *, backfill: bool, most: int) -> None:
         """A step decided so many subjects and took so long."""
