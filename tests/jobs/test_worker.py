@@ -298,11 +298,13 @@ def test_a_chore_is_done_by_one_and_comes_round(installation: Installation) -> N
     rows = Rows(installation.app)
     with rows.plain() as link:
         link.execute("DELETE FROM store_chore")
-    assert chores.due(rows) == ["analyze", "clean_up"]
-    assert chores.due(rows) == []
+    assert chores.due(rows) == list(chores.CHORES)
+    assert {"backfills", "clean_up"}.isdisjoint(chores.due(rows))
     with rows.plain() as link:
         link.execute("UPDATE store_chore SET due_at = now() WHERE name = 'clean_up'")
-    assert chores.due(rows) == ["clean_up"]
+    again = chores.due(rows)
+    assert "clean_up" in again
+    assert "backfills" not in again
     rows.close()
 
 
