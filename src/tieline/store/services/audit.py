@@ -84,7 +84,7 @@ def everything(workspace: int, filters: Filters = Filters(), most: int = MOST) -
 def _matching(workspace: int, filters: Filters) -> QuerySet[Audit]:
     rows = Audit.objects.filter(workspace_id=workspace).select_related("user")
     if filters.user is not None:
-        rows = rows.filter(user_id=filters.user or None)
+        rows = rows.filter(user_id=filters.user) if filters.user else rows.filter(user=None)
     if filters.subject:
         rows = rows.filter(action__startswith=f"{filters.subject}.")
     zone = timezone.get_current_timezone()

@@ -205,7 +205,7 @@ def _member(workspace: int, member: int) -> Member:
 
 
 def _row(row: Member) -> MemberRow:
-    has_factor: bool = row.has_factor  # type: ignore[attr-defined] # annotated
+    has_factor: bool = row.has_factor
     user = row.user
     return MemberRow(row.pk, user.pk, user.name, user.email, str(row.role), row.created, row.seen, has_factor)
 

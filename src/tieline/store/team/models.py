@@ -158,7 +158,7 @@ class Session(AbstractBaseSession):
     begun = models.DateTimeField(default=timezone.now)
     seen = models.DateTimeField(default=timezone.now)  # to five minutes
 
-    objects: ClassVar[BaseSessionManager] = BaseSessionManager()
+    objects: ClassVar[BaseSessionManager[Any]] = BaseSessionManager()
 
     @classmethod
     def get_session_store_class(cls) -> Any:

@@ -42,7 +42,7 @@ class SessionStore(DatabaseStore):
         return row
 
     def _get_session_from_db(self) -> Any:
-        row = super()._get_session_from_db()
+        row = super()._get_session_from_db()  # type: ignore[misc] # not in the stubs
         self.seen = row.seen if row is not None else None
         return row
 

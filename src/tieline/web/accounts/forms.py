@@ -106,13 +106,13 @@ class NewPassword(forms.Form):
 
     def __init__(self, *args: Any, user: User | None = None, email: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user, self.email = user, email
+        self.user, self.invited = user, email
         self.fields["password"].help_text = _password_rules()
 
     def clean(self) -> dict[str, Any]:
         """Hold the password against the rules with what is known about its owner."""
         cleaned = super().clean() or {}
-        owner = self.user or User(email=cleaned.get("email", self.email), name=cleaned.get("name", ""))
+        owner = self.user or User(email=cleaned.get("email", self.invited), name=cleaned.get("name", ""))
         if cleaned.get("password"):
             try:
                 validate_password(cleaned["password"], owner)

@@ -154,7 +154,7 @@ def _invitation(request: HttpRequest, token: str, link: OneTimeLink) -> HttpResp
     context: dict[str, Any] = {"link": link, "role": permissions.ROLE_NAMES[Role(link.role)]}
     if user.is_authenticated and user.email == link.email:
         if request.method == "POST":
-            member = people.accept_invitation(token, user)  # type: ignore[arg-type]
+            member = people.accept_invitation(token, user)
             team.joined(member)
             return redirect(f"/w/{member.workspace.key}/")
         return render(request, "team/invitation.html", context | {"mine": True})

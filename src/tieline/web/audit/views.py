@@ -83,7 +83,7 @@ def _shown(line: Line) -> Shown:
 
 
 def _asked(query: QueryDict) -> list[tuple[str, str]]:
-    return [(name, query[name]) for name in ("who", "about", "since", "until") if query.get(name)]
+    return [(name, query.get(name, "")) for name in ("who", "about", "since", "until") if query.get(name)]
 
 
 def _filters(query: QueryDict) -> Filters:

@@ -69,7 +69,7 @@ class CurrentMember:
             return self.get_response(request)
         now = timezone.now()
         sessions.note_seen(request.session, now)
-        found = memberships.memberships(request.user)  # type: ignore[arg-type]
+        found = memberships.memberships(request.user)
         request.memberships = found  # type: ignore[attr-defined]
         by_key = {member.workspace.key: member for member in found}
         usual = by_key.get(request.session.get(_SESSION_KEY, "")) or (found[0] if found else None)
