@@ -117,6 +117,7 @@ class Capabilities(_Model):
     credits                  what requests cost where not 1, named by the connector
     attach_keys              push() finds an attachment that is on its record under our key already, and makes no second one
     deletes                  roles whose records push() can delete: what Tieline made there can be undone
+    deleted_with             roles whose records push() cannot delete, and that the vendor deletes with the record they hang on
     recycle_bin              what is deleted can be brought back by hand at the vendor
     limits                   what flows see in `core.flow.Target.limits`
     """
@@ -135,6 +136,7 @@ class Capabilities(_Model):
     conditional_write: bool = False
     deletes_reported: bool = False
     deletes: tuple[str, ...] = ()
+    deleted_with: tuple[str, ...] = ()
     recycle_bin: bool = False
     owners: bool = True
     pipelines: bool = False
@@ -201,9 +203,9 @@ class Manifest(_Model):
                     raise ValueError(f"roles.{role}.links.{link}: there is no role {to!r}")
                 if link not in mapped.fields:
                     raise ValueError(f"roles.{role}.links.{link}: the field is not mapped")
-        for role in self.capabilities.deletes:
+        for role in (*self.capabilities.deletes, *self.capabilities.deleted_with):
             if role not in self.roles:
-                raise ValueError(f"capabilities.deletes: there is no role {role!r}")
+                raise ValueError(f"capabilities: there is no role {role!r}")
         if self.events.secret and self.events.secret not in {field.name for field in self.auth.fields}:
             raise ValueError("events.secret names no auth field")
         return self

@@ -161,7 +161,9 @@ class Connector:
             ]
             if not alternatives:
                 continue
-            domain = [["OR", *alternatives], *belongs(object, self._setup.names.person_category)]
+            # Alone it stands at the top: of notes, Tryton looks there for the record that they must be asked of.
+            asked = alternatives[0] if len(alternatives) == 1 else ["OR", *alternatives]
+            domain = [asked, *belongs(object, self._setup.names.person_category)]
             try:
                 rows = await self._wire.search_read(shape.model, domain, paths(shape, names))
             except ForbiddenError:

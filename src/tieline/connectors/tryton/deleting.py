@@ -1,7 +1,8 @@
 """Deletions: one request a record, since Tryton deletes over REST by id only.
 
 Tryton has no recycle bin. A party that documents refer to cannot be deleted, and says so. An opportunity is cancelled first:
-it refuses to be deleted in any other state.
+it refuses to be deleted in any other state. A note can be deleted over REST by administrators only (others may not search for
+it); it goes with the record it hangs on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ class Deleter:
     ) -> None:
         """One outcome each, in order; after an answer that was lost nothing more is sent."""
         model = SHAPES[object].model
+        if model == NOTE:
+            outcomes.update((index, Rejected("goes_with_its_record")) for index, _ in group)
+            return
         ids = [operation.target.id for _, operation in group if operation.target is not None]
         there = await self._there(model, sorted({int(id) for id in ids if id.isdigit()}))
         for index, operation in group:
@@ -60,30 +64,9 @@ class Deleter:
             outcomes[index] = Written(str(id))
 
     async def _there(self, model: str, ids: Sequence[int]) -> dict[str, dict[str, Any]]:
-        """Those that are there, by id. Notes are read one by one where one of them is gone: users who are no administrators
-        may not search them."""
-        if model == NOTE:
-            rows = await self._notes(ids)
-        else:
-            domain: list[Any] = [["id", "in", list(ids)]]
-            if model == PARTY:
-                domain.append(["active", "in", [True, False]])
-            paths = ["last_modified_at"] if model == PARTY else ["state", "last_modified_at"]
-            rows = await self._wire.search_read(model, domain, paths)
-        return {str(row["id"]): row for row in rows}
-
-    async def _notes(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        try:
-            return await self._read(ids) if ids else []
-        except ForbiddenError:
-            found: list[dict[str, Any]] = []
-            for id in ids:
-                try:
-                    found += await self._read([id])
-                except ForbiddenError:
-                    continue
-            return found
-
-    async def _read(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        arguments = {"ids": list(ids), "fields_names": ["last_modified_at"]}
-        return list(await self._wire.call(NOTE, "read", arguments, read=True))
+        """Those that are there, by id."""
+        domain: list[Any] = [["id", "in", list(ids)]]
+        if model == PARTY:
+            domain.append(["active", "in", [True, False]])
+        paths = ["last_modified_at"] if model == PARTY else ["state", "last_modified_at"]
+        return {str(row["id"]): row for row in await self._wire.search_read(model, domain, paths)}

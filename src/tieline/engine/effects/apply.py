@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.core.errors import TielineError, TransientError
+from tieline.core.errors import TielineError
 from tieline.core.record import PLANNED
 from tieline.engine.access import LEAVES_S, Access, Run
+from tieline.engine.effects.fetching import Fetching, FileTroubleError
 from tieline.engine.effects.journal import REF, own_keys
 from tieline.engine.effects.kept import keep_results
 from tieline.engine.effects.pool import Pool, Work, batches
@@ -46,14 +47,6 @@ MOST_TRIES = 16
 """Failed tries of one operation before its subject is parked: about two hours of back-off."""
 FRESH_S = 30.0
 """How long what was looked up is taken for what stands there (seconds)."""
-FILE_LIMIT = 20 * 1024 * 1024
-"""Bytes of a recording that is copied into the CRM."""
-
-
-class FileTroubleError(TransientError):
-    """A file to be copied could not be read from its source."""
-
-    code = "error.file"
 
 
 @dataclass(slots=True)
@@ -75,14 +68,18 @@ class Apply:
         self._store = store
         self._run = run
         self._pool = pool
-        self._files = files
+        self._files = Fetching(files, access.clock)
+        self._told: list[Result] = []
+        """What became of files that could not be fetched."""
 
     def next_wave(self) -> list[list[Work]]:
         """The groups to push next; empty when nothing may be sent now."""
         access = self._access
         if access.is_paused:
             return []
-        works, levels = self._pool.sendable(access.clock())
+        works, levels = self._files.fetched(*self._pool.sendable(access.clock()))
+        for work, error in self._files.failed():
+            self._told.append(self._not_fetched(work, error))
         if not works:
             return []
         capabilities = access.capabilities
@@ -97,9 +94,16 @@ class Apply:
         while wave:
             results = await self._push_all(wave, out)
             wave = [] if out.stopped is not None else self.next_wave()
-            if not await self._save(results, wave):
+            if not await self._save(results + self._take_told(), wave):
                 out.lost = True
                 return out
+        told = self._take_told()
+        if told:
+            await self._run(lambda: self._store.save_results(told, []))
+        return out
+
+    def _take_told(self) -> list[Result]:
+        out, self._told = self._told, []
         return out
 
     async def _save(self, results: list[Result], wave: list[list[Work]]) -> bool:
@@ -141,7 +145,7 @@ class Apply:
                 raise answer
             else:
                 results.extend(self._outcomes(group, answer, share))
-        if len(failed) == len(wave) and not isinstance(failed[0], FileTroubleError):
+        if len(failed) == len(wave):
             self._access.failed_altogether(failed[0])
         results.extend(self._pool.block())
         out.written += sum(result.state == "done" for result in results)
@@ -152,7 +156,7 @@ class Apply:
         if first.verb == "delete" and first.role in self._access.capabilities.deleted_with:
             return [Written(work.row.target_ref[1]) for work in group if work.row.target_ref is not None]
         inside = {work.row.key for work in group} if len(group) > 1 else set()
-        operations = [await self._operation(work, inside) for work in group]
+        operations = [self._operation(work, inside) for work in group]
         return await self._access.push(operations, self._leaves_by_s(group))
 
     def _leaves_by_s(self, group: list[Work]) -> float:
@@ -165,16 +169,13 @@ class Apply:
             return math.inf
         return min(work.sent_s for work in group) + LEAVES_S
 
-    async def _operation(self, work: Work, inside: set[str]) -> PushOperation:
-        row, source = work.row, work.carried.subject.source
+    def _operation(self, work: Work, inside: set[str]) -> PushOperation:
+        row = work.row
         mapped = self._access.role_maps[row.role]
         target = self._link(row.target_ref, inside) if row.target_ref is not None else None
         if row.verb == "attach":
             values = {"name": row.values["name"]}
-            if source in self._files:
-                # Kept until it has left: a file that takes its time is there when its turn comes again.
-                if work.content is None:
-                    work.content = await self._content(source, row.values["url"])
+            if work.content is not None:
                 values["content"] = work.content
             else:
                 values["url"] = row.values["url"]
@@ -192,15 +193,6 @@ class Apply:
         if run.kind or self._access.capabilities.conditional_write:
             return work.row.if_version
         return work.row.if_version if self._access.clock() - seconds(run.started_at) > FRESH_S else None
-
-    async def _content(self, source: int, url: str) -> bytes:
-        """The file's bytes. Whatever its source says, nothing was written and the target is not to blame."""
-        try:
-            _, content = await self._files[source].open(url, FILE_LIMIT)
-        except Exception as error:
-            said = of_error(error)["code"]
-            raise FileTroubleError(f"the file cannot be opened: {said}", error=said) from error
-        return content
 
     def _value(self, value: Any, inside: set[str]) -> Any:
         kind = type(value)
@@ -274,6 +266,13 @@ class Apply:
             case "stop":
                 pass
         return self.back(work, said, share)
+
+    def _not_fetched(self, work: Work, error: FileTroubleError) -> Result:
+        """Whatever its source says, nothing was written and the target is not to blame."""
+        if not error.lasts:
+            return self.again(work, of_error(error))
+        said = str(error.params.get("error", ""))
+        return self.refused(work, reason(REJECTED, slot=work.row.slot, vendor_code=said, field="", detail=""))
 
     def back(self, work: Work, error: dict[str, Any] | None, share: float = 0.0) -> Result:
         """It surely did not happen, through no fault of its own: planned as before."""

@@ -5,6 +5,7 @@ A pool is memory only. It is built from the journal when a drain begins, and thr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,6 +33,10 @@ class Carried:
     subject: SubjectRow
     run: RunRow
     open: int = 0
+    holding: int = 0
+    """Open operations that decisions about the same caller depend on: all but attachments."""
+    let_go: bool = False
+    """Its lanes are free already: only attachments are left."""
     fate: Fate = "done"
     why: dict[str, Any] | None = None
     questions: list[dict[str, Any]] = field(default_factory=list)
@@ -59,7 +64,9 @@ class Work:
     missed: bool = False
     """A look that counts has not found it."""
     content: bytes | None = None
-    """The file of an attachment that could not leave in time."""
+    """The file of an attachment that has not left yet."""
+    fetch: asyncio.Task[bytes] | None = None
+    """It is being fetched."""
 
 
 class Pool:
@@ -73,12 +80,14 @@ class Pool:
         self._work: dict[str, Work] = {}
         self._ended: list[Carried] = []
         self._dead: set[str] = set()
+        self._let_go: list[Carried] = []
 
     def __len__(self) -> int:
         return len(self._work)
 
-    def add(self, subject: SubjectRow, run: RunRow) -> None:
-        """Takes a stored run on; operations that were sent before are unknown until somebody looked."""
+    def add(self, subject: SubjectRow, run: RunRow) -> bool:
+        """Takes a stored run on; operations that were sent before are unknown until somebody looked. Whether it holds its
+        lanes: nobody's decision depends on an attachment."""
         carried = Carried(subject, run)
         self.runs[subject.id] = carried
         for row in run.operations:
@@ -87,11 +96,14 @@ class Pool:
             elif row.state in {"planned", "sent", "unknown"}:
                 self._work[row.key] = Work(row, carried, depends_on(row))
                 carried.open += 1
+                carried.holding += row.verb != "attach"
             else:
                 self._dead.add(row.key)
                 carried.turn(FATES.get((row.error or {}).get("code", ""), "park"), row.error)
         if not carried.open:
             self._ended.append(carried)
+        carried.let_go = not carried.holding
+        return bool(carried.holding)
 
     def work(self) -> Iterator[Work]:
         return iter(self._work.values())
@@ -186,6 +198,10 @@ class Pool:
     def _close(self, work: Work) -> None:
         del self._work[work.row.key]
         work.carried.open -= 1
+        work.carried.holding -= work.row.verb != "attach"
+        if not work.carried.holding and not work.carried.let_go:
+            work.carried.let_go = True
+            self._let_go.append(work.carried)
         if not work.carried.open:
             self._ended.append(work.carried)
 
@@ -194,6 +210,11 @@ class Pool:
         out, self._ended = self._ended, []
         for carried in out:
             del self.runs[carried.subject.id]
+        return out
+
+    def let_go(self) -> list[Carried]:
+        """The runs whose lanes are to be freed now."""
+        out, self._let_go = self._let_go, []
         return out
 
     def tidy(self) -> None:

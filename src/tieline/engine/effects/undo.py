@@ -7,7 +7,7 @@ field by field, where the value there is still ours. A delete of ours (an earlie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -28,7 +28,6 @@ from tieline.engine.effects.undo_reasons import (
     GONE,
     LATER,
     MADE_HERE,
-    MOVED,
     NO_BEFORE,
     NO_RIGHT,
     NOT_KNOWN,
@@ -90,6 +89,8 @@ class Facts:
     lacks: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[Key, Sequence[Wrote]] = field(default_factory=dict)
     now: Mapping[tuple[int, str], Sequence[str]] = field(default_factory=dict)
+    goes_with: frozenset[str] = frozenset()
+    """Roles of records that go with the one they hang on, and cannot be deleted otherwise."""
     gone: frozenset[Key] = frozenset()
     busy: frozenset[int] = frozenset()
     ours: frozenset[Key] = frozenset()
@@ -178,7 +179,7 @@ def _must_stay(act: Act, facts: Facts) -> dict[str, Any] | None:
     record = facts.read.get(act.key)
     if act.subject in facts.busy:
         return reason(BUSY)
-    if act.role not in facts.deletes:
+    if act.role not in facts.deletes and act.role not in facts.goes_with:
         return reason(CANNOT, role=act.role)
     if not act.values:
         return reason(FORGOTTEN)
@@ -198,7 +199,12 @@ def _edited(record: Record, history: Sequence[Wrote]) -> list[str] | None:
     """The fields that are not as we last wrote them, None where the record is untouched. Where both versions are known they
     decide; a record may be changed in fields that we never wrote."""
     last = written_last(history)
-    changed = [name for name, value in last.items() if name in record.fields and not same(value, record.fields[name])]
+    read = record.fields
+    changed = [name for name, value in last.items() if name in read and not same(value, read[name])]
+    # Of several links a vendor may hold one: those that it left out were not taken away by anybody.
+    links = {name for name, value in last.items() if isinstance(value, Mapping) and REF in value and name in read}
+    if links - set(changed):
+        changed = [name for name in changed if name not in links or read[name]]
     version = next((one.version for one in reversed(history)), None)
     if version is not None and record.version is not None:
         return None if version == record.version else changed
@@ -223,6 +229,10 @@ def _keep_what_is_hung_on(
         for key in made:
             if key in leaves:
                 continue
+            if key[0] in facts.goes_with and not any(one in made and one not in leaves for one in _above(key, facts)):
+                leaves[key] = reason(CANNOT, role=key[0])
+                changed = True
+                continue
             stays = [
                 one
                 for one in sorted(facts.hanging.get(key, ()))
@@ -236,6 +246,11 @@ def _keep_what_is_hung_on(
                 changed = True
 
 
+def _above(key: Key, facts: Facts) -> list[Key]:
+    """What a record hangs on."""
+    return [above for above, hanging in facts.hanging.items() if key in hanging]
+
+
 def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts, freed: set[tuple[Key, Key]]) -> Item:
     record = facts.read[act.key]
     files = [dict(one.values) for one in acts if one.verb == "attach" and one.key == act.key]
@@ -245,7 +260,11 @@ def _delete(act: Act, acts: Sequence[Act], goes: set[Key], facts: Facts, freed: 
         "found_by": [list(pair) for pair in act.found_by],
     }
     hanging = facts.hanging.get(act.key, frozenset())
-    after = tuple(sorted(one for one in hanging if one in goes or (one, act.key) in freed))
+    if act.role in facts.goes_with:
+        after = tuple(sorted(one for one in _above(act.key, facts) if one in goes))
+    else:
+        with_it = (one for one in hanging if one[0] not in facts.goes_with)
+        after = tuple(sorted(one for one in with_it if one in goes or (one, act.key) in freed))
     version = record.version if record is not None else None
     return _item(act, "delete", before=before, version=version, reason=reason(MADE_HERE), after=after)
 
@@ -360,45 +379,3 @@ def _item(act: Act, do: Do, **more: Any) -> Item:
 
 def _left(act: Act, why: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Item:
     return _item(act, "leave", before=before or {}, reason=why)
-
-
-# -- what was approved against what is now -------------------------------------------------------------------------------
-
-
-def still(approved: Sequence[Item], fresh: Iterable[Item]) -> tuple[list[Item], dict[int, dict[str, Any]]]:
-    """(the approved items that a plan made now says alike, the reasons of the others by item id). One that waits for
-    another stays with it."""
-    now = {item.mark: item for item in fresh}
-    left = {(item.role, item.record): item for item in now.values() if item.do == "leave"}
-    moved: dict[int, dict[str, Any]] = {}
-    for item in approved:
-        found = now.get(item.mark)
-        if found is None:
-            why = left.get(item.key)
-            moved[item.id] = dict(why.reason) if why is not None and why.reason else reason(MOVED)
-        elif not _alike(item, found):
-            moved[item.id] = reason(MOVED)
-    go = [replace(now[item.mark], id=item.id) for item in approved if item.id not in moved]
-    stays = {item.key for item in approved if item.id in moved}
-    while stays:
-        blocked = [item for item in go if any(key in stays for key in item.after)]
-        for item in blocked:
-            moved[item.id] = reason(OURS_HANG if item.do == "delete" else MOVED, **_hung(item, stays))
-        go = [item for item in go if item.id not in moved]
-        stays = {item.key for item in blocked}
-    return go, moved
-
-
-def _hung(item: Item, stays: set[Key]) -> dict[str, Any]:
-    if item.do != "delete":
-        return {}
-    keys = [key for key in item.after if key in stays]
-    return {"role": keys[0][0], "count": len(keys)}
-
-
-def _alike(old: Item, new: Item) -> bool:
-    if old.version is not None and new.version is not None and old.version != new.version and old.do == "delete":
-        return False
-    return old.values.keys() == new.values.keys() and all(
-        same(value, new.values[name]) for name, value in old.values.items()
-    )

@@ -16,7 +16,8 @@ from tieline.engine.access import Access, Run
 from tieline.engine.effects import undo_rows
 from tieline.engine.effects.pool import Pool
 from tieline.engine.effects.recovery import recovery
-from tieline.engine.effects.undo import Act, Facts, Item, Key, Wrote, plan, still
+from tieline.engine.effects.undo import Act, Facts, Item, Key, Wrote, plan
+from tieline.engine.effects.undo_still import still
 from tieline.engine.events.lanes import Lanes
 from tieline.engine.ports import RunRow, SubjectRow
 from tieline.engine.times import backoff, iso
@@ -225,6 +226,7 @@ class Undoing:
             read=read,
             hanging=hanging,
             deletes=frozenset(able.deletes),
+            goes_with=frozenset(able.deleted_with),
             lacks=lacks,
             history=history,
             now=await self._run(lambda: self._store.undo_now(subjects)) if subjects else {},
