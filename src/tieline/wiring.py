@@ -28,8 +28,8 @@ from tieline.core.errors import ConfigError, TielineError
 from tieline.core.flow import Flow, Target
 from tieline.core.mapping import RoleMap
 from tieline.engine.access import Access
-from tieline.engine.events.backfill import Backfill
 from tieline.engine.effects.undoing import Undoing
+from tieline.engine.events.backfill import Backfill
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
@@ -118,7 +118,6 @@ class Opened:
             role: replace(mapped, origin=made.get(mapped.object, ""))
             for role, mapped in self.manifest.role_maps().items()
         }
-
 
     def lacks(self, role: str, verb: str) -> str | None:
         """A scope that was not granted and that this needs; None where nothing is missing, or the vendor has no scopes."""
