@@ -43,6 +43,7 @@ ABILITIES: dict[str, frozenset[str]] = {
     "no_files": frozenset(),
     "call_needs_parent": frozenset(),
     "call_events": frozenset(),
+    "call_lists": frozenset(),
     "signed": frozenset(),
     "lines": frozenset(),
     "backfill": frozenset(),
@@ -97,7 +98,7 @@ def abilities(manifest: Manifest) -> list[Ability]:
     if manifest.auth.kind == "oauth2":
         out.append(_can("yes", "consent"))
     if "events" in manifest.facets:
-        out.append(_can("yes", "call_events"))
+        out.append(_can("yes", "call_lists" if manifest.events.imports else "call_events"))
         if manifest.events.secret:
             out.append(_can("yes", "signed"))
     if "history" in manifest.facets:

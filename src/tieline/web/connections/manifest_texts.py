@@ -13,6 +13,13 @@ TEXTS: Final = (
     _("Shown in SipSim beside the webhook address. Leave it empty for the older webhooks, which are not signed: then the secret in the address is what protects it."),
     _("API token"),
     _("Needs the rights calls.read and phones.read. Without it, lines are typed by hand and lost events cannot be fetched again."),
+    # Ringover
+    _("Webhook key"),
+    _("Ringover shows it under the block of call events, where you type the address. Each block has a key of its own."),
+    _("API key"),
+    _("Ringover dashboard, Developer, with the right to read calls and numbers. Without it, lines are typed by hand and lost events cannot be fetched again."),
+    # Signed webhook
+    _("What your telephone system signs with: whsec_ and the secret in base64. Leave it empty if it cannot sign: then the secret in the address is what protects it."),
     # Tryton
     _("Address of the server"),
     _("Database"),

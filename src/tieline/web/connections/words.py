@@ -145,6 +145,7 @@ _ABILITIES: Final[Words] = {
     "no_files": _("no files"),
     "call_needs_parent": _("partly: calls, at a record only"),
     "call_events": _("call events"),
+    "call_lists": _("imports call lists"),
     "signed": _("signed events"),
     "lines": _("lists its lines"),
     "backfill": _("fetches missed calls"),
