@@ -43,6 +43,7 @@ bench: setup ## measure, one JSON line each (NAME=intake runs one)
 	$(BIN)/python -m benchmarks $(NAME)
 
 docs: setup ## write the generated pages of docs/ anew and check every link in it
+	$(BIN)/python tools/api_actions.py
 	$(BIN)/python tools/docs.py
 
 pictures: setup ## walk through the demo in a browser and keep the pictures that docs/ shows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 from django.http import HttpRequest
@@ -30,8 +30,15 @@ class TokenAuth(HttpBearer):
 
     openapi_description = "A token of one workspace, made under Settings, API."
 
-    def authenticate(self, request: HttpRequest, token: str) -> Bearer | None:  # noqa: ARG002 - ninja's shape
-        return tokens.bearer(token)
+    def authenticate(self, request: HttpRequest, token: str) -> Bearer | None:
+        """Who asks. NotAllowedError before anything that was sent is looked at."""
+        found = tokens.bearer(token)
+        if found is not None and request.resolver_match is not None:
+            path = "/" + request.resolver_match.route.replace("<", "{").replace(">", "}")
+            mark = marks().get((request.method or "", path))
+            if mark is not None and mark.action not in found.actions:
+                raise NotAllowedError(mark.action)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,21 @@ class Marked:
 
 
 ROUTES: dict[str, Marked] = {}
-"""operationId → its mark; docs/reference/api-actions.md is made of it."""
+"""A route's function → its mark; docs/reference/api-actions.md is made of it."""
+
+
+@cache
+def marks() -> dict[tuple[str, str], Marked]:
+    """(method, path as it is described) → its mark."""
+    from tieline.api.v1 import api
+
+    return {
+        (method.upper(), path): mark
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for method, route in methods.items()
+        for name, mark in ROUTES.items()
+        if route["operationId"].endswith(f"_{name}")
+    }
 
 
 def needs(action: str, *pages: str) -> Callable[[View], View]:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from tieline.api.v1 import connections, docs, errors, flows, inbox, people, runs, tokens, workspace
+from tieline.api.v1 import (
+    connections,
+    docs,
+    errors,
+    fetching,
+    flows,
+    inbox,
+    lists,
+    people,
+    replays,
+    runs,
+    tokens,
+    undos,
+    workspace,
+)
 from tieline.api.v1.access import TokenAuth
 
 api = NinjaAPI(
@@ -17,6 +31,6 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 errors.add_to(api)
-for room in (workspace, flows, runs, inbox, connections, people, tokens):
+for room in (workspace, flows, runs, replays, undos, inbox, connections, fetching, lists, people, tokens):
     api.add_router("", room.router)
 docs.add_to(api)

@@ -11,7 +11,7 @@ from tieline.api.v1.access import asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, reason, shown
 from tieline.sdk import manifest as manifests
 from tieline.store.models import Connection
-from tieline.store.services import connections, health
+from tieline.store.services import connections, health, oauth_clients
 
 router = Router(tags=["Connections"])
 
@@ -88,6 +88,14 @@ class Address(Schema):
     address: str
 
 
+class OAuthClient(Schema):
+    """The client that the vendor knows Tieline by."""
+
+    client_id: str = Field(min_length=1, max_length=400)
+    client_secret: str = Field(min_length=1, max_length=400)
+    environment: str = Field("production", max_length=20)
+
+
 class WouldStop(Schema):
     """What a pause or an end would stop."""
 
@@ -151,7 +159,7 @@ def rename_connection(request: HttpRequest, connection: str, given: Title) -> An
 
 
 @router.put("/connections/{connection}/fields", response={200: ConnectionState, **PROBLEMS}, summary="Replace fields")
-@needs("connections.change", "connections-reconnect")
+@needs("connections.change", "connections-reconnect", "connections-access")
 def retype_connection(request: HttpRequest, connection: str, given: Fields) -> Any:
     """Checked at the vendor before they replace the old ones."""
     workspace, user = asker(request)
@@ -183,6 +191,35 @@ def new_address(request: HttpRequest, connection: str) -> Any:
     """For events, after the old one became known to others; the old one stops at once."""
     workspace, user = asker(request)
     return {"address": connections.new_intake_key(workspace, user, read("conn", connection))}
+
+
+@router.delete("/connections/{connection}/address/old", response={200: Done, **PROBLEMS}, summary="End the old address")
+@needs("connections.change", "connections-old_address")
+def end_old_address(request: HttpRequest, connection: str) -> Any:
+    """The one before the present one, which may still work for a while."""
+    workspace, user = asker(request)
+    connections.end_old_address(workspace, user, read("conn", connection))
+    return {"done": True}
+
+
+@router.put("/connectors/{connector}/client", response={200: Done, **PROBLEMS}, summary="Keep an own OAuth client")
+@needs("oauth_clients.change", "connections-client")
+def keep_client(request: HttpRequest, connector: str, given: OAuthClient) -> Any:
+    """Of this workspace, in place of the installation's."""
+    workspace, user = asker(request)
+    oauth_clients.keep(workspace, user, connector, given.client_id, given.client_secret, given.environment)
+    return {"done": True}
+
+
+@router.delete(
+    "/connectors/{connector}/client", response={200: Done, **PROBLEMS}, summary="Forget the own OAuth client"
+)
+@needs("oauth_clients.change", "connections-client_forget")
+def forget_client(request: HttpRequest, connector: str, environment: str = "production") -> Any:
+    """The installation's again."""
+    workspace, user = asker(request)
+    oauth_clients.forget(workspace, user, connector, environment)
+    return {"done": True}
 
 
 @router.post("/connections/{connection}/refresh", response={200: ConnectionState, **PROBLEMS}, summary="Look again")

@@ -33,7 +33,17 @@ class Problem(Schema):
     error: Said
 
 
-GONE = ("connection.gone", "inbox.gone", "token.gone", "team.gone", "replay.gone", "undo.gone", "import.gone")
+GONE = (
+    "connection.gone",
+    "flow.unknown",
+    "import.gone",
+    "inbox.gone",
+    "replay.gone",
+    "team.gone",
+    "team.invitation_gone",
+    "token.gone",
+    "undo.not_there",
+)
 
 
 def add_to(api: NinjaAPI) -> None:

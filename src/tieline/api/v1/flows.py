@@ -123,7 +123,7 @@ def switch_flow(request: HttpRequest, flow: str, given: Live) -> Any:
 
 
 @router.put("/flows/{flow}/target", response={200: FlowState, **PROBLEMS}, summary="Choose the CRM that it writes to")
-@needs("flows.change", "start-crm")
+@needs("flows.change", "start-crm", "connections-take_over")
 def aim_flow(request: HttpRequest, flow: str, given: At) -> Any:
     """Another CRM brings its defaults; the flow is watched until it is switched on."""
     workspace, user = asker(request)

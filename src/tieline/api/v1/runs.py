@@ -32,7 +32,7 @@ class Wanted(Schema):
 
 
 @router.get("/runs", response={200: Runs, **PROBLEMS}, summary="List runs")
-@needs("runs.see", "runs", "runs-new", "home", "home-live")
+@needs("runs.see", "runs", "runs-new")
 def list_runs(request: HttpRequest, wanted: Query[Wanted]) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
@@ -110,8 +110,8 @@ class EventLine(Schema):
     connection: str | None
     received_at: datetime
     method: str
-    query: str
-    body: str = Field(description="as text; bytes that are none are replaced")
+    query: str | None = Field(description="raw; null without the action events.see")
+    body: str | None = Field(description="raw, bytes that are no text replaced; null without the action events.see")
     refused: dict[str, Any] | None
 
 
@@ -131,9 +131,9 @@ class WantedEvents(Schema):
 
 
 @router.get("/events", response={200: EventLines, **PROBLEMS}, summary="List events")
-@needs("events.see", "events", "events-refused")
+@needs("runs.see", "events", "events-refused")
 def list_events(request: HttpRequest, wanted: Query[WantedEvents]) -> Any:
-    """Everything that was acknowledged, raw."""
+    """Everything that was acknowledged."""
     workspace, _ = asker(request)
     with workspace_tx(workspace):
         rows = Event.objects.filter(workspace_id=workspace)
@@ -143,13 +143,13 @@ def list_events(request: HttpRequest, wanted: Query[WantedEvents]) -> Any:
             rows = rows.filter(pk__lt=read("event", wanted.after))
         page = list(rows.order_by("-pk")[: wanted.limit + 1])
         return {
-            "items": _events(workspace, page[: wanted.limit]),
+            "items": _events(request, workspace, page[: wanted.limit]),
             "next": shown("event", page[wanted.limit - 1].pk) if len(page) > wanted.limit else None,
         }
 
 
 @router.get("/events/{event}", response={200: EventLine, **PROBLEMS}, summary="One event")
-@needs("events.see", "events-event")
+@needs("runs.see", "events-event")
 def one_event(request: HttpRequest, event: str) -> Any:
     """With its body as it came."""
     workspace, _ = asker(request)
@@ -157,10 +157,11 @@ def one_event(request: HttpRequest, event: str) -> Any:
         rows = list(Event.objects.filter(workspace_id=workspace, pk=read("event", event)))
         if not rows:
             raise Http404
-        return _events(workspace, rows)[0]
+        return _events(request, workspace, rows)[0]
 
 
-def _events(workspace: int, rows: list[Event]) -> list[dict[str, Any]]:
+def _events(request: HttpRequest, workspace: int, rows: list[Event]) -> list[dict[str, Any]]:
+    raw = "events.see" in request.auth.actions  # type: ignore[attr-defined]
     refused = dict(
         RefusedEvent.objects.filter(workspace_id=workspace, pk__in=[row.pk for row in rows]).values_list("pk", "reason")
     )
@@ -170,8 +171,8 @@ def _events(workspace: int, rows: list[Event]) -> list[dict[str, Any]]:
             "connection": shown("conn", row.connection_id),
             "received_at": row.received_at,
             "method": row.method,
-            "query": row.query,
-            "body": bytes(row.body).decode("utf-8", "replace"),
+            "query": row.query if raw else None,
+            "body": bytes(row.body).decode("utf-8", "replace") if raw else None,
             "refused": reason(refused.get(row.pk)),
         }
         for row in rows

@@ -73,7 +73,7 @@ class Wanted(Schema):
 
 
 @router.get("/me", response={200: Me, **PROBLEMS}, summary="Who asks")
-@needs("home.see", "more", "search-found")
+@needs("home.see", "home-live")
 def me(request: HttpRequest) -> Any:
     """And what the token may do."""
     bearer = request.auth  # type: ignore[attr-defined]
@@ -116,7 +116,7 @@ def require_factor(request: HttpRequest, given: Factor) -> Any:
 
 
 @router.get("/search", response={200: Found, **PROBLEMS}, summary="Search")
-@needs("search", "search")
+@needs("search", "search", "search-found")
 def find(request: HttpRequest, wanted: Query[Wanted]) -> Any:
     """Records by name, number, e-mail or id; connections by name."""
     workspace, _ = asker(request)
