@@ -191,16 +191,29 @@ class Day:
             threads.close()
 
     def made(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Call → slot → values of what it made, links left out."""
+        """Call → slot → values of what it made. A link to a record of ours says which call made it in which slot."""
         with psycopg.connect(self.installation.admin) as link:
             link.execute("SELECT set_config('app.workspace', %s, false)", [str(self.workspace)])
             rows = link.execute(
-                "SELECT s.key, o.slot, o.values FROM store_operation o JOIN store_subject s ON s.id = o.subject_id"
+                "SELECT s.key, o.slot, o.values, o.key, o.external_id, o.role FROM store_operation o"
+                " JOIN store_subject s ON s.id = o.subject_id"
                 " WHERE o.workspace_id = %s AND o.state IN ('done', 'planned')",
                 [self.workspace],
             ).fetchall()
+        by_id = {("~" + key): (call, slot) for call, slot, _, key, _, _ in rows}
+        by_id |= {
+            (role, id): (call, slot)
+            for call, slot, _, _, id, role in rows
+            if id and slot in ("account", "lead", "contact", "deal")
+        }
         out: dict[str, dict[str, dict[str, Any]]] = {}
-        for key, slot, values in rows:
-            plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
-            out.setdefault(key, {})[slot] = plain
+        for call, slot, values, *_ in rows:
+            out.setdefault(call, {})[slot] = {name: _linked(value, by_id) for name, value in values.items()}
         return out
+
+
+def _linked(value: Any, by_id: Mapping[Any, tuple[str, str]]) -> Any:
+    if not isinstance(value, dict) or "$ref" not in value:
+        return value
+    role, id = value["$ref"]
+    return by_id.get(id) or by_id.get((role, id)) or (role, id)

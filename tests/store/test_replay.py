@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.store.replay_day import Day, calls, crm_of
+from tieline.flows.calls import FLOW
 
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation, MakeCompany
@@ -20,6 +21,8 @@ CHANGED: dict[str, Any] = {
     "contact": {"create": True},
     "task": {"owner": {"kind": "default"}},
 }
+
+FEWER: dict[str, Any] = {"account": {"create": False}, "contact": {"create": False}, "call": {"log": "inbound"}}
 
 
 def day(installation: Installation, company: Company, count: int, *, live: bool = True, **settings: Any) -> Day:
@@ -51,32 +54,40 @@ def between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, set[tupl
         old, new = before.get(call, {}), after.get(call, {})
         found = {("new", slot) for slot in new.keys() - old.keys() if slot != "contact.link"}
         found |= {("new_update", slot) for slot in new.keys() - old.keys() if slot == "contact.link"}
-        found |= {("gone", slot) for slot in old.keys() - new.keys()}
+        found |= {("gone", slot) for slot in old.keys() - new.keys() if slot != "contact.link"}
+        found |= {("gone_update", slot) for slot in old.keys() - new.keys() if slot == "contact.link"}
         for slot in old.keys() & new.keys():
             if old[slot].get("owner") != new[slot].get("owner"):
                 found.add(("owner", slot))
             if {**old[slot], "owner": ""} != {**new[slot], "owner": ""}:
-                found.add(("values", slot))
+                found.add(("values_update" if slot == "contact.link" else "values", slot))
         if found:
             out[call] = found
     return out
 
 
-def without_links(found: dict[str, set[tuple[str, str]]]) -> dict[str, set[tuple[str, str]]]:
-    """Less what only points to another record now: `made` leaves links out."""
-    return {call: kept for call, kinds in found.items() if (kept := {one for one in kinds if one[0] != "values"})}
-
-
 @pytest.mark.proves("CALL-25")
-@pytest.mark.parametrize("count", [1000])
+@pytest.mark.parametrize(
+    ("count", "before", "after", "kinds"),
+    [
+        (1000, {}, CHANGED, ("new", "gone", "owner", "values", "new_update")),
+        (300, CHANGED, FEWER, ("gone", "values", "gone_update")),
+    ],
+    ids=["a thousand calls, other rules", "rules switched off"],
+)
 def test_going_live_changes_just_what_the_replay_told(
-    installation: Installation, make_company: MakeCompany, count: int
+    installation: Installation,
+    make_company: MakeCompany,
+    count: int,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    kinds: tuple[str, ...],
 ) -> None:
     from tieline.store.services import flow_settings
     from tieline.store.services import replay as replays
 
-    first = day(installation, make_company(), count)
-    view = replays.begin(first.workspace, None, "calls", {**first_raw(first), **CHANGED}, since=SINCE, most=count)
+    first = day(installation, make_company(), count, **before)
+    view = replays.begin(first.workspace, None, "calls", {**first_raw(first), **after}, since=SINCE, most=count)
     assert (view.total, view.done, view.state) == (count, 0, "running")
     seen = []
     while view.state == "running":
@@ -100,21 +111,16 @@ def test_going_live_changes_just_what_the_replay_told(
     assert (first.crm.requests, first.made()) == (requests, written)  # the past stays as it is
     current = flow_settings.current(first.workspace, "calls")
     assert current.version == saved.version
-    assert current.settings.lead.create is False
+    assert current.settings == FLOW.load({**first_raw(first), **after})
 
     # the same day comes again under the new settings, in a CRM that holds what the first one held in the morning
     other = Day(installation, make_company(), crm_of())
     other.set_up(current.raw)
     other.deliver(calls(count))
     other.drain()
-    assert without_links(expected) == between(written, other.made())
-    assert {slot for kinds in expected.values() for kind, slot in kinds if kind == "values"} <= {
-        "call",
-        "task",
-        "contact",
-    }
-    kinds = Counter(one[0] for found in expected.values() for one in found)
-    assert min(kinds["new"], kinds["gone"], kinds["owner"], kinds["new_update"]) > 0
+    assert expected == between(written, other.made())
+    counted = Counter(one[0] for found in expected.values() for one in found)
+    assert {kind for kind in counted if counted[kind]} == set(kinds)
 
 
 def first_raw(made: Day) -> dict[str, Any]:
