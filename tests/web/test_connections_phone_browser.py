@@ -67,6 +67,8 @@ def test_the_phone_side_is_set_up_and_lost_calls_come_back(
     worker.start()
     page.get_by_text("40 of 40 were missing").wait_for()
     worker.join()
+    page.get_by_role("link", name="Fetch others").click()
+    page.get_by_role("button", name="Count first").wait_for()
     page.get_by_role("button", name="Make a new address").click()
     page.get_by_role("button", name="Stop the old address now").wait_for()
     assert faults(page) == []

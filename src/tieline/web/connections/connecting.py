@@ -165,6 +165,11 @@ def returned(request: PageRequest) -> HttpResponse:
             "%(vendor)s did not give one right.", "%(vendor)s did not give %(count)s rights.", len(finished.missing)
         )
         messages.warning(request, said % {"vendor": row.title, "count": len(finished.missing)})
+    undo = public_ids.of("undo").read(finished.then) if finished.then.startswith("undo_") else None
+    if undo is not None:
+        with contextlib.suppress(DeclinedError):
+            undos.look_again(finished.workspace, request.user, undo)
+        return HttpResponseRedirect(f"{where}/undo/{finished.then}/")
     page = "start" if finished.then == WIZARD else "connections-one"
     path = _path(page, row)
     return HttpResponseRedirect(f"{where}{path}")

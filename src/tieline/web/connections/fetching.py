@@ -25,7 +25,9 @@ from tieline.web.request import PageRequest
 def progress(request: PageRequest, connection: str) -> HttpResponse:
     """What is being fetched, for the part of the page that stays fresh."""
     row = shown.asked(request, connection)
-    return render(request, "connections/fetching.html", phone.fetching(request, row))
+    # the form stands beside this part, unless the page was made while calls were being fetched
+    context = {**phone.fetching(request, row), "more_link": request.GET.get("form") != "1"}
+    return render(request, "connections/fetching.html", context)
 
 
 @permissions.needs("connections.change")

@@ -85,7 +85,8 @@ def fetching(request: PageRequest, row: Connection, forms: dict[str, Any] | None
             (one, words.WHY_FETCHED.get(one.why, one.why), words.error_said(one.trouble, vendor) if one.trouble else "")
             for one in found.runs
         ],
-        "fetch_url": shown.url_of(row, "connections-fetch"),
+        "fetch_url": shown.url_of(row, "connections-fetch") + ("" if running is not None else "?form=1"),
+        "page_url": shown.url_of(row),
         "fetch_may": may(request.member, "connections.change") and row.state == ConnectionState.ACTIVE,
         "vendor": vendor,
         "connection": row,
