@@ -20,6 +20,19 @@ TEXTS: Final = (
     _("Ringover dashboard, Developer, with the right to read calls and numbers. Without it, lines are typed by hand and lost events cannot be fetched again."),
     # Signed webhook
     _("What your telephone system signs with: whsec_ and the secret in base64. Leave it empty if it cannot sign: then the secret in the address is what protects it."),
+    # Aircall
+    _("Webhook token"),
+    _("Aircall shows it once the webhook is made. It is in every event and proves it; leave it empty until then."),
+    _("API ID"),
+    _("Aircall dashboard, Integrations & API, API keys. Without it, lines are typed by hand, lost events cannot be fetched again, and recordings cannot be copied."),
+    _("Shown once, together with the API ID."),
+    # Twilio
+    _("Account SID"),
+    _("On the first page of the Twilio console. Of a subaccount, its own."),
+    _("Auth token"),
+    _("Beside the account SID. Twilio signs its callbacks with it, and it lets us list your numbers and fetch lost calls again."),
+    _("Secondary auth token"),
+    _("Only while you exchange the auth token: callbacks signed with either are taken."),
     # Tryton
     _("Address of the server"),
     _("Database"),
