@@ -127,6 +127,11 @@ def test_a_right_that_is_missing_is_asked_for_when_it_is_wanted(company: Company
     assert "Tieline may not delete in Zoho CRM yet" in text
     assert "ZohoCRM.modules.Tasks.DELETE" in text
     assert "Nothing: all of it stays" in text
+    link = re.search(r'href="([^"]+reconnect/\?then=undo_[^"]+)"', said(admin.get(where)))
+    assert link is not None
+    asked = text_of(admin.get(link[1]))
+    assert "ZohoCRM.modules.Tasks.DELETE" in asked
+    assert "Undo: delete what Tieline made" in asked
     assert "Tieline reads what is there now" in text_of(admin.post(f"{where}look/", follow=True))
     assert "Nothing was changed in the CRM" in said(admin.post(f"{where}drop/", follow=True))
 

@@ -81,6 +81,17 @@ WITH old AS (SELECT o.id FROM store_operation o JOIN store_run r ON r.id = o.run
      gone AS (UPDATE store_operation o SET values = '{}', before = '{}' FROM old WHERE o.id = old.id RETURNING o.id)
 SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 """
+# What undos read and wrote goes like what runs wrote. A plan that nobody approved has the age of its making.
+_UNDOS = """
+WITH old AS (SELECT i.id FROM store_undoitem i JOIN store_undo u ON u.id = i.undo_id
+              WHERE i.workspace_id = %(workspace)s AND i.id > %(after)s AND u.state <> 'approved'
+                AND (i.values::text <> '{}' OR i.before::text <> '{}')
+                AND coalesce(u.finished_at, u.created) < now() - make_interval(days => %(days)s)
+              ORDER BY i.id LIMIT %(batch)s),
+     gone AS (UPDATE store_undoitem i SET values = '{}', before = '{}', found_by = '[]' FROM old WHERE i.id = old.id
+              RETURNING i.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
+"""
 _OWN_KEYS = """
 WITH old AS (SELECT id FROM store_ownkey WHERE workspace_id = %(workspace)s AND id > %(after)s
               AND made_at < now() - interval '1 day' ORDER BY id LIMIT %(batch)s),
@@ -90,7 +101,7 @@ SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 _CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
 # Files of call lists that nobody came back to.
 _DRAFTS = "DELETE FROM store_import WHERE workspace_id = %(workspace)s AND state = 'draft' AND created < now() - interval '7 days'"
-_BY_BATCH = (_EVENTS, _RUNS, _CASES, _VALUES, _OWN_KEYS, _REPLAYS)
+_BY_BATCH = (_EVENTS, _RUNS, _CASES, _VALUES, _UNDOS, _OWN_KEYS, _REPLAYS)
 
 
 def clean_up(rows: Rows) -> int:

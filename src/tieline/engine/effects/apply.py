@@ -12,11 +12,12 @@ from tieline.core.errors import TielineError
 from tieline.core.record import PLANNED
 from tieline.engine.access import LEAVES_S, Access, Run
 from tieline.engine.effects.fetching import Fetching, FileTroubleError
-from tieline.engine.effects.journal import REF, own_keys
+from tieline.engine.effects.journal import REF, own_keys, real
 from tieline.engine.effects.kept import keep_results
 from tieline.engine.effects.pool import Pool, Work, batches
 from tieline.engine.effects.reasons import (
     GONE,
+    LINK_REFUSED,
     NOT_SENT,
     REJECTED,
     STALE,
@@ -68,7 +69,7 @@ class Apply:
         self._store = store
         self._run = run
         self._pool = pool
-        self._files = Fetching(files, access.clock)
+        self._files = Fetching(files, pool, access.clock)
         self._told: list[Result] = []
         """What became of files that could not be fetched."""
 
@@ -231,15 +232,18 @@ class Apply:
             case Written():
                 return self.done(work, outcome.id, outcome.version, share)
             case Rejected():
-                error = reason(
-                    REJECTED, slot=slot, vendor_code=outcome.code, field=outcome.field or "", detail=outcome.detail
-                )
+                linked = self._links(work.row, outcome.field)
+                self._access.gone.update(linked)
+                said = {"vendor_code": outcome.code, "field": outcome.field or "", "detail": outcome.detail}
+                error = reason(LINK_REFUSED if linked else REJECTED, slot=slot, **said)
                 return self.refused(work, error, share)
             case Stale():
                 return self.refused(work, reason(STALE, slot=slot), share)
             case Gone() if work.row.verb == "delete" and work.row.target_ref is not None:
                 return self.done(work, work.row.target_ref[1], None, share)
             case Gone():
+                if work.row.target_ref is not None:
+                    self._access.gone.add((work.row.target_ref[0], real(work.row.target_ref[1], self._pool.ids)))
                 return self.refused(work, reason(GONE, slot=slot), share)
             case NotSent():
                 # Its parent failed, or the request never left. A refused parent blocks it in a moment.
@@ -249,6 +253,15 @@ class Apply:
                 return self.back(work, said, share)
             case Unknown():
                 return self.unknown(work, reason(UNKNOWN, slot=slot, detail=outcome.detail), share)
+
+    def _links(self, row: OperationRow, field: str | None) -> set[tuple[str, str]]:
+        """The records that this vendor field of an operation links to: what refuses a link says that they went."""
+        mapped, out = self._access.role_maps[row.role], set()
+        for name, value in row.values.items():
+            if type(value) is dict and REF in value and field in mapped.fields.get(name, ()):
+                role, id = value[REF]
+                out.add((role, real(id, self._pool.ids)))
+        return out
 
     def _failed(self, work: Work, error: Exception, share: float) -> Result:
         said = of_error(error)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from tieline.core.errors import ConfigError, ProtocolError, TransientError
-from tieline.engine.effects.pool import Work
+from tieline.engine.effects.pool import Pool, Work
 from tieline.engine.effects.reasons import of_error
 from tieline.sdk.contract import Files
 
@@ -28,8 +28,9 @@ class FileTroubleError(TransientError):
 class Fetching:
     """files: source → its files; an attachment of a source without is left to the vendor to fetch."""
 
-    def __init__(self, files: Mapping[int, Files], clock: Callable[[], float]) -> None:
+    def __init__(self, files: Mapping[int, Files], pool: Pool, clock: Callable[[], float]) -> None:
         self._files = files
+        self._pool = pool
         self._clock = clock
         self._failed: list[tuple[Work, FileTroubleError]] = []
 
@@ -37,12 +38,14 @@ class Fetching:
         """Of what may be sent, with their waves, what is complete; files that are missing are being fetched afterwards."""
         if not self._files:
             return list(works), list(levels)
-        busy = sum(work.fetch is not None or work.content is not None for work in works)
+        busy: int | None = None
         out: list[Work] = []
         waves: list[int] = []
         for work, level in zip(works, levels, strict=True):
             source = work.carried.subject.source
             if work.row.verb == "attach" and work.content is None and source in self._files:
+                if busy is None:
+                    busy = sum(one.fetch is not None or one.content is not None for one in self._pool.work())
                 if work.fetch is None and busy < MOST_FILES:
                     busy += 1
                     work.fetch = asyncio.ensure_future(self._content(source, work.row.values["url"]))

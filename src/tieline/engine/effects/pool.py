@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tieline.engine.effects.journal import depends_on
-from tieline.engine.effects.reasons import BLOCKED, GONE, STALE, UNKNOWN, reason
+from tieline.engine.effects.reasons import BLOCKED, GONE, LINK_REFUSED, STALE, UNKNOWN, reason
 from tieline.engine.ports import OperationRow, Result, RunRow, SubjectRow
 
 Fate = Literal["done", "again", "park", "ask"]
 """What becomes of a subject when its run ends: nothing more, decided again, parked, or a question is asked."""
 
-FATES: dict[str, Fate] = {STALE: "again", GONE: "again", BLOCKED: "again", UNKNOWN: "ask"}
+FATES: dict[str, Fate] = {STALE: "again", GONE: "again", LINK_REFUSED: "again", BLOCKED: "again", UNKNOWN: "ask"}
 """The fate of a run by the error of an operation that will not happen; of any other error: park."""
 
 MOST_IDS = 20_000

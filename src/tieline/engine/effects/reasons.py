@@ -8,6 +8,7 @@ from tieline.core.errors import TielineError
 from tieline.core.reasons import because, declare
 
 REJECTED = declare("outcome.rejected", "slot", "vendor_code", "field", "detail")
+LINK_REFUSED = declare("outcome.link_refused", "slot", "vendor_code", "field", "detail")
 STALE = declare("outcome.stale", "slot")
 GONE = declare("outcome.gone", "slot")
 UNKNOWN = declare("outcome.unknown", "slot", "detail")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,9 +18,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tieline.sdk.manifest import Manifest
+from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState
 from tieline.store.services import connections, consent, oauth_clients
+from tieline.store.services import undo as undos
 from tieline.store.services.asking import SANDBOX, manifest_of, opening_of, sandbox_url
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.offers import offer
@@ -210,6 +213,7 @@ def reconnect(request: PageRequest, connection: str) -> HttpResponse:
                     row.connector,
                     connection=row.pk,
                     prepare=bool(row.origin_fields),
+                    then=_undo_named(request),
                 )
                 return go(url)
             except DeclinedError as error:
@@ -232,6 +236,12 @@ def reconnect(request: PageRequest, connection: str) -> HttpResponse:
             messages.success(request, _("%(title)s is connected again.") % {"title": row.title})
             return redirect(shown.url_of(row))
     return render(request, "connections/reconnect.html", {**context, "form": form})
+
+
+def _undo_named(request: PageRequest) -> str:
+    """The undo that a person came from, to go back to once the right is given."""
+    named = request.GET.get("then", "")
+    return named if public_ids.of("undo").read(named) is not None else ""
 
 
 def _manifest(connector: str) -> Manifest:
