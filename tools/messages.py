@@ -149,7 +149,7 @@ def main() -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if asked.missing:
-            print("\n\n".join(missing()))
+            print("\n\n".join(one.replace("\n", "\\n") for one in missing()))
             return
         if asked.fill:
             for english in fill(asked.fill.read_text(encoding="utf-8")):
