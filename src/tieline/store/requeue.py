@@ -12,8 +12,8 @@ from typing import Any, Protocol
 # What was never folded and never refused, of the flow's sources, in the last 30 days. Kept events without a call in them (a test, a text message)
 # come along once; folding makes nothing of them again.
 _NEVER_QUEUED = """
-INSERT INTO store_openevent (target_id, event_id, source_id, workspace_id)
-SELECT %(target)s, e.id, e.connection_id, e.workspace_id
+INSERT INTO store_openevent (target_id, event_id, source_id, workspace_id, backfill)
+SELECT %(target)s, e.id, e.connection_id, e.workspace_id, e.method = 'LIST'
   FROM store_flowsetting f JOIN store_flowsource s ON s.setting_id = f.id
   JOIN store_event e ON e.connection_id = s.source_id
  WHERE f.workspace_id = %(workspace)s AND f.target_id = %(target)s AND e.workspace_id = %(workspace)s
@@ -30,9 +30,9 @@ WITH moved AS (
        AND o.workspace_id = f.workspace_id AND o.source_id = s.source_id AND o.target_id <> f.target_id
        AND NOT EXISTS (SELECT 1 FROM store_flowsetting g JOIN store_flowsource t ON t.setting_id = g.id
                         WHERE t.source_id = o.source_id AND g.target_id = o.target_id)
-    RETURNING o.event_id, o.source_id, o.workspace_id)
-INSERT INTO store_openevent (target_id, event_id, source_id, workspace_id)
-SELECT DISTINCT %(target)s, event_id, source_id, workspace_id FROM moved
+    RETURNING o.event_id, o.source_id, o.workspace_id, o.backfill)
+INSERT INTO store_openevent (target_id, event_id, source_id, workspace_id, backfill)
+SELECT DISTINCT %(target)s, event_id, source_id, workspace_id, backfill FROM moved
 ON CONFLICT DO NOTHING
 """
 # A call of which nothing was decided yet. The new target's rules are not live when it is new: then it is watched.

@@ -73,7 +73,7 @@ def fetching(request: PageRequest, row: Connection, forms: dict[str, Any] | None
     """Lost calls: what is being fetched, what was, and the form that fetches more."""
     found = backfill.overview(request.workspace.pk, row.pk)
     vendor = manifest_of(row.connector).title
-    since = max(timezone.now() - timedelta(hours=24), row.created)
+    since = timezone.now() - timedelta(hours=24)
     given = forms or {}
     running = found.running
     return {
