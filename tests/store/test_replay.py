@@ -22,6 +22,7 @@ CHANGED: dict[str, Any] = {
     "task": {"owner": {"kind": "default"}},
 }
 
+DEALS: dict[str, Any] = {"account": {"create": True}, "contact": {"create": True}, "deal": {"when": "no_active"}}
 FEWER: dict[str, Any] = {"account": {"create": False}, "contact": {"create": False}, "call": {"log": "inbound"}}
 
 
@@ -47,20 +48,23 @@ def told(workspace: int, replay: int) -> dict[str, set[tuple[str, str]]]:
     return out
 
 
+def kind_of(kind: str, slot: str) -> str:
+    """The kind as a replay names it: of an update, or of a record that is made."""
+    return f"{kind}_update" if slot == "contact.link" or slot.startswith("task.") else kind
+
+
 def between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, set[tuple[str, str]]]:
     """The same, from what was really written on two days."""
     out: dict[str, set[tuple[str, str]]] = {}
     for call in before.keys() | after.keys():
         old, new = before.get(call, {}), after.get(call, {})
-        found = {("new", slot) for slot in new.keys() - old.keys() if slot != "contact.link"}
-        found |= {("new_update", slot) for slot in new.keys() - old.keys() if slot == "contact.link"}
-        found |= {("gone", slot) for slot in old.keys() - new.keys() if slot != "contact.link"}
-        found |= {("gone_update", slot) for slot in old.keys() - new.keys() if slot == "contact.link"}
+        found = {(kind_of("new", slot), slot) for slot in new.keys() - old.keys()}
+        found |= {(kind_of("gone", slot), slot) for slot in old.keys() - new.keys()}
         for slot in old.keys() & new.keys():
             if old[slot].get("owner") != new[slot].get("owner"):
                 found.add(("owner", slot))
             if {**old[slot], "owner": ""} != {**new[slot], "owner": ""}:
-                found.add(("values_update" if slot == "contact.link" else "values", slot))
+                found.add((kind_of("values", slot), slot))
         if found:
             out[call] = found
     return out
@@ -72,8 +76,24 @@ def between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, set[tupl
     [
         (1000, {}, CHANGED, ("new", "gone", "owner", "values", "new_update")),
         (300, CHANGED, FEWER, ("gone", "values", "gone_update")),
+        (200, DEALS, {"deal": {"when": "always"}, "task": {"owner": {"kind": "default"}}}, ("new", "owner")),
+        (200, DEALS, {"deal": {"when": "never"}, "account": {"create": False}}, ("gone", "values", "gone_update")),
+        (200, {"task": {"per": "caller"}}, {"task": {"per": "call"}}, ("new", "gone_update")),
+        (
+            200,
+            {"task": {"per": "caller"}},
+            {"task": {"per": "caller"}, "lead": {"create": False}},
+            ("new", "gone", "values", "gone_update"),
+        ),
     ],
-    ids=["a thousand calls, other rules", "rules switched off"],
+    ids=[
+        "a thousand calls, other rules",
+        "rules switched off",
+        "a deal for each call",
+        "no deals",
+        "a task for each call",
+        "no leads for tasks to hang on",
+    ],
 )
 def test_going_live_changes_just_what_the_replay_told(
     installation: Installation,
