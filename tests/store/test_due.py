@@ -12,6 +12,7 @@ import pytest
 from tieline.store import drain_subjects
 from tieline.store.drain_store import DrainStore
 from tieline.store.pool import connect
+from tieline.store.requeue import requeue
 
 from .test_drain_store import event, keep, run, subject
 
@@ -162,3 +163,20 @@ def test_delivered_events_come_before_fetched_ones(
     first, second = store.open_events(10)
     assert first.id > second.id
     assert store.open_events(1) == [first]
+
+
+def test_what_is_queued_again_for_a_target_stays_marked_as_fetched(
+    installation: Installation, company: Company, store: DrainStore
+) -> None:
+    event(installation, company, "a")
+    event(installation, company, "b")
+    change(installation, company, "DELETE FROM store_openevent")
+    listed = "UPDATE store_event SET method = 'LIST' WHERE id = (SELECT max(id) FROM store_event)"
+    change(installation, company, listed)
+    with connect(installation.app, workspace=company.workspace) as link, link.transaction():
+        requeue(link, company.workspace, company.target)
+    assert [one.method for one in store.open_events(10)] == ["POST", "LIST"]
+    assert [one.method for one in store.open_events(1)] == ["POST"]
+    with connect(installation.app, workspace=company.workspace) as link:
+        marked = "SELECT array_agg(backfill ORDER BY event_id) FROM store_openevent WHERE target_id = %s"
+        assert link.execute(marked, [company.target]).fetchone() == ([False, True],)
