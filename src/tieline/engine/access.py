@@ -77,6 +77,8 @@ class Access:
         """Rate limits in a row without a word for how long."""
         self.trouble = 0
         """Failures in a row that were nobody's in particular."""
+        self.gone: set[tuple[str, str]] = set()
+        """(role, id) of records that the vendor said are not there any more: what we remember of them counts no longer."""
         self._run = run
         self._budget = budget
         self._slots = asyncio.Semaphore(capabilities.concurrency)

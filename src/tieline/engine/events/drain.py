@@ -152,8 +152,8 @@ class Drain:
                 continue
             # What is being applied was decided at the run's revision: whatever came since is to be decided anew.
             subject.revision = run.revision
-            pool.add(subject, run)
-            self._lanes.hold(subject.lanes)
+            if pool.add(subject, run):
+                self._lanes.hold(subject.lanes)
         for work in pool.work():
             if work.row.sent_at is not None:
                 work.sent_s = seconds(work.row.sent_at)
@@ -299,8 +299,8 @@ class Drain:
         fresh: set[str] = set()
         for row, run in zip(decided.subjects, decided.runs, strict=True):
             if run.state == "applying":
-                pool.add(row, run)
-                self._lanes.hold(row.lanes)
+                if pool.add(row, run):
+                    self._lanes.hold(row.lanes)
                 fresh.update(operation.key for operation in run.operations)
         wave = [] if out.stopped is not None else apply.next_wave()
         announced = False
@@ -329,13 +329,14 @@ class Drain:
     async def _finish(self, pool: Pool) -> int:
         """Ends the runs whose operations are all over and moves their subjects on."""
         ended = pool.ended()
+        for one in pool.let_go():
+            self._lanes.free(one.subject.lanes)
         if not ended or self._pool is None:
             return 0
         runs: dict[int, str] = {}
         subjects: list[SubjectRow] = []
         questions: list[tuple[int, Mapping[str, Any]]] = []
         for carried in ended:
-            self._lanes.free(carried.subject.lanes)
             runs[carried.run.id] = self._end(carried, pool, questions)
             subjects.append(carried.subject)
         await self._run(lambda: self._store.finish(runs, subjects, questions))

@@ -79,6 +79,8 @@ class Lookups:
         since = iso(self._access.clock() - lag)
         out: dict[Find, list[Record]] = {}
         for key in await self._run(lambda: self._store.own_keys(finds, since)):
+            if (key.role, key.id) in self._access.gone:
+                continue
             values = self._shape(key.role).own(key.values)
             out.setdefault(Find(key.role, key.by, key.value), []).append(Record(key.role, key.id, values))
         return out

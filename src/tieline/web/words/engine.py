@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "outcome.rejected": _("%(slot)s was not taken: %(refusal)s."),
+    "outcome.link_refused": _("%(slot)s was not taken: %(refusal)s."),
     "outcome.stale": _("%(slot)s was changed by somebody else in the meantime, so Tieline left it as it is."),
     "outcome.gone": _("%(slot)s is no longer there."),
     "outcome.unknown": _("No answer says whether %(slot_small)s was written."),

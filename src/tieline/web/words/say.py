@@ -78,7 +78,7 @@ def _values(reason: Reason) -> dict[str, str]:
     if "slot" in params:
         small = slot_name(str(params["slot"]))
         out["slot_small"], out["slot"] = small, calls.first_up(small)
-    if reason.code == "outcome.rejected":
+    if reason.code in ("outcome.rejected", "outcome.link_refused"):
         out["refusal"] = refusal(params)
     if "role" in params:
         out["role_name"] = str(params["role"])
@@ -165,7 +165,7 @@ def next_step(raw: Raw) -> Step:
         )
     if code == "intake.not_of_contract":
         return Step(_("Compare the webhook’s settings with the connection’s page."), "connections", _("Connections"))
-    if code == "outcome.rejected":
+    if code in ("outcome.rejected", "outcome.link_refused"):
         return _after_refusal(str(reason.params.get("vendor_code") or ""))
     if code in ("outcome.stale", "outcome.gone", "outcome.blocked", "outcome.not_sent"):
         return Step(_("Look at the record in the CRM, then try again."))
