@@ -187,3 +187,20 @@ def test_every_folder_is_found_and_holds_what_it_declares() -> None:
         for facet in manifest.facets:
             assert all(callable(getattr(made, method, None)) for method in facets[facet]), (name, facet)
         assert manifest.text("doc.md").strip(), f"{name} has no guide"
+
+
+@pytest.mark.proves("CALL-21")
+@pytest.mark.parametrize(
+    ("connector", "typed", "can"),
+    [
+        ("sipsim", [], False),
+        ("sipsim", ["signing_secret"], False),
+        ("sipsim", ["token"], True),
+        ("twilio", ["account_sid"], False),
+        ("twilio", ["account_sid", "auth_token"], True),
+    ],
+)
+def test_an_api_is_asked_with_everything_that_its_header_is_made_of(
+    connector: str, typed: list[str], can: bool
+) -> None:
+    assert connectors()[connector].can_ask(typed) is can

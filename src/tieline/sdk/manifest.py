@@ -254,10 +254,14 @@ class Manifest(_Model):
             return dict.fromkeys(self.hosts, override.rstrip("/"))
         return {name: fill(template, values).rstrip("/") for name, template in self.hosts.items()}
 
+    def asks_with(self) -> frozenset[str]:
+        """The typed fields (names) that its header is made of."""
+        fields = {one.name for one in self.auth.fields}
+        return frozenset(name for name in re.findall(r"\w+", self.auth.header) if name in fields)
+
     def can_ask(self, typed: Iterable[str]) -> bool:
         """Whether its API can be asked with these typed fields (names): everything that its header is made of is there."""
-        fields = {one.name for one in self.auth.fields}
-        wanted = {name for name in re.findall(r"\w+", self.auth.header) if name in fields}
+        wanted = self.asks_with()
         return bool(wanted) and wanted <= set(typed)
 
     def is_allowed(self, host: str) -> bool:

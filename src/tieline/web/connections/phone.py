@@ -62,10 +62,11 @@ def context(request: PageRequest, row: Connection, manifest: Manifest, forms: di
 
 def access_fields(manifest: Manifest) -> list[AuthField]:
     """What its API is asked with and need not be typed to connect."""
+    asked = manifest.asks_with()
     return [
         one
         for one in manifest.auth.fields
-        if one.name != manifest.events.secret and not one.required and one.name in manifest.auth.header
+        if one.name in asked and one.name != manifest.events.secret and not one.required
     ]
 
 
