@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieline.connectors.aircall.events import KINDS, arrive, facts_of, instant, outcome_of, parse
@@ -196,6 +196,7 @@ SEEN = ("key", "direction", "external", "agent", "result", "talk_s", "total_s", 
 
 
 @pytest.mark.proves("CALL-19", "CALL-21")
+@settings(max_examples=300)
 @given(CALLS)
 def test_the_list_says_what_the_events_said(call: SimulatedCall) -> None:
     told = [fact.to_json() for one in events_of(call) for fact in parse(Request("POST", "", {}, one.body(TOKEN)))]

@@ -63,7 +63,12 @@ class SimulatedCall:
     @property
     def recorded(self) -> bool:
         """Whether there is a recording: of an answered call as asked, of a voicemail always."""
-        return self.outcome == "voicemail" or (self.outcome == "answered" and self.recording == "late")
+        return self.has_voicemail or (self.outcome == "answered" and self.recording == "late")
+
+    @property
+    def has_voicemail(self) -> bool:
+        """Whether the caller was asked to speak after the tone; of a call that we make nobody is, and it is not answered."""
+        return self.outcome == "voicemail" and self.direction == "inbound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def legs_of(call: SimulatedCall) -> list[Leg]:
             at = rang_until + talk
             if number == answered_by:
                 break
-    end = at + (20 if call.outcome == "voicemail" else 4 if call.outcome == "abandoned" else 0)
+    end = at + (20 if call.has_voicemail else 4 if call.outcome == "abandoned" else 0)
     parent = Leg(call.sid, "", caller, called, "inbound", "completed", call.started, end, round(end - call.started))
     return [parent, *children]
 
@@ -186,7 +191,7 @@ def recordings_of(call: SimulatedCall) -> list[Recording]:
     if not call.recorded:
         return []
     sid = "RE" + hashlib.md5(call.sid.encode(), usedforsecurity=False).hexdigest()
-    if call.outcome == "voicemail":
+    if call.has_voicemail:
         return [Recording(sid, call.sid, "RecordVerb", legs_of(call)[0].ended - 15, 15)]
     source = "OutboundAPI" if call.direction == "outbound" else "DialVerb"
     return [Recording(sid, call.sid, source, legs_of(call)[-1].ended - call.talk_s, call.talk_s)]
