@@ -22,6 +22,7 @@ import pytest
 from tests.engine.calls import ALL_ON, BASE, TARGET, USERS
 from tests.engine.crm import ZOHO, MemoryCrm
 from tests.engine.memory import ROLE_MAPS
+from tests.jobs.test_worker import running, until
 from tests.store.playing import Playing, playing
 from tieline.connectors.sipsim.connector import Connector
 from tieline.engine.access import Access
@@ -307,3 +308,29 @@ def test_a_source_without_a_token_or_paused_is_not_looked_at(firm: Firm, rows: R
     firm.rows("DELETE FROM store_secret WHERE connection_id = %s AND name = 'token'", firm.source)
     look_round(rows)
     assert firm.state() == []
+
+
+@pytest.mark.proves("CALL-21", "HUB-5")
+async def test_a_worker_takes_up_what_is_due_and_one_that_ends_leaves_it_to_the_next(
+    firm: Firm, sandbox: Playing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(self: Wiring, store: DrainStore) -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setattr(Wiring, "drains", nothing)
+    calls(sandbox, 40, time.time() - 3600)
+    sandbox.running.side("sipsim").latency = 2.0
+    begin(firm, time.time() - 4000)
+
+    def leased() -> bool:
+        query = "SELECT worker IS NOT NULL FROM store_backfill WHERE connection_id = %s"
+        return firm.rows(query, firm.source) == [(True,)]
+
+    async with running(firm.installation):
+        await until(leased, "a worker that takes it up")
+    assert not leased(), "a worker that ends lets go of it"
+    assert firm.state()[0][1] == "running"
+    sandbox.running.side("sipsim").latency = 0.0
+    async with running(firm.installation):
+        await until(lambda: firm.state()[0][1] == "done", "its end")
+    assert firm.state() == [("hand", "done", 40, 40, 0)]

@@ -256,13 +256,11 @@ class Manifest(_Model):
 
     def asks_with(self) -> frozenset[str]:
         """The typed fields (names) that its header is made of."""
-        fields = {one.name for one in self.auth.fields}
-        return frozenset(name for name in re.findall(r"\w+", self.auth.header) if name in fields)
+        return frozenset(re.findall(r"\w+", self.auth.header)) & {one.name for one in self.auth.fields}
 
     def can_ask(self, typed: Iterable[str]) -> bool:
         """Whether its API can be asked with these typed fields (names): everything that its header is made of is there."""
-        wanted = self.asks_with()
-        return bool(wanted) and wanted <= set(typed)
+        return bool(self.asks_with()) and self.asks_with() <= set(typed)
 
     def is_allowed(self, host: str) -> bool:
         """Whether `allowed_hosts` or a data centre names this host."""
