@@ -148,6 +148,7 @@ class Bench:
     users: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     files: Mapping[int, Files] = field(default_factory=dict)
+    settle: Mapping[int, float] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     seed: int = 1
     sources: Mapping[int, Any] = field(default_factory=lambda: {1: Phone(), 2: Phone()})
@@ -175,6 +176,7 @@ class Bench:
             sources=self.sources,
             numbers=numbers_of("FR"),
             files=self.files,
+            settle=self.settle,
             live=self.live,
             limits=self.limits,
         )

@@ -104,6 +104,15 @@ def test_what_is_no_longer_kept_is_left() -> None:
     assert told(plan([changed(values={}, before={})], facts({}))) == [("leave", "contact", "undo.forgotten")]
 
 
+def test_a_record_that_another_call_goes_on_with_is_that_calls_too() -> None:
+    mine = Wrote(10, "create", {"name": "Duval"}, "v0", 100)
+    for subject, stays in ((200, True), (100, False)):
+        later = Wrote(11, "update", {"name": "Duval"}, "v1", subject)
+        known = facts({})
+        known = Facts(known.read, {}, known.deletes, {}, {**known.history, ACCOUNT: [mine, later]})
+        assert told(plan([made()], known))[0][0] == ("leave" if stays else "delete")
+
+
 def test_a_lead_that_was_converted_stays() -> None:
     lead = Record("lead", "5", {"name": "Duval", "converted_contact": "8"}, "v1")
     known = Facts(read={("lead", "5"): lead}, deletes=frozenset({"lead"}))

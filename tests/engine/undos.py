@@ -85,7 +85,9 @@ class MemoryUndos:
                 key = (row.role, row.external_id or "")
                 if row.state == "done" and row.verb in {"create", "update"} and key in wanted:
                     values = {name: resolved(value, ids) for name, value in row.values.items()}
-                    out.setdefault(key, []).append(Wrote(row.run, row.verb, values, self.store.versions.get(row.key)))
+                    out.setdefault(key, []).append(
+                        Wrote(row.run, row.verb, values, self.store.versions.get(row.key), row.subject)
+                    )
             return out
 
         return self._call("undo_history", work)

@@ -30,7 +30,7 @@ SELECT o.id, o.run_id, o.revision, o.subject_id, o.slot, o.verb, o.role, o.exter
  ORDER BY o.run_id, o.position
 """
 _HISTORY = """
-SELECT o.role, o.external_id, o.run_id, o.verb, o.values, o.record_version
+SELECT o.role, o.external_id, o.run_id, o.verb, o.values, o.record_version, o.subject_id
   FROM (SELECT x->>0 AS role, x->>1 AS id FROM json_array_elements(%s::json) AS f(x)) AS f
  CROSS JOIN LATERAL (SELECT * FROM store_operation o
                       WHERE o.workspace_id = %s AND o.external_id = f.id AND o.role = f.role AND o.target_id = %s
@@ -71,7 +71,7 @@ SELECT id, act_id, run_id, subject_id, slot, "do", role, record, values, before,
 """
 _BEGUN = """
 SELECT i.role, i.record, i.key, o.state = 'done'
-  FROM (SELECT role, record, key FROM store_undoitem WHERE undo_id = %s AND "do" IN ('delete', 'create') AND key <> '') AS i
+  FROM (SELECT role, record, key FROM store_undoitem WHERE undo_id = %s AND "do" <> 'attach' AND key <> '') AS i
  CROSS JOIN LATERAL (SELECT state FROM store_operation o WHERE o.target_id = %s AND o.key = i.key LIMIT 1) AS o
 """
 _SUBJECTS = f"SELECT {SUBJECT} FROM store_subject s WHERE s.id = ANY(%s::bigint[]) AND s.target_id = %s ORDER BY s.id"
@@ -136,8 +136,8 @@ class UndoSide:
             rows = connection.execute(_HISTORY, parameters).fetchall()
         ids = self._ids_in(value for row in rows for value in row[4].values())
         out: dict[Key, list[Wrote]] = {}
-        for role, id, run, verb, values, version in rows:
-            out.setdefault((role, id), []).append(Wrote(run, verb, _resolved(values, ids), version))
+        for role, id, run, verb, values, version, subject in rows:
+            out.setdefault((role, id), []).append(Wrote(run, verb, _resolved(values, ids), version, subject))
         return out
 
     def undo_now(self, subjects: Sequence[int]) -> dict[tuple[int, str], list[str]]:
@@ -169,7 +169,7 @@ class UndoSide:
         return [_item(row) for row in rows]
 
     def begun_items(self, undo: int) -> dict[Key, tuple[str, bool]]:
-        """Record → (origin key, done) of what was begun."""
+        """Record → (origin key, done) of what was begun, files apart."""
         with self.session.ask() as connection:
             rows = connection.execute(_BEGUN, [undo, self.session.target]).fetchall()
         return {(role, record): (key, bool(is_done)) for role, record, key, is_done in rows}

@@ -75,6 +75,7 @@ class Wrote:
     verb: str
     values: Mapping[str, Any]
     version: str | None
+    subject: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ class Item:
 def plan(acts: Sequence[Act], facts: Facts) -> list[Item]:
     """What undoing these writes (in the order in which they were made) would do and leave, in their order."""
     made = {act.key: act for act in acts if act.verb == "create" and act.known and act.key not in facts.gone}
-    leaves = {key: why for key, act in made.items() if (why := _must_stay(act, facts)) is not None}
+    runs = {act.run for act in acts}
+    leaves = {key: why for key, act in made.items() if (why := _must_stay(act, facts, runs)) is not None}
     back = {act.key: act for act in acts if act.verb == "delete" and act.known}
     changed: dict[Key, list[Act]] = {}
     for act in acts:
@@ -175,7 +177,7 @@ def _freed(item: Item) -> list[Key]:
 # -- creates: deleted where they are still ours --------------------------------------------------------------------------
 
 
-def _must_stay(act: Act, facts: Facts) -> dict[str, Any] | None:
+def _must_stay(act: Act, facts: Facts, runs: set[int]) -> dict[str, Any] | None:
     record = facts.read.get(act.key)
     if act.subject in facts.busy:
         return reason(BUSY)
@@ -187,7 +189,12 @@ def _must_stay(act: Act, facts: Facts) -> dict[str, Any] | None:
         return reason(GONE)
     if record.fields.get("converted_contact"):
         return reason(CONVERTED)
-    edited = _edited(record, facts.history.get(act.key, ()))
+    history = facts.history.get(act.key, ())
+    edited = _edited(record, history)
+    if edited is None:  # a task that a later call's run goes on with is that call's too
+        later = [one for one in history if one.run not in runs and one.subject != act.subject]
+        if later:
+            return reason(LATER, fields=sorted({name for one in later for name in one.values}))
     if edited is not None:
         return reason(EDITED, fields=edited)
     if act.role in facts.lacks:

@@ -63,9 +63,7 @@ def undo_lacks(connection: Connection, undo: int | None = None) -> list[str]:
     when it is wanted, never before."""
     plans = Undo.objects.filter(workspace_id=connection.workspace_id, target=connection, state=UndoState.READY)
     left = UndoItem.objects.filter(
-        workspace_id=connection.workspace_id,
-        undo_id__in=plans.values("pk") if undo is None else [undo],
-        state="left",
+        workspace_id=connection.workspace_id, undo__in=plans if undo is None else plans.filter(pk=undo), state="left"
     ).annotate(code=KT("reason__code"))
     roles = left.filter(code="undo.no_right").order_by("role").values_list("role", flat=True).distinct()
     manifest = manifest_of(connection.connector)

@@ -75,7 +75,8 @@ def head(row: Undo) -> Head:
         said = _("%(done)s done, %(stays)s stayed") % {"done": words.number(done), "stays": words.number(stays)}
     else:
         said = ""
-    by = (row.approved_by or row.user).name if (row.approved_by or row.user) else ""
+    person = row.approved_by or row.user
+    by = person.name if person is not None else ""
     return Head(undo_id(row.pk), url_of(row.pk), what_of(row), kind, str(word), row.target.title, row.created, by, said)
 
 
