@@ -139,13 +139,7 @@ def _take(new: dict[str, Any], order: dict[str, str], fact: Mapping[str, Any]) -
             _last(new, order, name, fact.get(name), last)
     if final:
         new["final"] = True
-    if kind == "voicemail" or fact.get("outcome") == "voicemail":
-        new["voicemail"] = True
-    if kind in ANSWERED:
-        new["answered"] = True
-    if kind == "leg_ended" and fact.get("outcome") == "answered":
-        new["answered"] = True
-        _leg(new, fact.get("leg_key") or "", fact.get("talk_s"))
+    _reached(new, kind, fact)
     _advance(new, 2 if ended else STATE.get(kind, 0))
     if url := fact.get("recording_url"):
         _recording(new, url, fact.get("recording_s"), time, listed=listed)
@@ -228,7 +222,10 @@ def _recording(new: dict[str, Any], url: str, seconds: int | None, time: str, *,
     same = next((one for one in have if (one["url"].partition("?")[0] if listed else one["url"]) == name), None)
     known = same.get("s") if same else None
     longest = max((value for value in (known, seconds) if value is not None), default=None)
-    made: dict[str, Any] = {"url": min(same["url"], url) if same else url, "at": min(same["at"], time) if same else time}
+    made: dict[str, Any] = {
+        "url": min(same["url"], url) if same else url,
+        "at": min(same["at"], time) if same else time,
+    }
     if longest is not None:
         made["s"] = longest
     if listed:
@@ -236,6 +233,18 @@ def _recording(new: dict[str, Any], url: str, seconds: int | None, time: str, *,
     new["recordings"] = sorted(
         [*(one for one in have if one is not same), made], key=lambda one: (one["at"], one["url"])
     )
+
+
+def _reached(new: dict[str, Any], kind: str, fact: Mapping[str, Any]) -> None:
+    """Whether a person answered, or a voicemail took the call."""
+    outcome = fact.get("outcome")
+    if kind == "voicemail" or outcome == "voicemail":
+        new["voicemail"] = True
+    if kind in ANSWERED:
+        new["answered"] = True
+    if kind == "leg_ended" and outcome == "answered":
+        new["answered"] = True
+        _leg(new, fact.get("leg_key") or "", fact.get("talk_s"))
 
 
 def _leg(new: dict[str, Any], leg: str, seconds: int | None) -> None:
