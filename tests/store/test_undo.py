@@ -264,3 +264,74 @@ def edit(firm: Firm, object: str, number: int, **values: Any) -> str:
 
 def deleted(firm: Firm) -> list[str]:
     return [one.id for object in OBJECTS for one in firm.zoho.tables[object].deleted]
+
+
+STORE_CALLS = ("save_preview", "begin_undo", "save_results", "finish", "settle_undo")
+
+
+@pytest.mark.proves("HUB-3")
+@pytest.mark.timeout(300)
+def test_a_process_that_dies_around_a_transaction_leaves_nothing_half_undone(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.engine.memory import Killed
+    from tieline.store.drain_store import DrainStore
+    from tieline.store.services import undo
+
+    firm.target = with_deletes(firm)
+    firm.deliver(12, 4)
+    firm.work()
+    before = firm.content()
+    runs: list[int] = all_runs(firm)
+    last = 0
+
+    def through(id: int) -> int:
+        """To its end, the process started anew after each death."""
+        deaths = 0
+        while (state := undo.shown(firm.workspace, id).undo.state) != "done":
+            if state == "ready":
+                undo.approve(firm.workspace, firm.user, id, undo.shown(firm.workspace, id).plan)
+            try:
+                firm.work()
+            except Killed:
+                deaths += 1
+        return deaths
+
+    for name in STORE_CALLS:
+        for after in (False, True):
+            port = getattr(DrainStore, name)
+            left = [1]
+
+            def dies(self: Any, *given: Any, port: Any = port, left: Any = left, after: bool = after) -> Any:
+                if left[0] and not after:
+                    left[0] = 0
+                    raise Killed
+                out = port(self, *given)
+                if left[0]:
+                    left[0] = 0
+                    raise Killed
+                return out
+
+            with monkeypatch.context() as patch:
+                patch.setattr(DrainStore, name, dies)
+                id = undo.again(firm.workspace, firm.user, last) if last else undo.begin(firm.workspace, None, runs)[0]
+                assert through(id) == 1, name
+            taken = undo.shown(firm.workspace, id)
+            assert set(taken.counts) == {"done"}, (name, after, taken.groups)
+            assert firm.content() == (Counter() if taken.undo.kind == "undo" else before), (name, after)
+            last = id
+
+
+def with_deletes(firm: Firm) -> Any:
+    """A grant that may delete, without a plan that asks for it."""
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        from tieline.store.services import scopes
+
+        more = [f"ZohoCRM.modules.{object}.DELETE" for object in OBJECTS]
+        patch.setattr(scopes, "undo_lacks", lambda connection, undo=None: more)
+        widened(firm.workspace, firm.user, connection=firm.target.pk)
+    with workspace_tx(firm.workspace):
+        return Connection.objects.get(pk=firm.target.pk)
