@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -174,3 +175,13 @@ def test_the_sandbox_s_calls_come_to_what_happened(outcome: Any, signing: Any, h
     assert (subject["key"], subject["external"], subject["line"]) == (str(2**62 + 1), "+33612345678", "+33186950021")
     assert (subject["result"], subject["talk_s"]) == (outcome, 60 if outcome == "answered" else 0)
     assert bool(subject.get("recordings")) == (outcome in ("answered", "voicemail"))
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", -1, 1e300, "1e400", True, [], {}, "", "later", 10**30])
+@pytest.mark.parametrize(
+    "name", ["start_time", "answered_time", "hangup_time", "duration_in_seconds", "from_number", "user", "record"]
+)
+def test_whatever_a_field_holds_the_event_is_read(name: str, value: Any) -> None:
+    body = json.dumps({**HANGUP, "data": {**HANGUP["data"], name: value}}).encode()
+    said = events.parse(Request("POST", "", {}, body))
+    fold(None, [fact(one, "2026-02-01T00:00:00Z") for one in said], Settings())

@@ -11,6 +11,7 @@ Sources: developer.ringover.com (webhook), the vendor's sample receivers, public
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -192,9 +193,10 @@ def _float(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
+        found = float(value)
     except (ValueError, OverflowError):
         return None
+    return found if math.isfinite(found) else None
 
 
 def _text(value: object) -> str | None:
