@@ -61,3 +61,40 @@ def test_without_script_it_goes_on_by_a_button(browser_page: BrowserPage, compan
     expect(page.get_by_text("0 of 5 calls")).to_be_visible()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Nothing would differ")).to_be_visible()
+
+
+@pytest.mark.proves("CALL-25", "HUB-16")
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_watch_mode_and_trying_are_readable(
+    browser_page: BrowserPage, company: Company, width: int, theme: str
+) -> None:
+    from django.utils import timezone
+
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Run
+
+    calls = make_calls(company, live=False)
+    five_calls(calls)
+    with workspace_tx(calls.workspace):
+        Run.objects.filter(workspace_id=calls.workspace).update(state="watched", started_at=timezone.now())
+    page = browser_page(width, theme, user=company.users["admin"])
+    for path in ("/calls/tasks/", "/calls/live/"):
+        page.goto(company.url(path))
+        look(page, f"watch-{path.strip('/').replace('/', '-')}-{width}-{theme}", whole=True)
+        assert (contrast_faults(page), reach_faults(page)) == ([], []), path
+    page.goto(company.url("/calls/tasks/"))
+    with page.expect_response("**/edit/"):
+        page.locator("#c-task-per").select_option("caller")
+    expect(page.get_by_text("as soon as a call to or from that number is answered")).to_be_visible()
+    look(page, f"tasks-per-caller-{width}-{theme}", whole=True)
+    assert (contrast_faults(page), reach_faults(page)) == ([], [])
+    page.goto(company.url("/calls/try/"))
+    page.get_by_role("link", name="Every rule, and why").first.click()
+    expect(page.get_by_role("heading", name="This call, rule by rule")).to_be_visible()
+    page.locator("#one details summary").click()
+    look(page, f"try-one-{width}-{theme}", whole=True)
+    assert (contrast_faults(page), reach_faults(page)) == ([], [])
+    page.get_by_role("button", name="Try this call").click()
+    expect(page.locator("#paste ~ form [role=status], #paste [role=status]").first).to_be_visible()
+    look(page, f"try-pasted-{width}-{theme}", whole=True)
+    assert (contrast_faults(page), reach_faults(page)) == ([], [])
