@@ -322,6 +322,30 @@ def test_a_process_that_dies_around_a_transaction_leaves_nothing_half_undone(
             last = id
 
 
+@pytest.mark.proves("HUB-3")
+def test_while_the_rules_are_paused_undo_goes_on_and_nothing_else(firm: Firm) -> None:
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import FlowSetting
+    from tieline.store.services import undo
+
+    firm.target = with_deletes(firm)
+    firm.deliver(6, 3)
+    firm.work()
+    with workspace_tx(firm.workspace):
+        FlowSetting.objects.filter(workspace_id=firm.workspace, flow="calls").update(state="paused")
+    firm.deliver(2, 2, first=100)
+    (id,) = undo.begin(firm.workspace, firm.user, all_runs(firm))
+    with psycopg.connect(firm.installation.app) as link:
+        due = link.execute("SELECT workspace FROM store_undo_targets() WHERE target = %s", [firm.target.pk]).fetchall()
+    assert due == [(firm.workspace,)], "the sweep of the workers finds it"
+    firm.work()
+    undo.approve(firm.workspace, firm.user, id, undo.shown(firm.workspace, id).plan)
+    firm.work()
+    assert undo.shown(firm.workspace, id).undo.state == "done"
+    assert not firm.content()
+    assert states(firm) == {"undone": 6}, "the two new calls wait for the rules"
+
+
 def with_deletes(firm: Firm) -> Any:
     """A grant that may delete, without a plan that asks for it."""
     from tieline.store.connection import workspace_tx

@@ -92,7 +92,7 @@ def again(workspace: int, user: User | None, undo: int) -> int:
         if Undo.objects.filter(workspace_id=workspace, undoes=row, state__in=TAKEN).exists():
             raise DeclinedError("undo.undone_before")
         runs = list(_runs_of(workspace, row))
-        if not runs:
+        if not runs or not Connection.objects.filter(pk=row.target_id, epoch=row.epoch).exists():
             raise DeclinedError("undo.nothing")
         kind = "undo" if row.kind == "redo" else "redo"
         return _made(
