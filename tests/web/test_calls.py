@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -539,3 +539,36 @@ def test_watch_mode_says_what_it_would_have_written_today(company: Company, sign
     assert "5 calls were watched today. Each would have written: log the call 4" in asked
     flow_is_live = client.post(company.url("/calls/live/"), {"live": "1"}, follow=True)
     assert "were watched" not in seen(flow_is_live)
+
+
+@pytest.mark.proves("CALL-20")
+def test_how_long_things_are_kept_is_set_on_the_logging_tab_and_holds(
+    calls: Calls, company: Company, signed_in: SignIn, web: Any
+) -> None:
+    from tieline.jobs import chores
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Run
+    from tieline.store.pool import Rows
+
+    client = signed_in(company.users["admin"])
+    call = add_call(calls, "+4512345678")
+    with workspace_tx(calls.workspace):
+        Run.objects.filter(workspace_id=calls.workspace).update(started_at=datetime.now(UTC) - timedelta(days=40))
+    assert "Keep here what arrived and what was looked up" in seen(client.get(company.url("/calls/logging/")))
+
+    def kept() -> bool:
+        rows = Rows(web.app)
+        try:
+            chores.clean_up(rows)
+        finally:
+            rows.close()
+        with workspace_tx(calls.workspace):
+            return bool(Run.objects.get(subject_id=call).known)
+
+    assert kept()  # 90 days
+    edit(client, company, "logging", call__retention_days="30")
+    assert kept()  # not saved yet
+    edit(client, company, "logging", act="save")
+    assert calls.raw()["call"]["retention_days"] == 30
+    assert not kept()
+    assert "No call" not in seen(client.get(company.url("/calls/try/")))
