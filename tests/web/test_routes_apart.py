@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 
 import psycopg
 import pytest
@@ -34,7 +34,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "tieline"
 KINDS = {
     "run": "store_run", "event": "store_event", "conn": "store_connection", "case": "store_inboxitem",
     "call": "store_subject", "member": "team_member", "invite": "team_onetimelink", "audit": "store_audit",
-    "user": "team_member", "replay": "store_replay",
+    "user": "team_member", "replay": "store_replay", "undo": "store_undo",
+    "imp": "store_import", "token": "team_apitoken",
 }  # fmt: skip
 """What each kind of public id names."""
 OF_NO_ROW = {"test", "tryton"}  # kinds of sandboxes and of examples
@@ -204,6 +205,15 @@ def addresses(route: Any, ids: list[str]) -> Iterator[str]:
             yield made
 
 
+def says_nothing(answer: Any) -> bool:
+    """Whether an answer of the API is an empty list or a "nothing was done", as for an id that nobody has."""
+
+    def empty(value: Any) -> bool:
+        return all(map(empty, value.values())) if isinstance(value, dict) else not value
+
+    return empty(answer.json())
+
+
 @pytest.mark.proves("HUB-1")
 def test_every_kind_of_public_id_is_walked(web: Any) -> None:
     used = set()
@@ -254,6 +264,47 @@ def test_another_workspaces_ids_open_nothing(
                         ]
         assert found == []
         assert walked > 500
+        assert state(admin, strangers) == before
+
+
+@pytest.mark.proves("HUB-1", "HUB-8")
+def test_another_workspaces_ids_open_nothing_by_the_api(
+    installation: Installation, company: Company, strangers: list[Stranger], client: Client
+) -> None:
+    from tieline.api.v1 import api
+    from tieline.store.services import tokens
+    from tieline.store.team.actions import ACTIONS
+
+    MadeDay(company).done()
+    _row, token = tokens.make(company.workspace.pk, company.users["super_admin"], "Walk", list(ACTIONS))
+    stranger = strangers[0]
+    ids = list(shown(stranger))
+    client.raise_request_exception = False
+    with psycopg.connect(installation.admin) as admin:
+        before = state(admin, strangers)
+        found: list[str] = []
+        walked = 0
+        for template, methods in api.get_openapi_schema()["paths"].items():
+            for method in methods:
+                for id in ids:
+                    path = re.sub(r"\{\w+\}", id, template)
+                    body = json.dumps(dict.fromkeys(FIELDS, id))
+                    given = {"data": body, "content_type": "application/json"} if method != "get" else {}
+                    query = urlencode(dict.fromkeys(QUERIES, id))
+                    answer = client.generic(
+                        method.upper(), f"{path}?{query}", HTTP_AUTHORIZATION=f"Bearer {token}", **given
+                    )
+                    walked += 1
+                    text = answer.content.decode(errors="replace")
+                    where = f"{method} {path} {answer.status_code}"
+                    opened = "{" in template and answer.status_code not in REFUSED and not says_nothing(answer)
+                    if opened or answer.status_code in {401, 403} or answer.status_code >= 500:
+                        found.append(where)
+                    found += [f"{where}: {mark}" for mark in marks(stranger) if mark in text]
+                    if "{" not in template and method != "get":
+                        break  # without a place for an id, one form is enough
+        assert found == []
+        assert walked > 300
         assert state(admin, strangers) == before
 
 
