@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.engine.bench import Bench
 from tests.engine.test_backfill import BEGAN
 from tieline.engine.events import gaps
 from tieline.engine.events.gaps import DAY_S, Seen, wanted
 from tieline.engine.events.turns import LEAST, STEP_S, Turns
+from tieline.sdk.asking import BACKFILL, LIVE, BudgetSpentError, priority_of
 
 NOW = BEGAN + 100 * DAY_S
 WELL = {"daily": NOW - 3600, "silent": NOW - 60}
@@ -67,3 +69,34 @@ def test_a_portion_grows_at_a_fast_vendor_and_shrinks_at_a_slow_one() -> None:
     turns.took(0.1, 3, backfill=False, most=500)
     assert turns.backfill_next, "a steady load leaves back-fill its turn"
     assert turns.portion == LEAST
+
+
+@pytest.mark.proves("HUB-6")
+async def test_a_budget_that_is_used_up_for_back_fill_stops_nothing_live() -> None:
+    """Look-ups of back-fill are refused by our own budget until tomorrow; those of live calls are not, of the same caller too."""
+    bench = Bench()
+    inner = bench.crm._request
+
+    async def request(name: str, count: int) -> str:
+        if priority_of(LIVE) == BACKFILL:
+            raise BudgetSpentError("our own budget is used up", wait_s=DAY_S)
+        return await inner(name, count)
+
+    bench.crm._request = request  # type: ignore[method-assign]
+    drain = bench.drain()
+    for index in range(30):
+        bench.event(f"old{index}", f"+336120000{index:02}")
+    await drain._fold()
+    for row in bench.store.rows.values():
+        row.backfill = True
+    await drain.run_until_quiet()
+    assert bench.states() == {"due": 30}
+    assert bench.crm.count("Leads") == 0
+    bench.event("new", "+33611000001")
+    bench.event("behind", "+33612000007")
+    await drain.run_until_quiet()
+    assert {row.key for row in bench.store.rows.values() if row.state == "done"} == {"new", "behind", "old7"}
+    bench.clock.now += DAY_S + 1
+    bench.crm._request = inner  # type: ignore[method-assign]
+    await bench.quiet(drain)
+    assert bench.states() == {"done": 32}

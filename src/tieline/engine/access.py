@@ -83,11 +83,6 @@ class Access:
         self._budget = budget
         self._slots = asyncio.Semaphore(capabilities.concurrency)
 
-    def resumes_at(self, error: BaseException) -> float:
-        """When to go on after this rate limit (seconds since the epoch)."""
-        spent = isinstance(error, BudgetSpentError) and priority_of(LIVE) == BACKFILL
-        return max(self.paused_until, self.backfill_until) if spent else self.paused_until
-
     @property
     def is_paused(self) -> bool:
         return self.clock() < self.paused_until

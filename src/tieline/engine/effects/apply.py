@@ -275,7 +275,7 @@ class Apply:
                 work.carried.turn("ask", said)
                 return self.refused(work, said, share)
             case "pause":
-                work.not_before = self._access.resumes_at(error)
+                work.not_before = self._access.paused_until
             case "stop":
                 pass
         return self.back(work, said, share)

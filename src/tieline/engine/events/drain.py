@@ -129,7 +129,8 @@ class Drain:
             backfill = bool(due) and all(row.backfill for row in due)
             with asking(BACKFILL if backfill else LIVE):
                 decided = await self._decide(pool, due, out) if due else Decided()
-                await self._apply(pool, apply, decided, out)
+            # What is decided is written, whatever it came from: its lanes are held, and live work may be behind it.
+            await self._apply(pool, apply, decided, out)
             took = self._access.clock() - begun
             self._turns.took(took, len(due), backfill=backfill, most=self._limits.subjects)
         out.finished += await self._finish(pool)
