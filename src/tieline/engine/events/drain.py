@@ -131,8 +131,7 @@ class Drain:
                 decided = await self._decide(pool, due, out) if due else Decided()
             # What is decided is written, whatever it came from: its lanes are held, and live work may be behind it.
             await self._apply(pool, apply, decided, out)
-            took = self._access.clock() - begun
-            self._turns.took(took, len(due), backfill=backfill, most=self._limits.subjects)
+            self._turns.took(self._access.clock() - begun, len(due), backfill=backfill, most=self._limits.subjects)
         out.finished += await self._finish(pool)
         done = out.folded or out.decided or out.written or out.finished or out.settled
         out.more = out.stopped is None and bool(done or self._pool is None)
