@@ -242,3 +242,17 @@ def test_every_code_has_a_sentence_and_every_manifest_text_is_marked() -> None:
         for text in (field.label, field.help)
     }
     assert told - {""} - set(TEXTS) == set()
+
+
+@pytest.mark.proves("HUB-10")
+def test_who_chooses_a_connector_reads_what_its_tests_hold(
+    company: Company, signed_in: Callable[[Any], Client]
+) -> None:
+    from tieline.sdk.conformance.quality import RULES
+    from tieline.web.connections.quality import RULES as SAID
+
+    assert SAID.keys() == RULES.keys()
+    page = text_of(signed_in(company.users["admin"]).get(company.url("/connections/new/sipsim/")))
+    assert "Its tests hold 10 promises (2 do not apply)" in page
+    assert "An event that is not genuine is refused" in page
+    assert "SipSim publishes no machine-readable description" in page

@@ -21,6 +21,7 @@ from tieline.store.services.health import ErrorGroup, Health
 from tieline.store.services.offers import Offer
 from tieline.store.services.scopes import Rule
 from tieline.web.connections import words
+from tieline.web.connections.quality import Quality, quality
 from tieline.web.request import PageRequest
 
 
@@ -88,6 +89,7 @@ class Card:
     checked: str
     lines: Sequence[Line]
     url: str
+    quality: Quality
 
     @property
     def worst(self) -> Line | None:
@@ -111,6 +113,7 @@ def card(offer: Offer) -> Card:
         checked,
         [line(row, found) for row, found in offer.connected],
         reverse("connections-new", args=[manifest.name]),
+        quality(manifest),
     )
 
 
