@@ -115,7 +115,7 @@ def bearer(text: str) -> Bearer | None:
         if row.last_used is None or now - row.last_used > SEEN_EVERY:
             ApiToken.objects.filter(pk=row.pk).update(last_used=now)
         members = Member.objects.select_related("user", "workspace")
-        member = members.filter(workspace_id=found[1], user_id=row.made_by_id).first()
+        member = members.filter(workspace_id=found[1], user_id=row.made_by_id or 0).first()
         if member is None or not member.user.is_active:
             return None
         return Bearer(row.pk, member, frozenset(one for one in row.actions if one in ACTIONS and may(member, one)))
