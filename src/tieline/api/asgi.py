@@ -8,14 +8,19 @@ It answers `lifespan`, which Django refuses: at start the intake connects, at st
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import os
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from tieline.api.intake import PREFIX, Intake, Receive, Scope, Send
 from tieline.store import secrets
 from tieline.store.postgres import database_urls
+
+if TYPE_CHECKING:
+    from tieline.store.services.notifying import Notifying
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -29,6 +34,7 @@ class Outer:
         self.intake = intake
         self._load = pages
         self._pages: App | None = None
+        self._notifying: Notifying | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the server."""
@@ -51,6 +57,9 @@ class Outer:
             if message["type"] == "lifespan.startup":
                 if self._load is not None:
                     self._pages = self._load()
+                    # Django is set up by now; the module's models want that.
+                    self._notifying = importlib.import_module("tieline.store.services.notifying").Notifying()
+                    self._notifying.start()
                 await self.intake.start()
                 # What is loaded now stays: looking through all of it for garbage would hold requests up for tens of
                 # milliseconds each time.
@@ -58,6 +67,8 @@ class Outer:
                 gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                if self._notifying is not None:
+                    await asyncio.to_thread(self._notifying.stop)
                 await self.intake.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -21,6 +21,7 @@ ON CONFLICT (subject_id, kind) WHERE state = 'open' DO UPDATE
    SET run_id = excluded.run_id, topic = excluded.topic, reason = excluded.reason, options = excluded.options,
        last_at = now()
 """
+_REMEMBERED = "SELECT store_answer_remembered(%(workspace)s, %(target)s, %(epoch)s, %(items)s::json)"
 _NOTICE = """
 INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, run_id, state, times,
                                   created, last_at)
@@ -46,10 +47,13 @@ def replace_questions(connection: Link, session: DrainSession, runs: Sequence[Ru
 
 
 def add_questions(connection: Link, session: DrainSession, questions: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-    """Questions of runs; one open item for each subject and kind."""
+    """Questions of runs; one open item for each subject and kind. What a remembered decision answers is answered with it:
+    its subject is due again when this transaction commits."""
     items = {(run, question["kind"]): {**question, "run": run} for run, question in questions}
     if items:
-        connection.execute(_ASK, {"items": dumps(list(items.values())), **_whose(session)})
+        values = {"items": dumps(list(items.values())), **_whose(session)}
+        connection.execute(_ASK, values)
+        connection.execute(_REMEMBERED, values)
 
 
 def raise_notices(connection: Link, session: DrainSession, runs: Sequence[RunRow]) -> None:

@@ -41,6 +41,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "phone_elsewhere": elsewhere,  # then "More" is where one is
             "state": nav.state_for(request) if menu else None,
             "theme": "" if theme == Theme.SYSTEM else theme,
+            "bell": nav.rung(request) if menu else None,
             "theme_choice": theme,
             "shortcuts": getattr(request, "shortcuts", True),
             "languages": settings.LANGUAGES,

@@ -89,6 +89,20 @@ def counts(page: str) -> Callable[[Count], Count]:
     return register
 
 
+_BELLS: list[Count] = []
+
+
+def bell(count: Count) -> Count:
+    """Register what the bell at the top counts: a quick count for the reader."""
+    _BELLS.append(count)
+    return count
+
+
+def rung(request: HttpRequest) -> int:
+    """What the bell shows."""
+    return sum(count(request) for count in _BELLS)
+
+
 @dataclass(frozen=True)
 class SideState:
     """What stands at the foot of the menu: a kind of status, its word, one short line."""

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("tieline.web.accounts.urls")),
     path("", include("tieline.web.events.urls")),
     path("", include("tieline.web.inbox.urls")),
+    path("", include("tieline.web.notifications.urls")),
     path("", include("tieline.web.runs.urls")),
     path("", include("tieline.web.undo.urls")),
     path("", include("tieline.web.search.urls")),

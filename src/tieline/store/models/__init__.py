@@ -18,7 +18,8 @@ from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedE
 from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
 from tieline.store.models.imports import Import, ImportState
 from tieline.store.models.machinery import Chore, Hold, Worker
-from tieline.store.models.people import Audit, Happening, InboxItem, InboxState
+from tieline.store.models.notifications import Mail, MailState, Notification, NotificationChoice, ToldStop
+from tieline.store.models.people import Audit, Happening, InboxItem, InboxState, Remembered
 from tieline.store.models.replays import Replay, ReplayedSubject
 from tieline.store.models.runs import Link, Operation, OwnKey, Run
 from tieline.store.models.subjects import Subject
@@ -49,18 +50,24 @@ __all__ = [
     "InboxItem",
     "InboxState",
     "Link",
+    "Mail",
+    "MailState",
+    "Notification",
+    "NotificationChoice",
     "OAuthClient",
     "OpenEvent",
     "Operation",
     "OwnKey",
     "RefusedDelivery",
     "RefusedEvent",
+    "Remembered",
     "Replay",
     "ReplayedSubject",
     "Run",
     "SchemaSnapshot",
     "Secret",
     "Subject",
+    "ToldStop",
     "Undo",
     "UndoItem",
     "UndoRun",

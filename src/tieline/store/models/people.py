@@ -47,6 +47,8 @@ class InboxItem(models.Model):
     times = models.IntegerField(default=1)
     created = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)
+    remembered = loose("store.Remembered", null=True)  # what answered it by itself
+    told_at = models.DateTimeField(null=True, blank=True)  # when people were notified of it
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -61,6 +63,40 @@ class InboxItem(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["workspace", "state", "-id"], name="store_inbox_open"),
+            models.Index(
+                fields=["workspace", "id"], condition=Q(state="open", told_at__isnull=True), name="store_inbox_untold"
+            ),
+        ]
+
+
+class Remembered(models.Model):
+    """A decision that answers later like cases by itself: same CRM and epoch, flow, kind and topic, and the chosen record
+    is among the candidates again. A revoked one stays for the cases that it answered."""
+
+    id = models.BigAutoField(primary_key=True)
+    workspace = owned()
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    epoch = models.IntegerField(default=1)
+    flow = models.CharField(max_length=32)
+    kind = models.CharField(max_length=64)
+    topic = models.TextField()
+    answer = models.JSONField()
+    name = models.TextField(blank=True, default="")  # of the chosen record, when it was chosen
+    item = loose("store.InboxItem")  # the case that it was decided on
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(default=timezone.now)
+    times = models.IntegerField(default=0)
+    last_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["connection", "epoch", "flow", "kind", "topic"],
+                condition=Q(revoked_at__isnull=True),
+                name="store_remembered_one",
+            ),
         ]
 
 

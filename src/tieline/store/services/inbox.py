@@ -4,9 +4,12 @@
     groups(workspace, flow="", limit=200) -> [Group]     open cases, like ones (same flow, kind, topic) together
     case(workspace, item) -> Case                        one case with its subject, for its page
     answer(workspace, user, item, choice) -> Decision    stored, and the subject is due again with it
-    answer_like(workspace, user, item, choice)           every open question of the same kind and topic
+    answer_like(workspace, user, item, choice)           every open like question that offers the same choice
+      … always=True                                      and of later like ones: `services/remembered.py`
+    take_back(workspace, user) -> int                    one's last decision, while nothing was written of it
     dismiss(workspace, user, item) -> Decision           a notice is read
     retry(workspace, user, subject) -> bool              a stopped subject is due again
+    retry_like(workspace, user, subject) -> int          all that stopped for the same reason
 
 Two people who decide at once: the first one's decision counts, and both are told who decided and what (`Decision`).
 `choice` is what the flow gets as `Known.answers_given[kind]`: for calls {"role", "id"} of an option, or "none".
@@ -22,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tieline.store.connection import workspace_tx
-from tieline.store.models import InboxItem, InboxState, Subject
+from tieline.store.models import InboxItem, InboxState, Remembered, Run, Subject
+from tieline.store.services import remembered
 from tieline.store.services.audit import note
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.flow_settings import wake
@@ -56,6 +60,8 @@ class Case:
     answer: Any = None
     decided_by: str = ""
     decided_at: datetime | None = None
+    remembered_from: datetime | None = None
+    """Where a remembered decision answered it: when that was made."""
 
     @property
     def waits(self) -> bool:
@@ -124,34 +130,75 @@ def case(workspace: int, item: int) -> Case:
         return _cases([row])[0]
 
 
-def answer(workspace: int, user: User | None, item: int, choice: Any) -> Decision:
-    """The decision of a question; what waited for it is decided anew with it."""
+def answer(workspace: int, user: User | None, item: int, choice: Any, *, always: bool = False) -> Decision:
+    """The decision of a question; what waited for it is decided anew with it. `always`: later like cases get it too (asks
+    for "inbox.remember"; DeclinedError inbox.not_remembered where that is never done)."""
     if choice in (None, ""):
         raise DeclinedError("inbox.no_choice")
     with workspace_tx(workspace):
         row = _locked(workspace, item)
         if row.state != InboxState.OPEN or row.subject_id is None:
             return _decision(row, mine=False)
-        _decide(row, user, choice)
+        _decide(row, user, choice, timezone.now())
         note(workspace, user, "inbox.answered", kind=row.kind, topic=row.topic)
+        if always:
+            remembered.remember(workspace, user, row, choice)
         return _decision(row, mine=True)
 
 
-def answer_like(workspace: int, user: User | None, item: int, choice: Any) -> list[Decision]:
-    """The same decision for every open question of the same kind and topic."""
+def answer_like(workspace: int, user: User | None, item: int, choice: Any, *, always: bool = False) -> list[Decision]:
+    """The same decision for every open like question: same CRM, flow, kind and topic, with the chosen record among its
+    candidates. `always` as for `answer`. Empty where the question itself is decided already."""
     if choice in (None, ""):
         raise DeclinedError("inbox.no_choice")
     with workspace_tx(workspace):
         first = _locked(workspace, item)
+        if first.state != InboxState.OPEN or first.subject_id is None:
+            return []
         like = InboxItem.objects.select_for_update().filter(
-            workspace_id=workspace, flow=first.flow, kind=first.kind, topic=first.topic, subject__isnull=False, **OPEN
-        )
-        rows = list(like.order_by("id"))
+            workspace_id=workspace, connection=first.connection_id, epoch=first.epoch, flow=first.flow, kind=first.kind,
+            topic=first.topic, subject__isnull=False, **OPEN,
+        )  # fmt: skip
+        rows = [row for row in like.order_by("id") if _offers(row, choice)]
+        now = timezone.now()
         for row in rows:
-            _decide(row, user, choice)
+            _decide(row, user, choice, now)
         if rows:
             note(workspace, user, "inbox.answered", kind=first.kind, topic=first.topic, count=len(rows))
+        if always:
+            remembered.remember(workspace, user, first, choice)
         return [_decision(row, mine=True) for row in rows]
+
+
+def take_back(workspace: int, user: User) -> int:
+    """Asks again what this person decided last (all that was decided with it), and forgets it where it was to hold always;
+    how many cases. DeclinedError inbox.nothing_to_take_back; inbox.already_decided where one of them has been decided on
+    with the answer since: what was written is taken back by undoing the run."""
+    with workspace_tx(workspace):
+        mine = InboxItem.objects.filter(workspace_id=workspace, state=InboxState.ANSWERED, remembered__isnull=True)
+        last = mine.filter(decided_by=user, subject__isnull=False).order_by("-decided_at").first()
+        if last is None:
+            raise DeclinedError("inbox.nothing_to_take_back")
+        same = mine.select_for_update().filter(decided_by=user, decided_at=last.decided_at, kind=last.kind)
+        rows = list(same.order_by("id"))
+        waiting = Subject.objects.select_for_update().filter(workspace_id=workspace)
+        subjects = {one.pk: one for one in waiting.filter(pk__in=[row.subject_id for row in rows])}
+        # A drain that has read the answer and not saved its run yet cannot be seen: the case then tells of its run.
+        newer = Run.objects.filter(workspace_id=workspace, subject__in=subjects, started_at__gte=last.decided_at)
+        if len(subjects) < len(rows) or any(one.state != "due" for one in subjects.values()) or newer.exists():
+            raise DeclinedError("inbox.already_decided")
+        for row in rows:
+            row.state, row.answer, row.decided_by, row.decided_at = InboxState.OPEN, None, None, None
+            row.save(update_fields=["state", "answer", "decided_by", "decided_at"])
+            subject = subjects[row.subject_id]  # type: ignore[index]
+            subject.answers = {kind: given for kind, given in subject.answers.items() if kind != row.kind}
+            subject.revision += 1  # it is decided anew, and asks anew
+            subject.save(update_fields=["answers", "revision"])
+            wake(subject.target_id)
+        kept = Remembered.objects.filter(workspace_id=workspace, item__in=rows, revoked_at__isnull=True)
+        kept.update(revoked_at=timezone.now(), revoked_by=user)
+        note(workspace, user, "inbox.taken_back", kind=last.kind, topic=last.topic, count=len(rows))
+        return len(rows)
 
 
 def dismiss(workspace: int, user: User | None, item: int) -> Decision:
@@ -174,17 +221,48 @@ def retry(workspace: int, user: User | None, subject: int) -> bool:
         row = Subject.objects.select_for_update().filter(workspace_id=workspace, pk=subject, state="parked").first()
         if row is None:
             return False
-        row.state, row.due_at, row.attempts, row.why = "due", timezone.now(), 0, None
-        row.revision += 1
-        row.save(update_fields=["state", "due_at", "attempts", "why", "revision"])
+        _again(row)
         note(workspace, user, "subject.retried", subject=row.pk)
         wake(row.target_id)
         return True
 
 
-def _decide(row: InboxItem, user: User | None, choice: Any) -> None:
+def retry_like(workspace: int, user: User | None, subject: int) -> int:
+    """Every subject of this flow that stopped for the same reason is decided anew; how many, 0 where this one has not
+    stopped (any more)."""
+    with workspace_tx(workspace):
+        stopped = Subject.objects.select_for_update().filter(workspace_id=workspace, state="parked")
+        first = stopped.filter(pk=subject).first()
+        if first is None:
+            return 0
+        like = [row for row in stopped.filter(flow=first.flow).order_by("id") if _why(row) == _why(first)]
+        for row in like:
+            _again(row)
+        note(workspace, user, "subject.retried", subject=first.pk, count=len(like))
+        for target in {row.target_id for row in like}:
+            wake(target)
+        return len(like)
+
+
+def _again(row: Subject) -> None:
+    row.state, row.due_at, row.attempts, row.why = "due", timezone.now(), 0, None
+    row.revision += 1
+    row.save(update_fields=["state", "due_at", "attempts", "why", "revision"])
+
+
+def _why(row: Subject) -> str:
+    return str((row.why or {"code": "error.internal"}).get("code", ""))
+
+
+def _offers(row: InboxItem, choice: Any) -> bool:
+    if not isinstance(choice, Mapping):
+        return True
+    return any(str(one[0]) == choice.get("role") and str(one[1]) == str(choice.get("id")) for one in row.options)
+
+
+def _decide(row: InboxItem, user: User | None, choice: Any, now: datetime) -> None:
     row.state, row.answer = InboxState.ANSWERED, choice
-    row.decided_by, row.decided_at = user, timezone.now()
+    row.decided_by, row.decided_at = user, now
     row.save(update_fields=["state", "answer", "decided_by", "decided_at"])
     waiting = Subject.objects.select_for_update().filter(workspace_id=row.workspace_id)
     subject = waiting.filter(pk=row.subject_id).first() if row.subject_id is not None else None
@@ -214,6 +292,8 @@ def _decision(row: InboxItem, *, mine: bool) -> Decision:
 def _cases(rows: Sequence[InboxItem]) -> list[Case]:
     ids = [row.subject_id for row in rows if row.subject_id is not None]
     subjects = {one.pk: one for one in Subject.objects.filter(pk__in=ids)} if ids else {}
+    by = [row.remembered_id for row in rows if row.remembered_id is not None]
+    since = dict(Remembered.objects.filter(pk__in=by).values_list("pk", "decided_at")) if by else {}
     return [
         Case(
             row.pk,
@@ -232,6 +312,7 @@ def _cases(rows: Sequence[InboxItem]) -> list[Case]:
             row.answer,
             row.decided_by.name if row.decided_by else "",
             row.decided_at,
+            since.get(row.remembered_id) if row.remembered_id is not None else None,
         )
         for row in rows
     ]

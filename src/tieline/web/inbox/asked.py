@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from tieline.core.values import phones
 from tieline.store import public_ids
 from tieline.store.models import Connection, Run
+from tieline.store.services import remembered
 from tieline.store.services.inbox import Case, Group
 from tieline.web.calls import words as calls
 from tieline.web.parts import words
@@ -75,6 +76,8 @@ class Asked:
     ways: list[Way] = field(default_factory=list)
     decided: str = ""
     step: str = ""
+    can_always: bool = False
+    """Whether an answer may hold for later cases."""
 
     @property
     def open(self) -> bool:
@@ -167,7 +170,8 @@ def asked(
     """Everything about one case."""
     out = Asked(case_id(case), title(case), _question(case, names), "", case.created, flow_name(case.flow))
     out.notice, out.times = case.subject_id is None, case.times
-    out.alike = max(len(group) - 1, 0) if case.item is not None and case.waits else 0
+    out.alike = max(len(group) - 1, 0) if case.waits else 0
+    out.can_always = case.waits and case.kind != "stopped" and remembered.can(case.kind)
     system = connections.get(target) if target is not None else None
     out.system = system.title if system is not None else _("the CRM")
     if case.subject is not None:
@@ -309,6 +313,12 @@ def decided(case: Case) -> str:
         return _("More came, so this question is not asked any more.")
     if case.state == "dismissed":
         return _("%(who)s put it aside, %(when)s.") % {"who": case.decided_by or _("Somebody"), "when": when}
+    if case.remembered_from is not None:
+        return _("Decided as %(who)s did on %(day)s: %(choice)s.") % {
+            "who": case.decided_by or _("Somebody"),
+            "day": words.full(case.remembered_from),
+            "choice": chosen(case),
+        }
     return _("%(who)s decided, %(when)s: %(choice)s.") % {
         "who": case.decided_by or _("Somebody"),
         "when": when,

@@ -17,9 +17,10 @@ from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import InboxItem, Run, Subject
 from tieline.store.services import inbox as service
+from tieline.store.services import sentences
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.inbox import Case, Decision, Group
-from tieline.web import nav, permissions, reasons
+from tieline.web import nav, permissions
 from tieline.web.inbox import asked
 from tieline.web.inbox.asked import Asked, Entry
 from tieline.web.parts import words
@@ -80,19 +81,47 @@ def answer(request: PageRequest, shown: str) -> HttpResponse:
     if found.item is None:
         raise Http404
     choice = _choice(request.POST.get("choice", ""), found)
+    always = bool(request.POST.get("always")) and permissions.may(request.member, "inbox.remember")
     try:
         if request.POST.get("alike"):
-            made = service.answer_like(workspace, request.user, found.item, choice)
-            mine = any(one.item == found.item for one in made)
-            decision = made[0] if mine else service.answer(workspace, request.user, found.item, choice)
+            made = service.answer_like(workspace, request.user, found.item, choice, always=always)
+            own = next((one for one in made if one.item == found.item), None)
+            decision = own or service.answer(workspace, request.user, found.item, choice)
             count = len(made)
         else:
-            decision, count = service.answer(workspace, request.user, found.item, choice), 1
+            decision, count = service.answer(workspace, request.user, found.item, choice, always=always), 1
     except DeclinedError as error:
-        messages.error(request, reasons.sentence(error.code, **error.params))
+        messages.error(request, sentences.say(error.code, error.params))
         return HttpResponseRedirect(reverse("inbox-case", args=[shown]))
     _tell(request, found, decision, count)
     return _onwards(request, shown)
+
+
+@permissions.needs("inbox.answer")
+@require_POST
+def take_back(request: PageRequest) -> HttpResponse:
+    """The reader's last decision is asked again, where nothing came of it yet."""
+    try:
+        count = service.take_back(request.workspace.pk, request.user)
+    except DeclinedError as error:
+        messages.warning(request, sentences.say(error.code, error.params))
+    else:
+        said = ngettext("Taken back: %(count)s case waits again.", "Taken back: %(count)s cases wait again.", count)
+        messages.success(request, said % {"count": words.number(count)})
+    return HttpResponseRedirect(reverse("inbox"))
+
+
+@permissions.needs("runs.retry")
+@require_POST
+def again(request: PageRequest, shown: str) -> HttpResponse:
+    """Everything that stopped for the same reason is tried again."""
+    found = _case(request.workspace.pk, shown)
+    if found.item is not None or found.subject_id is None:
+        raise Http404
+    count = service.retry_like(request.workspace.pk, request.user, found.subject_id)
+    said = ngettext("%(count)s call is tried again.", "%(count)s calls are tried again.", count)
+    messages.success(request, said % {"count": words.number(count)})
+    return HttpResponseRedirect(reverse("inbox"))
 
 
 @permissions.needs("inbox.answer")
@@ -106,7 +135,7 @@ def put_aside(request: PageRequest, shown: str) -> HttpResponse:
     try:
         decision = service.dismiss(workspace, request.user, found.item)
     except DeclinedError as error:
-        messages.error(request, reasons.sentence(error.code, **error.params))
+        messages.error(request, sentences.say(error.code, error.params))
         return HttpResponseRedirect(reverse("inbox-case", args=[shown]))
     if decision.mine:
         messages.success(request, _("Put aside. It comes again when it happens again."))
@@ -158,6 +187,7 @@ def _page(request: PageRequest, chosen: Case | None) -> HttpResponse:
         "case": right,
         "here": right.id if right is not None else "",
         "opened": chosen is not None,
+        "may_always": permissions.may(request.member, "inbox.remember"),
         "waits": sum(len(group.cases) for group in groups if group.waits),
         "questions": sum(1 for group in groups if group.waits),
     }

@@ -11,8 +11,10 @@ from tieline.store.services.declined import DeclinedError
 from tieline.web import reasons
 from tieline.web.audit import words as audit
 from tieline.web.connections import words as connections
+from tieline.web.notifications import words as notifications
 from tieline.web.words.say import say
 
+reasons.register(notifications.SENTENCES)
 reasons.register(
     {
         "api.no_token": _(
