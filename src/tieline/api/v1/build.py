@@ -12,6 +12,7 @@ from tieline.api.v1 import (
     flows,
     inbox,
     lists,
+    notifications,
     people,
     replays,
     runs,
@@ -31,6 +32,6 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 errors.add_to(api)
-for room in (workspace, flows, runs, replays, undos, inbox, connections, fetching, lists, people, tokens):
+for room in (workspace, flows, runs, replays, undos, inbox, notifications, connections, fetching, lists, people, tokens):
     api.add_router("", room.router)
 docs.add_to(api)

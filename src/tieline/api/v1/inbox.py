@@ -1,5 +1,6 @@
 """What waits for a person."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -7,9 +8,9 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import NotAllowedError, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
-from tieline.store.services import inbox
+from tieline.store.services import inbox, remembered
 
 router = Router(tags=["Inbox"])
 
@@ -45,10 +46,11 @@ class Cases(Schema):
 
 
 class Answer(Schema):
-    """The decision. `like`: for every open question of the same kind and topic too."""
+    """The decision. `like`: for every open like question too. `always`: for later like ones too (action inbox.remember)."""
 
     choice: Any
     like: bool = False
+    always: bool = False
 
 
 class Decided(Schema):
@@ -60,6 +62,27 @@ class Decided(Schema):
     by: str
     at: datetime | None
     mine: bool
+
+
+class Count(Schema):
+    """How many it was."""
+
+    count: int
+
+
+class Remembered(Schema):
+    """A decision that answers later like cases. `times`: how many it has answered."""
+
+    id: str
+    flow: str
+    kind: str
+    topic: str
+    answer: Any
+    name: str
+    by: str
+    at: datetime
+    times: int
+    last_at: datetime | None
 
 
 @router.get("/inbox", response={200: list[Cases], **PROBLEMS}, summary="List what waits")
@@ -87,9 +110,43 @@ def answer_case(request: HttpRequest, case: str, given: Answer) -> Any:
     """What waited for it is decided anew with it."""
     workspace, user = asker(request)
     item = read("case", case)
-    if given.like:
-        return [_decided(one) for one in inbox.answer_like(workspace, user, item, given.choice)]
-    return [_decided(inbox.answer(workspace, user, item, given.choice))]
+    if given.always and "inbox.remember" not in request.auth.actions:  # type: ignore[attr-defined]
+        raise NotAllowedError("inbox.remember")
+    if given.like and (made := inbox.answer_like(workspace, user, item, given.choice, always=given.always)):
+        return [_decided(one) for one in made]
+    return [_decided(inbox.answer(workspace, user, item, given.choice, always=given.always))]
+
+
+@router.post("/inbox/last/take-back", response={200: Count, **PROBLEMS}, summary="Take back one's last decision")
+@needs("inbox.answer", "inbox-take_back")
+def take_back(request: HttpRequest) -> Any:
+    """It waits again, with all that was decided with it. Refused once the call has gone on with it."""
+    workspace, user = asker(request)
+    return {"count": inbox.take_back(workspace, user)}
+
+
+@router.post("/calls/{call}/retry-like", response={200: Count, **PROBLEMS}, summary="Try all like a stopped call again")
+@needs("runs.retry", "inbox-again")
+def retry_like(request: HttpRequest, call: str) -> Any:
+    """Every call that stopped for the same reason; 0 where this one has not stopped."""
+    workspace, user = asker(request)
+    return {"count": inbox.retry_like(workspace, user, read("call", call))}
+
+
+@router.get("/remembered", response={200: list[Remembered], **PROBLEMS}, summary="List remembered decisions")
+@needs("inbox.see", "inbox-remembered")
+def list_remembered(request: HttpRequest) -> Any:
+    """Those in force, the newest first."""
+    workspace, _ = asker(request)
+    return [{**asdict(one), "id": shown("kept", one.id)} for one in remembered.listed(workspace)]
+
+
+@router.delete("/remembered/{kept}", response={200: Count, **PROBLEMS}, summary="Revoke a remembered decision")
+@needs("inbox.remember", "inbox-revoke")
+def revoke(request: HttpRequest, kept: str) -> Any:
+    """Later cases ask again; 0 where it was revoked before."""
+    workspace, user = asker(request)
+    return {"count": int(remembered.revoke(workspace, user, read("kept", kept)))}
 
 
 @router.post("/inbox/{case}/dismiss", response={200: Decided, **PROBLEMS}, summary="Put a notice aside")

@@ -184,8 +184,10 @@ def take_back(workspace: int, user: User) -> int:
         waiting = Subject.objects.select_for_update().filter(workspace_id=workspace)
         subjects = {one.pk: one for one in waiting.filter(pk__in=[row.subject_id for row in rows])}
         # A drain that has read the answer and not saved its run yet cannot be seen: the case then tells of its run.
-        newer = Run.objects.filter(workspace_id=workspace, subject__in=subjects, started_at__gte=last.decided_at)
-        if len(subjects) < len(rows) or any(one.state != "due" for one in subjects.values()) or newer.exists():
+        asked = {row.subject_id: row.run_id or 0 for row in rows}
+        runs = Run.objects.filter(workspace_id=workspace, subject__in=subjects).values_list("subject", "pk")
+        newer = any(run > asked[subject] for subject, run in runs)
+        if len(subjects) < len(rows) or any(one.state != "due" for one in subjects.values()) or newer:
             raise DeclinedError("inbox.already_decided")
         for row in rows:
             row.state, row.answer, row.decided_by, row.decided_at = InboxState.OPEN, None, None, None
