@@ -80,6 +80,10 @@ def noon() -> dict[str, Any]:
     }
 
 
+def evening() -> dict[str, Any]:
+    return noon() | {"task": {"owner": {"kind": "account"}, "per": "caller", "done": pick("Completed")}}
+
+
 def subject_of(call: DayCall, using: Settings) -> dict[str, Any]:
     at = f"2026-11-20T{call.time}"
     inbound = call.direction == "in"
@@ -113,7 +117,7 @@ def wanted(call: DayCall) -> Counter[Any]:
 def test_the_day_at_nordlys() -> None:
     records: list[Record] = records_of(SEED)
     seeded = {record.id for record in records}
-    settings = {"morning": FLOW.load(morning()), "noon": FLOW.load(noon())}
+    settings = {"morning": FLOW.load(morning()), "noon": FLOW.load(noon()), "evening": FLOW.load(evening())}
     for using in settings.values():
         assert FLOW.check(using, TARGET) == ()
     made_by: dict[str, str] = {}
@@ -126,6 +130,9 @@ def test_the_day_at_nordlys() -> None:
         for operation in plan.operations:
             if operation.verb == "update":
                 [changed] = [record for record in records if record.ref == operation.target]
+                if operation.role == "task":
+                    records[records.index(changed)] = Record("task", changed.id, changed.fields | operation.values)
+                    continue
                 account = next(record for record in new if record.role == "account")
                 records[records.index(changed)] = Record(
                     "contact", changed.id, {**changed.fields, "account": account.ref}
@@ -133,6 +140,11 @@ def test_the_day_at_nordlys() -> None:
         records.extend(new)
         made_by |= {record.id: record.role[0] for record in new}
         assert found(new, seeded, made_by) == wanted(call), f"{call.id} {call.time}"
+    closed = [
+        record.get("owner") for record in records if record.role == "task" and record.get("status") == "Completed"
+    ]
+    tasks = [one for call in read("nordlys") for one in call.expected if one.kind == "T"]
+    assert Counter(closed) == Counter(one.owner for one in tasks if one.closed)
 
 
 def found(new: list[Record], seeded: set[str], made_by: dict[str, str]) -> Counter[Any]:

@@ -156,10 +156,11 @@ class _Demo:
             print(f"{len(firms[0].day)} calls were played.")
             self.say_where(firms)
             return 0
-        for phase in ("morning", "noon"):
+        for phase in ("morning", "noon", "evening"):
             for firm in firms:
-                if phase == "noon":
-                    firm.noon()
+                change = {"noon": firm.noon, "evening": firm.evening}.get(phase)
+                if change is not None:
+                    change()
                 asyncio.run(self.play(firm, phase, on))
             for firm in firms:
                 _until_quiet(firm)
@@ -213,7 +214,7 @@ def _until_quiet(firm: Company) -> None:
     from django.db.models import Count
 
     from tieline.store.connection import workspace_tx
-    from tieline.store.models import OpenEvent, Subject
+    from tieline.store.models import Import, OpenEvent, Subject
 
     until = time.monotonic() + QUIET_S
     busy: dict[str, int] = {}
@@ -223,6 +224,8 @@ def _until_quiet(firm: Company) -> None:
             busy = {state: count for state, count in states if state not in ("done", "asked", "parked")}
             if OpenEvent.objects.filter(workspace_id=firm.workspace).exists():
                 busy["events"] = 1
+            if Import.objects.filter(workspace_id=firm.workspace, state="running").exists():
+                busy["imports"] = 1
         if not busy:
             return
         time.sleep(0.2)

@@ -8,19 +8,19 @@ import unicodedata
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from tieline.connectors.tryton.server import TrytonServer
 from tieline.core.flow import Target
-from tieline.demo import morel, nordlys
+from tieline.demo import morel, nordlys, systems
 from tieline.demo.day import DayCall, read
 from tieline.demo.play import Phones
 from tieline.demo.tally import Tally
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection
-from tieline.store.services import connections, consent, flow_settings, practice
+from tieline.store.services import connections, consent, flow_settings, imports, practice
 from tieline.store.team import people
 from tieline.store.team.models import Role, User
 
@@ -41,6 +41,7 @@ class Company:
     noon: Callable[[], None]
     count: Callable[[], Tally]
     where: str = ""
+    evening: Callable[[], None] | None = None
     sent: int = field(default=0)
 
 
@@ -56,7 +57,7 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
     users = _first_names(crm)
     names = _seed_zoho(sandbox, users, now)
     _lines(space.pk, user, nordlys.LINES, nordlys.DEFAULT_USER, crm, nordlys.COUNTRY, nordlys.ZONE)
-    phones = _phones(space, user, sandbox, nordlys.LINES)
+    phones = _more_phones(space, user, _phones(space, user, sandbox, nordlys.LINES))
     flow_settings.set_live(space.pk, user, FLOW, True)
 
     def save(raw: dict[str, Any]) -> None:
@@ -76,13 +77,26 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
         places = {user_id: _place(target, stages.get(first, stages["*"])) for first, user_id in users.items()}
         save({**raw, "deal": {**raw["deal"], "per_manager": True, "places": places}})
 
+    def evening() -> None:
+        raw = dict(flow_settings.current(space.pk, FLOW).raw)
+        save({**raw, "task": {**raw["task"], "per": "caller"}})
+
     def count() -> Tally:
         records = _get(f"{sandbox}/_control/zoho_crm/records")
         return nordlys.tally(day, nordlys.Found(records, names, users))
 
     day = read("nordlys")
     return Company(
-        space.pk, space.name, user.email, nordlys.ZONE, day, phones, noon, count, "Zoho CRM (sandbox, consent by OAuth)"
+        space.pk,
+        space.name,
+        user.email,
+        nordlys.ZONE,
+        day,
+        phones,
+        noon,
+        count,
+        "Zoho CRM (sandbox, consent by OAuth)",
+        evening,
     )
 
 
@@ -156,6 +170,26 @@ def _phones(space: Any, user: User, sandbox: str, lines: Sequence[tuple[str, str
         flow_settings.add_source(workspace, user, FLOW, source.pk)
         practice.open_page(workspace, user, source.pk, home=f"{people_at}/runs/")
     return Phones(urls, SIGNING_SECRET, f"{sandbox}/sipsim/recordings")
+
+
+def _more_phones(space: Any, user: User, phones: Phones) -> Phones:
+    """The four other phone systems that deliver, and a connection for call lists."""
+    workspace, urls = space.pk, dict(phones.urls)
+    for connector, title in systems.CONNECTORS.items():
+        made = connections.connect(
+            workspace, user, connector, systems.typed(connector), title=title, environment="sandbox"
+        )
+        with workspace_tx(workspace):
+            urls[connector] = connections.intake_url(made)
+        flow_settings.add_source(workspace, user, FLOW, made.pk)
+    urls["get"] = urls["webhook"]
+    lists = connections.connect(workspace, user, "call_list", {}, title="Call lists", environment="sandbox")
+    flow_settings.add_source(workspace, user, FLOW, lists.pk)
+
+    def bring(content: bytes) -> None:
+        imports.start(workspace, user, imports.begin(workspace, user, lists.pk, "calls.csv", content).pk)
+
+    return replace(phones, urls=urls, country=nordlys.COUNTRY, bring=bring)
 
 
 def _lines(

@@ -15,7 +15,7 @@ from importlib.resources import files
 class Expected:
     """One record that must exist. kind: C call, L lead, T task, A account, P contact (person), D deal.
 
-    call is "In", "Out" or "Missed" for C; stage the stage of D; links such as ("c:marie", "a:new"); recording for C.
+    call is "In", "Out" or "Missed" for C; stage the stage of D; links such as ("c:marie", "a:new"); recording for C, closed for T.
     """
 
     kind: str
@@ -24,6 +24,7 @@ class Expected:
     call: str = ""
     stage: str = ""
     recording: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class DayCall:
 
 
 _CALL = re.compile(
-    r"(?P<time>\d\d:\d\d)\s+(?P<contract>new|old)\s+(?P<direction>in|out)\s+(?P<number>\S+(?: \d+)*)\s+(?P<lines>\d{6,}(?:,\d+)*)\s+"
+    r"(?P<time>\d\d:\d\d)\s+(?P<contract>new|old|twilio|aircall|ringover|webhook|get|list)\s+(?P<direction>in|out)\s+(?P<number>\S+(?: \d+)*)\s+(?P<lines>\d{6,}(?:,\d+)*)\s+"
     r"(?P<outcome>ans|miss|vm|busy|noans)\s+(?P<talk>\d+)\s+(?P<recording>y|late|-)\s+(?P<delivery>-|dbl|ooo|late|lost)$"
 )
 
@@ -91,11 +92,13 @@ def _records(text: str, where: str) -> Iterator[Expected]:
         words, _, linked = part.partition(">")
         recording = linked.endswith(" R")
         links = tuple(link for link in linked.removesuffix(" R").strip().split("+") if link)
-        match words.split(maxsplit=2):
+        match words.strip().split(maxsplit=2):
             case ["C", ("In" | "Out" | "Missed") as call, owner]:
                 yield Expected("C", owner.strip(), links, call=call, recording=recording)
             case ["D", owner, *stage]:
                 yield Expected("D", owner.strip(), stage="".join(stage).strip())
+            case ["T", owner, "closed"]:
+                yield Expected("T", owner, links, closed=True)
             case [("L" | "A" | "P" | "T") as kind, owner]:
                 yield Expected(kind, owner, links)
             case _:

@@ -204,7 +204,13 @@ def expected_rows(calls: Iterable[DayCall]) -> Iterable[Row]:
                         "recording" if one.recording else "",
                     )
                 case "T":
-                    yield "Tasks", one.owner, own.get("c", ""), own.get("l", own.get("a", ""))
+                    yield (
+                        "Tasks",
+                        one.owner,
+                        own.get("c", ""),
+                        own.get("l", own.get("a", "")),
+                        "closed" if one.closed else "",
+                    )
                 case "L":
                     yield "Leads", number, one.owner
                 case "A":
@@ -267,7 +273,8 @@ class Found:
                     "recording" if row.get("Voice_Recording__s") else "",
                 )
             case "Tasks":
-                return "Tasks", self.owner(row), self.link("c", row.get("Who_Id")), self.what(row)
+                closed = "closed" if row.get("Status") == "Completed" else ""
+                return "Tasks", self.owner(row), self.link("c", row.get("Who_Id")), self.what(row), closed
             case "Contacts":
                 return "Contacts", self.phones[row["id"]], self.owner(row), self.link("a", row.get("Account_Name"))
             case "Deals":
@@ -284,7 +291,7 @@ class Found:
 
 def tally(calls: Iterable[DayCall], found: Found) -> Tally:
     """The day against the CRM; also that Signe, who had no account, stands at the new one (CALL-9)."""
-    made = Tally("calls: SipSim → Zoho CRM")
+    made = Tally("calls: five phone systems → Zoho CRM")
     made.expected.update(expected_rows(calls))
     made.found.update(found.rows())
     for row in found.records.get("Contacts", ()):
