@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.web.conftest import Company
-from tests.web.made import MadeDay, rows, shown, workspace_tx
+from tests.web.made import MadeDay, because, rows, shown, workspace_tx
 from tests.web.test_runs import text_of
 
 if TYPE_CHECKING:
@@ -106,8 +106,14 @@ def test_a_case_that_was_decided_by_itself_says_so(company: Company, day: MadeDa
         second.state, second.answer, second.decided_at = "answered", first.answer, first.decided_at
         second.decided_by, second.remembered = first.decided_by, rows.Remembered.objects.get(item=first)
         second.save()
-    text = text_of(admin.get(company.url(f"/inbox/{shown('case', second.pk)}/")))
-    assert "Decided as Anna Admin did on" in text
+        subject = rows.Subject.objects.get(pk=second.subject_id)
+        subject.answers = {"several": second.answer}
+        subject.save()
+    run = day.run(subject, considered=[["call.log", True, because("call.internal")]])
+    for path in (f"/inbox/{shown('case', second.pk)}/", f"/runs/{shown('run', run.pk)}/"):
+        text = text_of(admin.get(company.url(path)))
+        assert "Decided as Anna Admin did on" in text
+        assert "Giulia Ferrari" in text
 
 
 @pytest.mark.proves("HUB-4")

@@ -178,6 +178,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="inboxitem",
             index=models.Index(
+                condition=models.Q(("state", "answered")), fields=["subject"], name="store_inbox_answered"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="inboxitem",
+            index=models.Index(
                 condition=models.Q(("state", "open"), ("told_at__isnull", True)),
                 fields=["workspace", "id"],
                 name="store_inbox_untold",

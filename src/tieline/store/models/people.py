@@ -63,6 +63,7 @@ class InboxItem(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["workspace", "state", "-id"], name="store_inbox_open"),
+            models.Index(fields=["subject"], condition=Q(state="answered"), name="store_inbox_answered"),
             models.Index(
                 fields=["workspace", "id"], condition=Q(state="open", told_at__isnull=True), name="store_inbox_untold"
             ),

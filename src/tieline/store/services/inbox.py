@@ -3,6 +3,7 @@
     count(workspace) -> int                              what waits: open questions and stopped subjects
     groups(workspace, flow="", limit=200) -> [Group]     open cases, like ones (same flow, kind, topic) together
     case(workspace, item) -> Case                        one case with its subject, for its page
+    answers(workspace, subject, before_run) -> [Case]    what a run was decided with
     answer(workspace, user, item, choice) -> Decision    stored, and the subject is due again with it
     answer_like(workspace, user, item, choice)           every open like question that offers the same choice
       … always=True                                      and of later like ones: `services/remembered.py`
@@ -128,6 +129,15 @@ def case(workspace: int, item: int) -> Case:
         if row is None:
             raise DeclinedError("inbox.gone")
         return _cases([row])[0]
+
+
+def answers(workspace: int, subject: int, before_run: int) -> list[Case]:
+    """What people, or decisions of theirs that hold, had answered when this run was decided."""
+    with workspace_tx(workspace):
+        rows = InboxItem.objects.filter(
+            workspace_id=workspace, subject=subject, state=InboxState.ANSWERED, run__lt=before_run
+        )
+        return _cases(list(rows.select_related("decided_by").order_by("decided_at")))
 
 
 def answer(workspace: int, user: User | None, item: int, choice: Any, *, always: bool = False) -> Decision:

@@ -9,7 +9,8 @@ from django.urls import reverse
 from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Operation, Run, Subject
-from tieline.store.services import undo
+from tieline.store.services import inbox, undo
+from tieline.web.inbox import asked
 from tieline.web.runs import line, rows, story
 from tieline.web.runs.line import Line, call_id, run_id
 from tieline.web.runs.lines import names
@@ -40,6 +41,8 @@ def of_run(workspace: int, shown: str) -> Opened | None:
         told = story.of_run(run, subject, operations, rows.events_of(workspace, subject.pk), connections, known)
         newest = Run.objects.filter(subject_id=subject.pk, workspace_id=workspace).order_by("-id").only("id").first()
         _undos(workspace, run, told)
+        if subject.answers:
+            told.answers = [asked.decided(one) for one in inbox.answers(workspace, subject.pk, run.pk)]
         if newest is not None and newest.pk != run.pk and not told.undone:
             told.newer = reverse("runs-run", args=[run_id(newest.pk)])
             told.trouble, told.step = "", None

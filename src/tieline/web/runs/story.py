@@ -98,6 +98,8 @@ class Story:
     writes: list[Write] = field(default_factory=list)
     asks: list[tuple[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    """What people had answered before: each in a sentence."""
     cost: str = ""
     version: int = 0
     watched: bool = False
