@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +78,25 @@ def test_a_list_is_kept_as_events_and_importing_it_again_doubles_nothing(firm: F
         waiting = OpenEvent.objects.filter(workspace_id=firm.workspace, target_id=target.pk)
         assert {one.backfill for one in waiting} == {True}
         assert waiting.count() == 1234
+
+
+def test_a_list_arrives_in_the_order_of_its_calls_although_its_newest_stands_first(firm: Firm, rows: Rows) -> None:
+    from tieline.store import import_work
+    from tieline.store.services import imports
+
+    crm(firm)
+    source = lists(firm)
+    times = [f"2026-01-05 {hour:02}:30" for hour in reversed(range(7, 19))]
+    content = "Date;Direction;Number;Line;Call ID\n" + "\n".join(
+        f"{at};in;+4531100001;70100411;{number}" for number, at in enumerate(times)
+    )
+    imports.start(firm.workspace, firm.user, begun(firm, source, content.encode()).pk)
+    import_work.work(rows)
+    found = sorted(events_of(firm, source), key=lambda event: event.received_at)
+    told = [json.loads(bytes(event.body))[0]["call_key"] for event in found]
+    assert told == [str(number) for number in reversed(range(12))]
+    arrived = [event.received_at.replace(microsecond=event.received_at.microsecond // 1000 * 1000) for event in found]
+    assert len(set(arrived)) == 12  # a subject's order counts milliseconds
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_others_go_in(firm: Firm, rows: Rows) -> None:

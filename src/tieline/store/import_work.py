@@ -30,6 +30,8 @@ from tieline.store.services.declined import DeclinedError
 log = logging.getLogger(__name__)
 
 BATCH = 500
+STEP = timedelta(milliseconds=1)
+"""Between the arrivals of two rows: the order of subjects counts milliseconds."""
 KEPT_ERRORS = 100
 _HEADERS = {"content-type": "application/json"}
 _ROW = """
@@ -95,13 +97,15 @@ def _import(rows: Rows, workspace: int, import_id: int) -> int:
 
 def _batches(rows: Rows, row: _Running, cells: Iterator[tuple[int, list[str]]], reached: int) -> int:
     """From where it stands to the end of the file, or until somebody stops it."""
+    begin = datetime.now(UTC) - STEP * BATCH
     newest = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     for _ in islice(cells, reached):
         pass
     handed = 0
     while True:
         batch = list(islice(cells, BATCH))
-        read = _read(batch, row, newest)
+        begin = max(begin + STEP * BATCH, datetime.now(UTC))
+        read = _read(batch, row, newest, begin)
         with rows.tx(row.workspace) as link:
             place = link.execute(_TAKE, [row.workspace, row.id]).fetchone()
             if place is None or place[0] != reached:
@@ -123,11 +127,12 @@ class _Read(NamedTuple):
     errors: list[tuple[int, str, Mapping[str, Any]]]
 
 
-def _read(batch: Sequence[tuple[int, list[str]]], row: _Running, newest: str) -> _Read:
+def _read(batch: Sequence[tuple[int, list[str]]], row: _Running, newest: str, begin: datetime) -> _Read:
+    """`begin`: when the batch's first call arrived; the others follow one STEP after another."""
     events: dict[str, dict[str, Any]] = {}
     errors: list[tuple[int, str, Mapping[str, Any]]] = []
     doubled = wrong = 0
-    now = datetime.now(UTC).isoformat()
+    times: dict[str, str] = {}
     for line, cells in batch:
         call = call_list.call_of(cells, row.reading, now=newest)
         if isinstance(call, list):
@@ -142,12 +147,15 @@ def _read(batch: Sequence[tuple[int, list[str]]], row: _Running, newest: str) ->
         facts = orjson.dumps([fact.to_json() for fact in row.connector.parse(request)])
         events[key] = {
             "k": key,
-            "t": now,
             "m": LISTED,
             "q": f"import={row.id}&line={line}",
             "h": _HEADERS,
             "b": base64.b64encode(facts).decode("ascii"),
         }
+        times[key] = call["at"]
+    # calls of one caller are decided as they arrived: a batch arrives in the order of its calls, whichever way the list is sorted
+    for rank, key in enumerate(sorted(events, key=times.__getitem__)):
+        events[key]["t"] = (begin + STEP * rank).isoformat()
     return _Read(events, doubled, wrong, errors)
 
 
