@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from email.message import Message
 from email.policy import default
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.store.test_services_connections import Firm, crm, firm, phones, sandboxes
 from tests.store.test_services_inbox import question
+
+if TYPE_CHECKING:
+    from tests.conftest import Installation
 
 __all__ = ["firm", "sandboxes"]
 
@@ -273,3 +276,50 @@ def test_two_processes_tell_once(firm: Firm, sink: Sink) -> None:
         one.join(30)
     notifying.work()
     assert len(sink.took) == 2
+
+
+def test_the_thread_comes_round_by_itself(firm: Firm, sink: Sink) -> None:
+    from tieline.store.services.notifying import Notifying
+
+    admins(firm)
+    reconnect(firm, crm(firm))
+    thread = Notifying(every_s=0.05)
+    thread.start()
+    try:
+        while len(sink.took) < 2:
+            threading.Event().wait(0.05)  # the test's own limit of time ends it
+    finally:
+        thread.stop()
+    assert sorted(str(one["To"]) for one in sink.took) == sorted([firm.user.email, firm.other.email])
+
+
+def test_what_was_told_long_ago_goes_and_what_is_stopped_is_not_told_twice(
+    firm: Firm, installation: Installation
+) -> None:
+    from django.utils import timezone
+
+    from tieline.jobs import chores
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import Notification, ToldStop
+    from tieline.store.pool import Rows
+    from tieline.store.services import notifications
+
+    admins(firm)
+    source, target = phones(firm), crm(firm)
+    gone, _ = question(firm, source, target, "+33612345678", state="parked")
+    question(firm, source, target, "+33612345679", state="parked")
+    notifications.raise_untold(firm.workspace)
+    with workspace_tx(firm.workspace):
+        gone.state = "done"
+        gone.save()
+        mine = Notification.objects.filter(workspace_id=firm.workspace)
+        mine.filter(user=firm.user).update(last_at=timezone.now() - timedelta(days=91))
+    rows = Rows(installation.app, idle=1, name="test")
+    try:
+        chores.clean_up(rows)
+    finally:
+        rows.close()
+    with workspace_tx(firm.workspace):
+        assert {one.user_id for one in Notification.objects.filter(workspace_id=firm.workspace)} == {firm.other.pk}
+        assert ToldStop.objects.filter(workspace_id=firm.workspace).count() == 1
+    assert notifications.raise_untold(firm.workspace) == 0

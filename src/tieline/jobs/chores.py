@@ -101,7 +101,22 @@ SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
 _CONSENTS = "DELETE FROM store_consent WHERE workspace_id = %(workspace)s AND expires < now() - interval '1 hour'"
 # Files of call lists that nobody came back to.
 _DRAFTS = "DELETE FROM store_import WHERE workspace_id = %(workspace)s AND state = 'draft' AND created < now() - interval '7 days'"
-_BY_BATCH = (_EVENTS, _RUNS, _CASES, _VALUES, _UNDOS, _OWN_KEYS, _REPLAYS)
+# Messages to outgoing webhooks, and what is left of hooks that were ended.
+_DELIVERIES = """
+WITH old AS (SELECT d.id FROM store_hookdelivery d WHERE d.workspace_id = %(workspace)s AND d.id > %(after)s
+              AND ((d.state <> 'due' AND d.created < now() - make_interval(days => %(days)s))
+                OR NOT EXISTS (SELECT 1 FROM store_hook h WHERE h.id = d.hook_id))
+              ORDER BY d.id LIMIT %(batch)s),
+     gone AS (DELETE FROM store_hookdelivery d USING old WHERE d.id = old.id RETURNING d.id)
+SELECT count(*), CASE WHEN count(*) = %(batch)s THEN max(id) END FROM gone
+"""
+# What was told long ago, and the marks of stops that have moved on.
+_TOLD = "DELETE FROM store_notification WHERE workspace_id = %(workspace)s AND last_at < now() - make_interval(days => %(days)s)"
+_STOPS = """
+DELETE FROM store_toldstop t WHERE t.workspace_id = %(workspace)s
+   AND NOT EXISTS (SELECT 1 FROM store_subject s WHERE s.id = t.subject_id AND s.state = 'parked' AND s.revision = t.revision)
+"""
+_BY_BATCH = (_EVENTS, _RUNS, _CASES, _VALUES, _UNDOS, _OWN_KEYS, _REPLAYS, _DELIVERIES)
 
 
 def clean_up(rows: Rows) -> int:
@@ -116,7 +131,9 @@ def _clean_workspace(rows: Rows, workspace: int) -> int:
         row = link.execute(_DAYS, [workspace]).fetchone()
         link.execute(_CONSENTS, {"workspace": workspace})
         link.execute(_DRAFTS, {"workspace": workspace})
-    values = {"workspace": workspace, "days": (row[0] if row else None) or DEFAULT_DAYS, "batch": BATCH}
+        values = {"workspace": workspace, "days": (row[0] if row else None) or DEFAULT_DAYS, "batch": BATCH}
+        link.execute(_TOLD, values)
+        link.execute(_STOPS, values)
     return sum(_all_of(rows, workspace, statement, values) for statement in _BY_BATCH)
 
 
