@@ -181,6 +181,8 @@ def _more_phones(space: Any, user: User, phones: Phones) -> Phones:
         )
         with workspace_tx(workspace):
             urls[connector] = connections.intake_url(made)
+        if connector != "twilio":  # Twilio lists its numbers itself
+            connections.set_lines(workspace, user, made.pk, [(number, label) for number, label, _ in nordlys.LINES])
         flow_settings.add_source(workspace, user, FLOW, made.pk)
     urls["get"] = urls["webhook"]
     lists = connections.connect(workspace, user, "call_list", {}, title="Call lists", environment="sandbox")
