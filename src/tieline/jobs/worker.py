@@ -21,6 +21,7 @@ from tieline.jobs import beat, chores
 from tieline.jobs.backfilling import Backfilling
 from tieline.jobs.holding import Holding
 from tieline.jobs.mistakes import told
+from tieline.jobs.outgoing import Outgoing
 from tieline.store import trouble
 from tieline.store.drain_session import DRAIN_LOCK, is_lost
 from tieline.store.pool import Rows
@@ -33,6 +34,7 @@ CHANNEL = "tieline"
 SWEEP_S = 1.0
 CHORES_S = 5.0
 BACKFILL_S = 2.0
+OUTGOING_S = 1.0
 FIRST_PAUSE_S = 0.05
 MOST_DOUBLINGS = 6
 LONGEST_PAUSE_S = 1.0
@@ -83,10 +85,12 @@ class Worker:
         async with Wiring.open(self._url, self._seal) as wiring:
             self._wiring = wiring
             backfilling = Backfilling(wiring, self.id)
+            outgoing = Outgoing(wiring, self._seal)
             loops = [self._every("listen", FIRST_PAUSE_S, self._listen), self._every("beat", beat.BEAT_S, self._beat)]
             if self._sweeps:
                 loops += [self._every("sweep", SWEEP_S, self._sweep), self._every("chores", CHORES_S, self._chores)]
                 loops.append(self._every("backfill", BACKFILL_S, backfilling.take))
+                loops.append(self._every("outgoing", OUTGOING_S, outgoing.take))
             tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(self._stopping.wait())
             ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +99,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, stopped, return_exceptions=True)
             await backfilling.stop()
+            await outgoing.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=15)
             for left in self._tasks:

@@ -10,6 +10,7 @@ from tieline.api.v1 import (
     errors,
     fetching,
     flows,
+    hooks,
     inbox,
     lists,
     notifications,
@@ -32,6 +33,6 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 errors.add_to(api)
-for room in (workspace, flows, runs, replays, undos, inbox, notifications, connections, fetching, lists, people, tokens):
+for room in (workspace, flows, runs, replays, undos, inbox, notifications, connections, fetching, lists, people, tokens, hooks):
     api.add_router("", room.router)
 docs.add_to(api)

@@ -36,6 +36,8 @@ class Problem(Schema):
 GONE = (
     "connection.gone",
     "flow.unknown",
+    "hook.gone",
+    "hook.no_message",
     "import.gone",
     "inbox.gone",
     "replay.gone",

@@ -16,6 +16,7 @@ from tieline.store.models.connections import (
 )
 from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedEvent
 from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
+from tieline.store.models.hooks import DeliveryState, Hook, HookDelivery
 from tieline.store.models.imports import Import, ImportState
 from tieline.store.models.machinery import Chore, Hold, Worker
 from tieline.store.models.notifications import Mail, MailState, Notification, NotificationChoice, ToldStop
@@ -36,6 +37,7 @@ __all__ = [
     "Consent",
     "CrmUser",
     "Cursor",
+    "DeliveryState",
     "Event",
     "EventSubject",
     "FlowSetting",
@@ -45,6 +47,8 @@ __all__ = [
     "Grant",
     "Happening",
     "Hold",
+    "Hook",
+    "HookDelivery",
     "Import",
     "ImportState",
     "InboxItem",

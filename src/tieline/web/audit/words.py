@@ -27,6 +27,7 @@ SUBJECTS: Final[dict[str, str | Promise]] = {
     "backfill": _("Past calls"),
     "import": _("Imported call lists"),
     "token": _("API tokens"),
+    "hook": _("Webhooks"),
     "start": _("First steps"),
 }
 """The part of a kind before its dot, for the filter."""
@@ -34,6 +35,12 @@ SUBJECTS: Final[dict[str, str | Promise]] = {
 SENTENCES: Final[dict[str, str | Promise]] = {
     "token.made": _("Made the API token %(name)s"),
     "token.ended": _("Ended the API token %(name)s"),
+    "hook.made": _("Made the webhook %(title)s"),
+    "hook.changed": _("Changed the webhook %(title)s"),
+    "hook.rotated": _("Made a new secret for the webhook %(title)s"),
+    "hook.ended": _("Ended the webhook %(title)s"),
+    "hook.tested": _("Sent a test message to the webhook %(title)s"),
+    "hook.sent_again": _("Had a message sent again to the webhook %(title)s"),
     "team.invited": _("Invited %(email)s as %(role)s"),
     "team.uninvited": _("Took back the invitation of %(email)s"),
     "team.joined": _("Joined as %(role)s"),

@@ -19,6 +19,7 @@ from tieline.store.services.tokens import Token
 from tieline.web import permissions
 from tieline.web.request import PageRequest
 from tieline.web.team.words import SENTENCES
+from tieline.web.tokens import hook_rows as hooks
 
 DAYS = (30, 90, 365, 0)
 """How long a token may work; 0: until somebody ends it."""
@@ -85,6 +86,18 @@ def end(request: PageRequest, shown: str) -> HttpResponse:
 
 
 def _page(request: PageRequest, *, made: tuple[str, str] | None = None, error: str = "") -> HttpResponse:
+    return page(request, made=made, error=error)
+
+
+def page(
+    request: PageRequest,
+    *,
+    made: tuple[str, str] | None = None,
+    error: str = "",
+    hook_made: tuple[str, str] | None = None,
+    hook_error: str = "",
+) -> HttpResponse:
+    """The page; `made` and `hook_made` are a name and the secret that is shown this once."""
     rows = service.listed(request.workspace.pk)
     wanted = request.POST.getlist("action") if error else READS
     context = {
@@ -107,5 +120,7 @@ def _page(request: PageRequest, *, made: tuple[str, str] | None = None, error: s
         "made": made,
         "error": error,
         "name": request.POST.get("name", "") if error else "",
+        **hooks.context(request, error=hook_error),
+        "hook_made": hook_made,
     }
-    return render(request, "tokens/page.html", context, status=400 if error else 200)
+    return render(request, "tokens/page.html", context, status=400 if error or hook_error else 200)

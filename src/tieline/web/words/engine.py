@@ -46,6 +46,12 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     ),
     "connection.stopped": _("Work with %(title)s is stopped. %(error)s"),
     "flow.paused": _("%(flow)s is paused at %(title)s. %(error)s"),
+    "hook.refused": _("It answered with %(status)s."),
+    "hook.no_answer": _("It did not answer within ten seconds, or could not be reached."),
+    "hook.not_public": _("Its address leads to no place that the internet can reach."),
+    "hook.sealed": _("Its secret does not open with this installation’s key. Make a new secret."),
+    "hook.off_gone": _("Switched off: it answered that it is gone (410)."),
+    "hook.off_failing": _("Switched off: nothing has arrived for %(days)s days."),
     "intake.signature_wrong": _("The signature did not fit, so nothing was done."),
     "intake.not_of_contract": _("What came is not what this system sends, so nothing was done: %(detail)s"),
 }
