@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module("tieline.sdk.sandbox").main(arguments[1:]))
     if arguments[:1] == ["demo"]:
         return int(importlib.import_module("tieline.demo.command").main(arguments[1:]))
+    if arguments[:1] == ["ask"]:
+        return int(importlib.import_module("tieline.ask").main(arguments[1:]))
     options = _parser().parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -60,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     create = command("create-admin", _create_admin, "print a link for the first super admin, or for a new password")
     create.add_argument("email", nargs="?", default="", help="of somebody who has an account; empty: the first one")
     command("doctor", _doctor, "say what is wrong with this installation")
-    for name, about in (("sandbox", "serve the vendors' sandboxes"), ("demo", "a business day in two CRMs")):
+    for name, about in (
+        ("ask", "ask the API of an installation; without a verb: what can be asked"),
+        ("sandbox", "serve the vendors' sandboxes"),
+        ("demo", "a business day in two CRMs"),
+    ):
         commands.add_parser(name, help=about, add_help=False)
     return parser
 
