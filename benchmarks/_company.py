@@ -46,8 +46,8 @@ def make(
     with psycopg.connect(place.url, autocommit=True) as link:
         workspace = _one(
             link,
-            "INSERT INTO team_workspace (key, name, zone, country, language, created)"
-            " VALUES (%s, %s, 'Europe/Paris', 'FR', 'en', now()) RETURNING id",
+            "INSERT INTO team_workspace (key, name, zone, country, language, created, second_factor)"
+            " VALUES (%s, %s, 'Europe/Paris', 'FR', 'en', now(), false) RETURNING id",
             [f"bench-{name}", f"Bench {name}"],
         )
         link.execute("SELECT set_config('app.workspace', %s, false)", [str(workspace)])

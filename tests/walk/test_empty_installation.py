@@ -131,7 +131,7 @@ def set_up(page: Page) -> None:
     page.get_by_label("API token").fill("sandbox-token")
     page.get_by_role("button", name="Check and connect").click()
     page.get_by_role("button", name="Let the sandbox send a test").click()
-    page.get_by_text("An event arrived").wait_for(timeout=15_000)
+    page.get_by_text("The test event arrived").wait_for(timeout=15_000)
     page.get_by_role("link", name="Go on").click()
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Finish").click()
