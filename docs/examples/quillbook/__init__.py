@@ -1,0 +1,1 @@
+"""Quillbook for Tieline: the example of a connector outside Tieline."""
