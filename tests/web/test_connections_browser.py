@@ -183,7 +183,7 @@ def test_the_first_event_of_a_phone_system_appears_by_itself(
     url = page.get_by_label("Address for events").input_value()
     request = urllib.request.Request(url, b'{"event": "test"}', {"Content-Type": "application/json"})
     assert urllib.request.urlopen(request, timeout=10).status == 202
-    page.get_by_text("The test event arrived").wait_for(timeout=15_000)
+    page.get_by_text("An event arrived").wait_for(timeout=15_000)
     page.get_by_role("link", name="Disconnect").click()
     dialog = page.get_by_role("dialog")
     assert dialog.get_by_text("The address for its events stops working at once.").is_visible()

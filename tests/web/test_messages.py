@@ -24,16 +24,19 @@ SAME = {
     "fr": {
         "CRM", "API", "ERP", "E-mail", "Notifications", "Code", "Audit", "Invitation", "Contacts", "contacts", "contact",
         "Pipeline", "pipeline", "description", "note", "%(layout)s › %(pipeline)s › %(stage)s",
+        "Action", "Actions", "Contact", "Message", "Page", "Question", "Webhooks",
     },
     "da": {
         "CRM", "API", "ERP", "E-mail", "Team", "Invitation", "Leads", "leads", "lead", "Layout", "layout", "Status", "status",
         "Pipeline", "pipeline", "Sandbox", "System", "Database", "note",
         "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
+        "Browser", "Lead", "Person", "Tokens", "Webhooks",
     },
     "it": {
         "CRM", "API", "ERP", "E-mail", "Team", "Password", "Home", "Tieline, home", "Audit", "Account", "account", "lead",
         "Layout", "layout", "Pipeline", "pipeline", "Sandbox", "Database", "no",
         "%(layout)s › %(pipeline)s › %(stage)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
+        "Browser", "File", "Lead",
     },
 }  # fmt: skip
 
