@@ -33,6 +33,20 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 errors.add_to(api)
-for room in (workspace, flows, runs, replays, undos, inbox, notifications, connections, fetching, lists, people, tokens, hooks):
+for room in (
+    workspace,
+    flows,
+    runs,
+    replays,
+    undos,
+    inbox,
+    notifications,
+    connections,
+    fetching,
+    lists,
+    people,
+    tokens,
+    hooks,
+):
     api.add_router("", room.router)
 docs.add_to(api)

@@ -68,7 +68,9 @@ def journey(request: PageRequest) -> Journey:
             Audit.objects.filter(workspace_id=workspace, action__startswith="start.").values_list("action", flat=True)
         )
         arrived = phone is not None and last_event(phone) is not None
-    brought = phone is not None and manifest_of(phone.connector).events.imports  # nobody delivers: there is nothing to wait for
+    brought = (
+        phone is not None and manifest_of(phone.connector).events.imports
+    )  # nobody delivers: there is nothing to wait for
     done = {
         "company": bool(request.workspace.country) and bool({"start.company"} & passed or rows),
         "crm": crm is not None,
