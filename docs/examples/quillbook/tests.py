@@ -1,6 +1,5 @@
 """Quillbook as the conformance kit meets it: a connector on its sandbox, in this process."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -11,24 +10,14 @@ from tieline.sdk.conformance.subject import Subject
 from tieline.sdk.connect import open_client
 from tieline.sdk.http import open_session
 from tieline.sdk.manifest import connector
-from tieline.sdk.sandbox import Running
-from tieline.sdk.sandbox.http import Connection
-from tieline.sdk.sandbox.stage import Stage
-
-
-async def _serve() -> Running:
-    """`tieline.sdk.sandbox.serve` knows the connectors of Tieline's own folder only."""
-    stage = Stage([Quillbook()])
-    connections: set[Connection] = set()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stage, connections), "127.0.0.1", 0)
-    return Running(server, stage, connections)
+from tieline.sdk.sandbox import serve
 
 
 @asynccontextmanager
 async def subject() -> AsyncIterator[Subject]:
     """A connector on a sandbox of its own."""
     manifest = connector("quillbook")
-    running = await _serve()
+    running = await serve(0, ["quillbook"])
     session = open_session()
     sandbox = cast(Quillbook, running.sandbox("quillbook"))
 

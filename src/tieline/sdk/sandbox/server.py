@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import importlib
 import importlib.util
-import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
 
+from tieline.sdk import manifest as manifests
 from tieline.sdk.sandbox.base import Sandbox
 from tieline.sdk.sandbox.http import Connection
 from tieline.sdk.sandbox.stage import Side, Stage
@@ -43,13 +43,13 @@ class Running:
         await self._server.wait_closed()
 
 
-def scan(package: str = "tieline.connectors") -> dict[str, type[Sandbox]]:
-    """Every sandbox of the package: folder name → the class that its ``sandbox.py`` calls SANDBOX."""
+def scan() -> dict[str, type[Sandbox]]:
+    """Every connector's sandbox, those of outside packages too: connector → the class that its ``sandbox.py`` calls SANDBOX."""
     found: dict[str, type[Sandbox]] = {}
-    for folder in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        name = f"{package}.{folder.name}.sandbox"
-        if folder.ispkg and importlib.util.find_spec(name) is not None:
-            found[folder.name] = importlib.import_module(name).SANDBOX
+    for name, manifest in manifests.connectors().items():
+        module = f"{manifest.package}.sandbox"
+        if importlib.util.find_spec(module) is not None:
+            found[name] = importlib.import_module(module).SANDBOX
     return found
 
 
