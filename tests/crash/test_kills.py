@@ -22,7 +22,8 @@ def in_mid_load(made: Rig, load: Load, kills: Sequence[str], seed: int) -> Tally
     killed again had got to work again in between; others may be killed meanwhile."""
     chance = random.Random(seed)
     moments = sorted(chance.uniform(0.05, 0.92) * len(load.calls) for _ in kills)
-    load.most = moments[0] + AHEAD
+    near_end = 0.94 * len(load.calls)  # the load may not be over while the last kill waits for its turn
+    load.most = min(moments[0] + AHEAD, near_end)
     load.start()
     for what, moment in zip(kills, moments, strict=True):
         while len(load.acknowledged_calls) < moment and load.is_running:
@@ -33,7 +34,8 @@ def in_mid_load(made: Rig, load: Load, kills: Sequence[str], seed: int) -> Tally
         assert load.is_running, f"the load was over before the last kill: {made.kills}\n{made.log()}"
         time.sleep(chance.uniform(0, 0.2))
         made.kill(what)
-        load.most = next((one for one in moments if one > moment), len(load.calls)) + AHEAD
+        following = next((one for one in moments if one > moment), None)
+        load.most = len(load.calls) + AHEAD if following is None else min(following + AHEAD, near_end)
     load.join(900)
     return made.played(load)
 
