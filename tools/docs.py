@@ -18,6 +18,7 @@ ENVIRONMENT = (
     "src/tieline/store/postgres.py",
     "src/tieline/project/environment.py",
     "src/tieline/store/services/asking.py",
+    "src/tieline/ask.py",
     "src/tieline/store/services/oauth_clients.py",
     "src/tieline/connectors/tryton/server.py",
     "src/tieline/connectors/tryton/sandbox.py",

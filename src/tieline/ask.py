@@ -6,6 +6,9 @@
 
 Answers are JSON on the output; errors go to the error output as the API says them, in the language of the environment. Exit status: 0 done,
 1 the installation refused it or is not there, 2 the command line is wrong.
+
+    TIELINE_URL    address of the installation that `tieline ask` asks (default http://127.0.0.1:8000)
+    TIELINE_TOKEN  the token that `tieline ask` asks with; never on the command line, where others could read it
 """
 
 from __future__ import annotations
