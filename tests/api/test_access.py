@@ -120,3 +120,10 @@ def test_errors_speak_the_askers_language(web: Any) -> None:
     }
     assert said["en"].startswith("Send a token that works")
     assert len(set(said.values())) == 4
+
+
+@pytest.mark.proves("HUB-8")
+@pytest.mark.parametrize("path", ["/connectors/%00/client", "/flows/ca%00lls", "/runs/run_%00"])
+def test_what_no_database_keeps_is_no_fault_of_the_server(ask: Caller, path: str) -> None:
+    status, body = ask("DELETE" if path.endswith("client") else "GET", path)
+    assert status in (404, 422), body

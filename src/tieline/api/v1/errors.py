@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -75,6 +76,11 @@ def add_to(api: NinjaAPI) -> None:
         return answer(
             request, 422, "api.malformed", places=places, details=[one.get("msg", "") for one in error.errors]
         )
+
+    @api.exception_handler(DataError)
+    def unstorable(request: HttpRequest, _error: DataError) -> HttpResponse:
+        """A text with U+0000, a number that no column takes: nothing there can be what was meant."""
+        return answer(request, 422, "api.malformed", places=[], details=[])
 
     @api.exception_handler(ClashesError)
     def clashes(request: HttpRequest, error: ClashesError) -> HttpResponse:
