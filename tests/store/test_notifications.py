@@ -130,7 +130,8 @@ def test_a_connection_to_be_renewed_is_mailed_at_once_and_once(firm: Firm, sink:
     reconnect(firm, crm(firm))
     for _ in range(3):
         notifying.work()
-    assert sorted(str(one["To"]) for one in sink.took) == sorted([firm.user.email, firm.other.email])
+    ours = [firm.user.email, firm.other.email]  # other tests' companies may wait for their e-mails too
+    assert sorted(str(one["To"]) for one in sink.took if str(one["To"]) in ours) == sorted(ours)
     assert "Zoho CRM" in sink.took[0]["Subject"]
     assert "/notifications/" in sink.took[0].get_content()
     assert len({str(one["Message-ID"]) for one in sink.took}) == 2
