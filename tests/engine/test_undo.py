@@ -270,9 +270,9 @@ def through(bench: UndoBench, kind: str, runs: list[int], die: Any) -> Kept:
 def test_an_answer_that_is_lost_changes_nothing_of_the_outcome(fault: str, which: int) -> None:
     bench = company(4)
     before = content(bench)
+    kept: Kept | None = None
     for kind in ("undo", "redo"):
-        runs = bench.live_runs() if kind == "undo" else runs_of(bench, kept)  # noqa: F821
-        kept = undo(bench, kind, runs)
+        kept = undo(bench, kind, bench.live_runs() if kept is None else runs_of(bench, kept))
         reads = 6 if kind == "undo" else 0
         bench.crm.faults = [""] * (reads + which) + [fault]
         for _ in range(6):

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -104,14 +105,8 @@ class GroupCommit:
         """Takes off the queue what goes into one statement: at most MOST_AT_ONCE, and as many bytes as fit."""
         count = MOST_AT_ONCE
         if self._bytes > MOST_BYTES_AT_ONCE:
-            room = MOST_BYTES_AT_ONCE
-            for count, (delivery, _, _) in enumerate(self._waiting[:MOST_AT_ONCE]):  # noqa: B007 - how many fit
-                room -= len(delivery["b"])
-                if room < 0:
-                    break
-            else:
-                count = MOST_AT_ONCE
-            count = max(count, 1)
+            upto = accumulate(len(delivery["b"]) for delivery, _, _ in self._waiting[:MOST_AT_ONCE])
+            count = max(sum(size <= MOST_BYTES_AT_ONCE for size in upto), 1)
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         self._bytes -= sum(len(delivery["b"]) for delivery, _, _ in batch)
         return batch

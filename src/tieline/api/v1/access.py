@@ -17,6 +17,12 @@ from tieline.store.team.actions import ACTIONS
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+class Asked(HttpRequest):
+    """A request as routes get it: whose token it came with is known."""
+
+    auth: Bearer
+
+
 class NotAllowedError(Exception):
     """The token lacks this action, or its maker's role does."""
 
@@ -74,8 +80,8 @@ def needs(action: str, *pages: str) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if action not in request.auth.actions:  # type: ignore[attr-defined]
+        def guarded(request: Asked, *args: Any, **kwargs: Any) -> Any:
+            if action not in request.auth.actions:
                 raise NotAllowedError(action)
             return view(request, *args, **kwargs)
 
@@ -85,7 +91,7 @@ def needs(action: str, *pages: str) -> Callable[[View], View]:
     return mark
 
 
-def asker(request: HttpRequest) -> tuple[int, Any]:
+def asker(request: Asked) -> tuple[int, Any]:
     """The workspace's id, and the user whose token it is."""
-    member = request.auth.member  # type: ignore[attr-defined]
+    member = request.auth.member
     return member.workspace_id, member.user

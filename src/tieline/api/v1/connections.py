@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, reason, shown
 from tieline.sdk import manifest as manifests
 from tieline.store.models import Connection
@@ -106,7 +105,7 @@ class WouldStop(Schema):
 
 @router.get("/connectors", response={200: list[Connector], **PROBLEMS}, summary="List what can be connected")
 @needs("connections.see", "connections")
-def list_connectors(request: HttpRequest) -> Any:  # noqa: ARG001 - the same for everybody
+def list_connectors(request: Asked) -> Any:  # noqa: ARG001 - the same for everybody
     """The marketplace."""
     return [
         {
@@ -124,7 +123,7 @@ def list_connectors(request: HttpRequest) -> Any:  # noqa: ARG001 - the same for
 
 @router.get("/connections", response={200: list[ConnectionState], **PROBLEMS}, summary="List connections")
 @needs("connections.see", "start-events", "start-arrived")
-def list_connections(request: HttpRequest) -> Any:
+def list_connections(request: Asked) -> Any:
     """Each with its health."""
     workspace, _ = asker(request)
     return [_state(*one) for one in health.healths(workspace)]
@@ -132,7 +131,7 @@ def list_connections(request: HttpRequest) -> Any:
 
 @router.post("/connections", response={200: ConnectionState, **PROBLEMS}, summary="Connect by typed fields")
 @needs("connections.change", "connections-new", "start-connect", "connections-sandbox", "start-practise")
-def connect(request: HttpRequest, given: Typed) -> Any:
+def connect(request: Asked, given: Typed) -> Any:
     """What is typed is checked at the vendor before it is kept."""
     workspace, user = asker(request)
     made = connections.connect(
@@ -143,7 +142,7 @@ def connect(request: HttpRequest, given: Typed) -> Any:
 
 @router.get("/connections/{connection}", response={200: ConnectionState, **PROBLEMS}, summary="One connection")
 @needs("connections.see", "connections-one", "connections-pulse", "connections-event")
-def one_connection(request: HttpRequest, connection: str) -> Any:
+def one_connection(request: Asked, connection: str) -> Any:
     """With its health."""
     workspace, _ = asker(request)
     return _whole(workspace, read("conn", connection))
@@ -151,7 +150,7 @@ def one_connection(request: HttpRequest, connection: str) -> Any:
 
 @router.patch("/connections/{connection}", response={200: ConnectionState, **PROBLEMS}, summary="Rename")
 @needs("connections.change", "connections-rename")
-def rename_connection(request: HttpRequest, connection: str, given: Title) -> Any:
+def rename_connection(request: Asked, connection: str, given: Title) -> Any:
     """Its name on the pages."""
     workspace, user = asker(request)
     connections.rename(workspace, user, read("conn", connection), given.title)
@@ -160,7 +159,7 @@ def rename_connection(request: HttpRequest, connection: str, given: Title) -> An
 
 @router.put("/connections/{connection}/fields", response={200: ConnectionState, **PROBLEMS}, summary="Replace fields")
 @needs("connections.change", "connections-reconnect", "connections-access")
-def retype_connection(request: HttpRequest, connection: str, given: Fields) -> Any:
+def retype_connection(request: Asked, connection: str, given: Fields) -> Any:
     """Checked at the vendor before they replace the old ones."""
     workspace, user = asker(request)
     connections.retype(workspace, user, read("conn", connection), given.fields)
@@ -169,7 +168,7 @@ def retype_connection(request: HttpRequest, connection: str, given: Fields) -> A
 
 @router.put("/connections/{connection}/secret", response={200: Done, **PROBLEMS}, summary="Replace a secret")
 @needs("connections.change", "connections-secret")
-def set_secret(request: HttpRequest, connection: str, given: Secret) -> Any:
+def set_secret(request: Asked, connection: str, given: Secret) -> Any:
     """Stored encrypted and never shown again."""
     workspace, user = asker(request)
     connections.set_secret(workspace, user, read("conn", connection), given.name, given.value)
@@ -178,7 +177,7 @@ def set_secret(request: HttpRequest, connection: str, given: Secret) -> Any:
 
 @router.put("/connections/{connection}/lines", response={200: ConnectionState, **PROBLEMS}, summary="Type its lines")
 @needs("connections.change", "connections-lines")
-def set_lines(request: HttpRequest, connection: str, given: Lines) -> Any:
+def set_lines(request: Asked, connection: str, given: Lines) -> Any:
     """Of a phone system that does not list them."""
     workspace, user = asker(request)
     connections.set_lines(workspace, user, read("conn", connection), given.lines)
@@ -187,7 +186,7 @@ def set_lines(request: HttpRequest, connection: str, given: Lines) -> Any:
 
 @router.post("/connections/{connection}/address", response={200: Address, **PROBLEMS}, summary="Make a new address")
 @needs("connections.change", "connections-address")
-def new_address(request: HttpRequest, connection: str) -> Any:
+def new_address(request: Asked, connection: str) -> Any:
     """For events, after the old one became known to others; the old one stops at once."""
     workspace, user = asker(request)
     return {"address": connections.new_intake_key(workspace, user, read("conn", connection))}
@@ -195,7 +194,7 @@ def new_address(request: HttpRequest, connection: str) -> Any:
 
 @router.delete("/connections/{connection}/address/old", response={200: Done, **PROBLEMS}, summary="End the old address")
 @needs("connections.change", "connections-old_address")
-def end_old_address(request: HttpRequest, connection: str) -> Any:
+def end_old_address(request: Asked, connection: str) -> Any:
     """The one before the present one, which may still work for a while."""
     workspace, user = asker(request)
     connections.end_old_address(workspace, user, read("conn", connection))
@@ -204,7 +203,7 @@ def end_old_address(request: HttpRequest, connection: str) -> Any:
 
 @router.put("/connectors/{connector}/client", response={200: Done, **PROBLEMS}, summary="Keep an own OAuth client")
 @needs("oauth_clients.change", "connections-client")
-def keep_client(request: HttpRequest, connector: str, given: OAuthClient) -> Any:
+def keep_client(request: Asked, connector: str, given: OAuthClient) -> Any:
     """Of this workspace, in place of the installation's."""
     workspace, user = asker(request)
     oauth_clients.keep(workspace, user, connector, given.client_id, given.client_secret, given.environment)
@@ -215,7 +214,7 @@ def keep_client(request: HttpRequest, connector: str, given: OAuthClient) -> Any
     "/connectors/{connector}/client", response={200: Done, **PROBLEMS}, summary="Forget the own OAuth client"
 )
 @needs("oauth_clients.change", "connections-client_forget")
-def forget_client(request: HttpRequest, connector: str, environment: str = "production") -> Any:
+def forget_client(request: Asked, connector: str, environment: str = "production") -> Any:
     """The installation's again."""
     workspace, user = asker(request)
     oauth_clients.forget(workspace, user, connector, environment)
@@ -224,7 +223,7 @@ def forget_client(request: HttpRequest, connector: str, environment: str = "prod
 
 @router.post("/connections/{connection}/refresh", response={200: ConnectionState, **PROBLEMS}, summary="Look again")
 @needs("connections.change", "connections-refresh")
-def refresh_connection(request: HttpRequest, connection: str) -> Any:
+def refresh_connection(request: Asked, connection: str) -> Any:
     """Asks the vendor for fields, layouts, people and lines."""
     workspace, user = asker(request)
     connections.refresh(workspace, user, read("conn", connection))
@@ -233,7 +232,7 @@ def refresh_connection(request: HttpRequest, connection: str) -> Any:
 
 @router.post("/connections/{connection}/pause", response={200: ConnectionState, **PROBLEMS}, summary="Pause")
 @needs("connections.change", "connections-pause")
-def pause_connection(request: HttpRequest, connection: str) -> Any:
+def pause_connection(request: Asked, connection: str) -> Any:
     """Nothing is asked or written there; what arrives is kept."""
     workspace, user = asker(request)
     connections.pause(workspace, user, read("conn", connection))
@@ -242,7 +241,7 @@ def pause_connection(request: HttpRequest, connection: str) -> Any:
 
 @router.post("/connections/{connection}/resume", response={200: ConnectionState, **PROBLEMS}, summary="Resume")
 @needs("connections.change", "connections-resume")
-def resume_connection(request: HttpRequest, connection: str) -> Any:
+def resume_connection(request: Asked, connection: str) -> Any:
     """What waited goes on."""
     workspace, user = asker(request)
     connections.resume(workspace, user, read("conn", connection))
@@ -251,7 +250,7 @@ def resume_connection(request: HttpRequest, connection: str) -> Any:
 
 @router.get("/connections/{connection}/stops", response={200: WouldStop, **PROBLEMS}, summary="What an end would stop")
 @needs("connections.see")
-def would_stop(request: HttpRequest, connection: str) -> Any:
+def would_stop(request: Asked, connection: str) -> Any:
     """Asked before a pause or an end."""
     workspace, _ = asker(request)
     found = connections.stops(workspace, read("conn", connection))
@@ -260,7 +259,7 @@ def would_stop(request: HttpRequest, connection: str) -> Any:
 
 @router.delete("/connections/{connection}", response={200: Done, **PROBLEMS}, summary="Disconnect")
 @needs("connections.change", "connections-disconnect")
-def disconnect(request: HttpRequest, connection: str) -> Any:
+def disconnect(request: Asked, connection: str) -> Any:
     """The vendor is told to forget our grant, secrets are deleted; runs stay for the story."""
     workspace, user = asker(request)
     connections.disconnect(workspace, user, read("conn", connection))

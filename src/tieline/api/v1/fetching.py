@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, read, reason
 from tieline.store.services import backfill
 
@@ -61,7 +60,7 @@ class LinesFound(Schema):
 
 @router.get("/connections/{connection}/fetching", response={200: Fetches, **PROBLEMS}, summary="What was fetched")
 @needs("connections.see", "connections-fetch")
-def fetches(request: HttpRequest, connection: str) -> Any:
+def fetches(request: Asked, connection: str) -> Any:
     """From the list of calls of a phone system."""
     workspace, _ = asker(request)
     found = backfill.overview(workspace, read("conn", connection))
@@ -74,7 +73,7 @@ def fetches(request: HttpRequest, connection: str) -> Any:
 
 @router.post("/connections/{connection}/fetching/preview", response={200: WouldFetch, **PROBLEMS}, summary="Look first")
 @needs("connections.change")
-def preview_fetch(request: HttpRequest, connection: str, given: Span) -> Any:
+def preview_fetch(request: Asked, connection: str, given: Span) -> Any:
     """How much there would be to fetch."""
     workspace, _ = asker(request)
     found = backfill.preview(workspace, read("conn", connection), given.since, given.until)
@@ -83,7 +82,7 @@ def preview_fetch(request: HttpRequest, connection: str, given: Span) -> Any:
 
 @router.post("/connections/{connection}/fetching", response={200: Fetch, **PROBLEMS}, summary="Fetch lost calls")
 @needs("connections.change", "connections-fetch_start")
-def start_fetch(request: HttpRequest, connection: str, given: Span) -> Any:
+def start_fetch(request: Asked, connection: str, given: Span) -> Any:
     """Live calls go first all the while."""
     workspace, user = asker(request)
     return _fetch(backfill.start(workspace, user, read("conn", connection), given.since, given.until))
@@ -91,7 +90,7 @@ def start_fetch(request: HttpRequest, connection: str, given: Span) -> Any:
 
 @router.delete("/connections/{connection}/fetching", response={200: Fetch, **PROBLEMS}, summary="Stop fetching")
 @needs("connections.change", "connections-fetch_stop")
-def stop_fetch(request: HttpRequest, connection: str) -> Any:
+def stop_fetch(request: Asked, connection: str) -> Any:
     """What was fetched stays."""
     workspace, user = asker(request)
     return _fetch(backfill.stop(workspace, user, read("conn", connection)))
@@ -99,7 +98,7 @@ def stop_fetch(request: HttpRequest, connection: str) -> Any:
 
 @router.post("/connections/{connection}/lines/fetch", response={200: LinesFound, **PROBLEMS}, summary="Fetch its lines")
 @needs("connections.change", "connections-lines_fetch")
-def fetch_lines(request: HttpRequest, connection: str) -> Any:
+def fetch_lines(request: Asked, connection: str) -> Any:
     """As the phone system lists them now."""
     workspace, user = asker(request)
     found = backfill.fetch_lines(workspace, user, read("conn", connection))

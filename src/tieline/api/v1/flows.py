@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, read, reason, shown
 from tieline.store.services import flow_settings, flows
 
@@ -76,7 +76,7 @@ class At(Schema):
 
 @router.get("/flows", response={200: list[FlowState], **PROBLEMS}, summary="List flows")
 @needs("flows.see", "calls", "start", "start-done")
-def list_flows(request: HttpRequest) -> Any:
+def list_flows(request: Asked) -> Any:
     """Each with its settings."""
     workspace, _ = asker(request)
     return [_state(one) for one in flow_settings.all_flows(workspace)]
@@ -84,7 +84,7 @@ def list_flows(request: HttpRequest) -> Any:
 
 @router.get("/flows/{flow}", response={200: FlowState, **PROBLEMS}, summary="One flow")
 @needs("flows.see", "calls-rules")
-def one_flow(request: HttpRequest, flow: str) -> Any:
+def one_flow(request: Asked, flow: str) -> Any:
     """With its settings in force."""
     workspace, _ = asker(request)
     return _state(flow_settings.current(workspace, _known(flow)))
@@ -92,7 +92,7 @@ def one_flow(request: HttpRequest, flow: str) -> Any:
 
 @router.post("/flows/{flow}/check", response={200: Checked, **PROBLEMS}, summary="Check settings without saving them")
 @needs("flows.try", "calls-try")
-def check_flow(request: HttpRequest, flow: str, given: Settings) -> Any:
+def check_flow(request: Asked, flow: str, given: Settings) -> Any:
     """Contradictions, remarks, and the rights that would be missing."""
     workspace, _ = asker(request)
     found = flow_settings.check(workspace, _known(flow), given.settings)
@@ -107,7 +107,7 @@ def check_flow(request: HttpRequest, flow: str, given: Settings) -> Any:
 
 @router.put("/flows/{flow}/settings", response={200: Saved, **PROBLEMS}, summary="Save settings")
 @needs("flows.change", "calls-edit", "start-lines")
-def save_flow(request: HttpRequest, flow: str, given: Settings) -> Any:
+def save_flow(request: Asked, flow: str, given: Settings) -> Any:
     """As a new version. 409 with the clashes where they contradict."""
     workspace, user = asker(request)
     saved = flow_settings.save(workspace, user, _known(flow), given.settings, base=given.base)
@@ -116,7 +116,7 @@ def save_flow(request: HttpRequest, flow: str, given: Settings) -> Any:
 
 @router.put("/flows/{flow}/live", response={200: FlowState, **PROBLEMS}, summary="Switch writing on or off")
 @needs("flows.live", "calls-live", "start-live")
-def switch_flow(request: HttpRequest, flow: str, given: Live) -> Any:
+def switch_flow(request: Asked, flow: str, given: Live) -> Any:
     """Off: it is watched, and nothing is written."""
     workspace, user = asker(request)
     return _state(flow_settings.set_live(workspace, user, _known(flow), given.live))
@@ -124,7 +124,7 @@ def switch_flow(request: HttpRequest, flow: str, given: Live) -> Any:
 
 @router.put("/flows/{flow}/target", response={200: FlowState, **PROBLEMS}, summary="Choose the CRM that it writes to")
 @needs("flows.change", "start-crm", "connections-take_over")
-def aim_flow(request: HttpRequest, flow: str, given: At) -> Any:
+def aim_flow(request: Asked, flow: str, given: At) -> Any:
     """Another CRM brings its defaults; the flow is watched until it is switched on."""
     workspace, user = asker(request)
     return _state(flow_settings.set_target(workspace, user, _known(flow), _connection(workspace, given.connection)))
@@ -132,7 +132,7 @@ def aim_flow(request: HttpRequest, flow: str, given: At) -> Any:
 
 @router.post("/flows/{flow}/sources", response={200: FlowState, **PROBLEMS}, summary="Let a phone system feed it")
 @needs("flows.change", "start-phone")
-def feed_flow(request: HttpRequest, flow: str, given: At) -> Any:
+def feed_flow(request: Asked, flow: str, given: At) -> Any:
     """Its events go to the flow from now on."""
     workspace, user = asker(request)
     flow_settings.add_source(workspace, user, _known(flow), _connection(workspace, given.connection))
@@ -141,7 +141,7 @@ def feed_flow(request: HttpRequest, flow: str, given: At) -> Any:
 
 @router.delete("/flows/{flow}/sources/{connection}", response={200: FlowState, **PROBLEMS}, summary="Feed it no more")
 @needs("flows.change")
-def starve_flow(request: HttpRequest, flow: str, connection: str) -> Any:
+def starve_flow(request: Asked, flow: str, connection: str) -> Any:
     """Calls that were read by then are worked on."""
     workspace, user = asker(request)
     flow_settings.remove_source(workspace, user, _known(flow), _connection(workspace, connection))

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, Reason, read, reason, shown
 from tieline.store.services import hooks
 
@@ -70,7 +69,7 @@ class Delivery(Schema):
 
 @router.get("/hooks", response={200: list[Webhook], **PROBLEMS}, summary="List webhooks")
 @needs("tokens.see", "tokens")
-def list_hooks(request: HttpRequest) -> Any:
+def list_hooks(request: Asked) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
     return [_hook(one) for one in hooks.listed(workspace)]
@@ -78,7 +77,7 @@ def list_hooks(request: HttpRequest) -> Any:
 
 @router.post("/hooks", response={200: SecretWebhook, **PROBLEMS}, summary="Make a webhook")
 @needs("tokens.change", "tokens-hooks_make")
-def make_hook(request: HttpRequest, given: MakeWebhook) -> Any:
+def make_hook(request: Asked, given: MakeWebhook) -> Any:
     """Its secret is in the answer and nowhere else."""
     workspace, user = asker(request)
     made, secret = hooks.make(workspace, user, given.title, given.url, given.kinds)
@@ -87,7 +86,7 @@ def make_hook(request: HttpRequest, given: MakeWebhook) -> Any:
 
 @router.patch("/hooks/{hook}", response={200: Webhook, **PROBLEMS}, summary="Change a webhook")
 @needs("tokens.change", "tokens-hooks_change")
-def change_hook(request: HttpRequest, hook: str, given: ChangeWebhook) -> Any:
+def change_hook(request: Asked, hook: str, given: ChangeWebhook) -> Any:
     """Switched off, what waits for it is given up."""
     workspace, user = asker(request)
     return _hook(hooks.change(workspace, user, read("hook", hook), **given.dict()))
@@ -95,7 +94,7 @@ def change_hook(request: HttpRequest, hook: str, given: ChangeWebhook) -> Any:
 
 @router.delete("/hooks/{hook}", response={200: Done, **PROBLEMS}, summary="End a webhook")
 @needs("tokens.change", "tokens-hooks_end")
-def end_hook(request: HttpRequest, hook: str) -> Any:
+def end_hook(request: Asked, hook: str) -> Any:
     """With its messages."""
     workspace, user = asker(request)
     hooks.end(workspace, user, read("hook", hook))
@@ -104,7 +103,7 @@ def end_hook(request: HttpRequest, hook: str) -> Any:
 
 @router.post("/hooks/{hook}/rotate", response={200: SecretWebhook, **PROBLEMS}, summary="Give a webhook a new secret")
 @needs("tokens.change", "tokens-hooks_rotate")
-def rotate_hook(request: HttpRequest, hook: str) -> Any:
+def rotate_hook(request: Asked, hook: str) -> Any:
     """It is in the answer and nowhere else; the one before signs too for a day."""
     workspace, user = asker(request)
     made, secret = hooks.rotate(workspace, user, read("hook", hook))
@@ -113,7 +112,7 @@ def rotate_hook(request: HttpRequest, hook: str) -> Any:
 
 @router.post("/hooks/{hook}/test", response={200: Delivery, **PROBLEMS}, summary="Send a test message")
 @needs("tokens.change", "tokens-hooks_test")
-def test_hook(request: HttpRequest, hook: str) -> Any:
+def test_hook(request: Asked, hook: str) -> Any:
     """A message of the kind "test", at once."""
     workspace, user = asker(request)
     return _delivery(hooks.test(workspace, user, read("hook", hook)))
@@ -121,7 +120,7 @@ def test_hook(request: HttpRequest, hook: str) -> Any:
 
 @router.get("/hooks/{hook}/deliveries", response={200: list[Delivery], **PROBLEMS}, summary="List a webhook's messages")
 @needs("tokens.see", "tokens-hooks_deliveries")
-def list_deliveries(request: HttpRequest, hook: str) -> Any:
+def list_deliveries(request: Asked, hook: str) -> Any:
     """The last fifty, the newest first."""
     workspace, _ = asker(request)
     return [_delivery(one) for one in hooks.deliveries(workspace, read("hook", hook))]
@@ -131,7 +130,7 @@ def list_deliveries(request: HttpRequest, hook: str) -> Any:
     "/hooks/{hook}/deliveries/{delivery}/again", response={200: Done, **PROBLEMS}, summary="Send a message again"
 )
 @needs("tokens.change", "tokens-hooks_again")
-def send_again(request: HttpRequest, hook: str, delivery: str) -> Any:
+def send_again(request: Asked, hook: str, delivery: str) -> Any:
     """Under the same webhook-id."""
     workspace, user = asker(request)
     hooks.again(workspace, user, read("hook", hook), read("message", delivery))

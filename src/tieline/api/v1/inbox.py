@@ -4,11 +4,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import NotAllowedError, asker, needs
+from tieline.api.v1.access import Asked, NotAllowedError, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
 from tieline.store.services import inbox, remembered
 
@@ -87,7 +86,7 @@ class Remembered(Schema):
 
 @router.get("/inbox", response={200: list[Cases], **PROBLEMS}, summary="List what waits")
 @needs("inbox.see", "inbox", "inbox-list", "inbox-count")
-def list_inbox(request: HttpRequest, flow: str = "") -> Any:
+def list_inbox(request: Asked, flow: str = "") -> Any:
     """Questions, what stopped, and notices; like ones together."""
     workspace, _ = asker(request)
     return [
@@ -98,7 +97,7 @@ def list_inbox(request: HttpRequest, flow: str = "") -> Any:
 
 @router.get("/inbox/{case}", response={200: Case, **PROBLEMS}, summary="One case")
 @needs("inbox.see", "inbox-case")
-def one_case(request: HttpRequest, case: str) -> Any:
+def one_case(request: Asked, case: str) -> Any:
     """Open or decided."""
     workspace, _ = asker(request)
     return _case(inbox.case(workspace, read("case", case)))
@@ -106,11 +105,11 @@ def one_case(request: HttpRequest, case: str) -> Any:
 
 @router.post("/inbox/{case}/answer", response={200: list[Decided], **PROBLEMS}, summary="Decide a question")
 @needs("inbox.answer", "inbox-answer")
-def answer_case(request: HttpRequest, case: str, given: Answer) -> Any:
+def answer_case(request: Asked, case: str, given: Answer) -> Any:
     """What waited for it is decided anew with it."""
     workspace, user = asker(request)
     item = read("case", case)
-    if given.always and "inbox.remember" not in request.auth.actions:  # type: ignore[attr-defined]
+    if given.always and "inbox.remember" not in request.auth.actions:
         raise NotAllowedError("inbox.remember")
     if given.like and (made := inbox.answer_like(workspace, user, item, given.choice, always=given.always)):
         return [_decided(one) for one in made]
@@ -119,7 +118,7 @@ def answer_case(request: HttpRequest, case: str, given: Answer) -> Any:
 
 @router.post("/inbox/last/take-back", response={200: Count, **PROBLEMS}, summary="Take back one's last decision")
 @needs("inbox.answer", "inbox-take_back")
-def take_back(request: HttpRequest) -> Any:
+def take_back(request: Asked) -> Any:
     """It waits again, with all that was decided with it. Refused once the call has gone on with it."""
     workspace, user = asker(request)
     return {"count": inbox.take_back(workspace, user)}
@@ -127,7 +126,7 @@ def take_back(request: HttpRequest) -> Any:
 
 @router.post("/calls/{call}/retry-like", response={200: Count, **PROBLEMS}, summary="Try all like a stopped call again")
 @needs("runs.retry", "inbox-again")
-def retry_like(request: HttpRequest, call: str) -> Any:
+def retry_like(request: Asked, call: str) -> Any:
     """Every call that stopped for the same reason; 0 where this one has not stopped."""
     workspace, user = asker(request)
     return {"count": inbox.retry_like(workspace, user, read("call", call))}
@@ -135,7 +134,7 @@ def retry_like(request: HttpRequest, call: str) -> Any:
 
 @router.get("/remembered", response={200: list[Remembered], **PROBLEMS}, summary="List remembered decisions")
 @needs("inbox.see", "inbox-remembered")
-def list_remembered(request: HttpRequest) -> Any:
+def list_remembered(request: Asked) -> Any:
     """Those in force, the newest first."""
     workspace, _ = asker(request)
     return [{**asdict(one), "id": shown("kept", one.id)} for one in remembered.listed(workspace)]
@@ -143,7 +142,7 @@ def list_remembered(request: HttpRequest) -> Any:
 
 @router.delete("/remembered/{kept}", response={200: Count, **PROBLEMS}, summary="Revoke a remembered decision")
 @needs("inbox.remember", "inbox-revoke")
-def revoke(request: HttpRequest, kept: str) -> Any:
+def revoke(request: Asked, kept: str) -> Any:
     """Later cases ask again; 0 where it was revoked before."""
     workspace, user = asker(request)
     return {"count": int(remembered.revoke(workspace, user, read("kept", kept)))}
@@ -151,7 +150,7 @@ def revoke(request: HttpRequest, kept: str) -> Any:
 
 @router.post("/inbox/{case}/dismiss", response={200: Decided, **PROBLEMS}, summary="Put a notice aside")
 @needs("inbox.answer", "inbox-aside")
-def dismiss_case(request: HttpRequest, case: str) -> Any:
+def dismiss_case(request: Asked, case: str) -> Any:
     """It comes again when what it says happens again."""
     workspace, user = asker(request)
     return _decided(inbox.dismiss(workspace, user, read("case", case)))

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import File, Router, Schema, UploadedFile
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, shown
 from tieline.store.models import Import
 from tieline.store.services import imports
@@ -31,7 +30,7 @@ class ImportState(Schema):
 
 @router.get("/connections/{connection}/imports", response={200: list[ImportState], **PROBLEMS}, summary="List imports")
 @needs("connections.change", "connections-imports")
-def list_imports(request: HttpRequest, connection: str) -> Any:
+def list_imports(request: Asked, connection: str) -> Any:
     """Of one connection, the newest first."""
     workspace, _ = asker(request)
     return [_import(one) for one in imports.listed(workspace, read("conn", connection))]
@@ -41,7 +40,7 @@ def list_imports(request: HttpRequest, connection: str) -> Any:
     "/connections/{connection}/imports", response={200: ImportState, **PROBLEMS}, summary="Bring a list of calls"
 )
 @needs("connections.change")
-def begin_import(request: HttpRequest, connection: str, file: File[UploadedFile]) -> Any:
+def begin_import(request: Asked, connection: str, file: File[UploadedFile]) -> Any:
     """CSV or TSV; its columns are guessed, and nothing is read in before it is started."""
     workspace, user = asker(request)
     if file.size is None or file.size > imports.LARGEST:
@@ -51,7 +50,7 @@ def begin_import(request: HttpRequest, connection: str, file: File[UploadedFile]
 
 @router.get("/imports/{import_id}", response={200: ImportState, **PROBLEMS}, summary="One import")
 @needs("connections.change", "connections-import", "connections-import_progress")
-def one_import(request: HttpRequest, import_id: str) -> Any:
+def one_import(request: Asked, import_id: str) -> Any:
     """As it stands."""
     workspace, _ = asker(request)
     return _import(imports.get(workspace, read("imp", import_id)))
@@ -59,7 +58,7 @@ def one_import(request: HttpRequest, import_id: str) -> Any:
 
 @router.post("/imports/{import_id}/start", response={200: ImportState, **PROBLEMS}, summary="Start an import")
 @needs("connections.change")
-def start_import(request: HttpRequest, import_id: str) -> Any:
+def start_import(request: Asked, import_id: str) -> Any:
     """From here on a worker hands its rows in; the same list twice doubles nothing."""
     workspace, user = asker(request)
     return _import(imports.start(workspace, user, read("imp", import_id)))
@@ -67,7 +66,7 @@ def start_import(request: HttpRequest, import_id: str) -> Any:
 
 @router.post("/imports/{import_id}/stop", response={200: ImportState, **PROBLEMS}, summary="Stop an import")
 @needs("connections.change", "connections-import_stop")
-def stop_import(request: HttpRequest, import_id: str) -> Any:
+def stop_import(request: Asked, import_id: str) -> Any:
     """What was handed in stays."""
     workspace, user = asker(request)
     return _import(imports.stop(workspace, user, read("imp", import_id)))
@@ -75,7 +74,7 @@ def stop_import(request: HttpRequest, import_id: str) -> Any:
 
 @router.delete("/imports/{import_id}", response={200: Done, **PROBLEMS}, summary="Discard a list")
 @needs("connections.change", "connections-import_discard")
-def discard_import(request: HttpRequest, import_id: str) -> Any:
+def discard_import(request: Asked, import_id: str) -> Any:
     """One that was not started."""
     workspace, _ = asker(request)
     imports.discard(workspace, read("imp", import_id))

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS
 from tieline.store.services import notifications
 
@@ -41,7 +40,7 @@ class Read(Schema):
 
 @router.get("/notifications", response={200: list[Told], **PROBLEMS}, summary="List notifications")
 @needs("inbox.see", "notifications")
-def list_notifications(request: HttpRequest) -> Any:
+def list_notifications(request: Asked) -> Any:
     """The newest first."""
     workspace, user = asker(request)
     return notifications.listed(workspace, user)
@@ -49,7 +48,7 @@ def list_notifications(request: HttpRequest) -> Any:
 
 @router.post("/notifications/read", response={200: Read, **PROBLEMS}, summary="Mark all as read")
 @needs("inbox.see", "notifications-read")
-def read_notifications(request: HttpRequest) -> Any:
+def read_notifications(request: Asked) -> Any:
     """All of them."""
     workspace, user = asker(request)
     return {"count": notifications.read_all(workspace, user)}
@@ -57,17 +56,17 @@ def read_notifications(request: HttpRequest) -> Any:
 
 @router.get("/notifications/choices", response={200: list[Choice], **PROBLEMS}, summary="How one is told")
 @needs("inbox.see")
-def list_choices(request: HttpRequest) -> Any:
+def list_choices(request: Asked) -> Any:
     """Every kind that the token's maker may be told of."""
     workspace, user = asker(request)
-    return notifications.choices(workspace, user, request.auth.member)  # type: ignore[attr-defined]
+    return notifications.choices(workspace, user, request.auth.member)
 
 
 @router.put("/notifications/choices", response={200: list[Choice], **PROBLEMS}, summary="Choose how one is told")
 @needs("inbox.see", "notifications-choose")
-def choose(request: HttpRequest, given: list[Choice]) -> Any:
+def choose(request: Asked, given: list[Choice]) -> Any:
     """The kinds that are named; the others stay."""
     workspace, user = asker(request)
-    member = request.auth.member  # type: ignore[attr-defined]
+    member = request.auth.member
     notifications.choose(workspace, user, member, {one.kind: (one.in_app, one.mail) for one in given})
     return notifications.choices(workspace, user, member)

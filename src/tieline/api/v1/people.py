@@ -3,11 +3,10 @@
 from datetime import date, datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, shown
 from tieline.store.services import audit, sentences, team
 
@@ -86,7 +85,7 @@ class WantedLines(Schema):
 
 @router.get("/team", response={200: list[Member], **PROBLEMS}, summary="List the team")
 @needs("team.see", "team")
-def list_team(request: HttpRequest) -> Any:
+def list_team(request: Asked) -> Any:
     """By name."""
     workspace, _ = asker(request)
     return [_member(one) for one in team.members(workspace)]
@@ -94,7 +93,7 @@ def list_team(request: HttpRequest) -> Any:
 
 @router.put("/team/{member}/role", response={200: Member, **PROBLEMS}, summary="Change a role")
 @needs("team.change", "team-role")
-def change_role(request: HttpRequest, member: str, given: Role) -> Any:
+def change_role(request: Asked, member: str, given: Role) -> Any:
     """The last super admin stays one."""
     workspace, user = asker(request)
     return _member(team.change_role(workspace, user, read("member", member), given.role))
@@ -102,7 +101,7 @@ def change_role(request: HttpRequest, member: str, given: Role) -> Any:
 
 @router.post("/team/{member}/sign-out", response={200: Done, **PROBLEMS}, summary="Sign somebody out everywhere")
 @needs("team.change", "team-sign_out")
-def sign_out(request: HttpRequest, member: str) -> Any:
+def sign_out(request: Asked, member: str) -> Any:
     """All their sessions end."""
     workspace, user = asker(request)
     team.sign_out(workspace, user, read("member", member))
@@ -111,7 +110,7 @@ def sign_out(request: HttpRequest, member: str) -> Any:
 
 @router.delete("/team/{member}", response={200: Done, **PROBLEMS}, summary="Take somebody off the team")
 @needs("team.change", "team-remove")
-def remove_member(request: HttpRequest, member: str) -> Any:
+def remove_member(request: Asked, member: str) -> Any:
     """Their tokens stop too."""
     workspace, user = asker(request)
     team.remove(workspace, user, read("member", member))
@@ -120,7 +119,7 @@ def remove_member(request: HttpRequest, member: str) -> Any:
 
 @router.get("/invitations", response={200: list[Invited], **PROBLEMS}, summary="List invitations")
 @needs("team.see")
-def list_invitations(request: HttpRequest) -> Any:
+def list_invitations(request: Asked) -> Any:
     """Those that were not accepted yet."""
     workspace, _ = asker(request)
     return [_invited(one) for one in team.invitations(workspace)]
@@ -128,7 +127,7 @@ def list_invitations(request: HttpRequest) -> Any:
 
 @router.post("/invitations", response={200: Link, **PROBLEMS}, summary="Invite somebody")
 @needs("team.change", "team-invite")
-def invite(request: HttpRequest, given: Invite) -> Any:
+def invite(request: Asked, given: Invite) -> Any:
     """The answer has the link's token: hand it over yourself."""
     workspace, user = asker(request)
     made, token = team.invite(workspace, user, email=given.email, role=given.role, days=given.days)
@@ -137,7 +136,7 @@ def invite(request: HttpRequest, given: Invite) -> Any:
 
 @router.post("/invitations/{invitation}/renew", response={200: Link, **PROBLEMS}, summary="Renew an invitation")
 @needs("team.change", "team-renew")
-def renew_invitation(request: HttpRequest, invitation: str) -> Any:
+def renew_invitation(request: Asked, invitation: str) -> Any:
     """A new link; the old one stops."""
     workspace, user = asker(request)
     made, token = team.renew(workspace, user, read("invite", invitation))
@@ -146,7 +145,7 @@ def renew_invitation(request: HttpRequest, invitation: str) -> Any:
 
 @router.delete("/invitations/{invitation}", response={200: Done, **PROBLEMS}, summary="Take an invitation back")
 @needs("team.change", "team-revoke")
-def revoke_invitation(request: HttpRequest, invitation: str) -> Any:
+def revoke_invitation(request: Asked, invitation: str) -> Any:
     """Its link stops."""
     workspace, user = asker(request)
     team.revoke(workspace, user, read("invite", invitation))
@@ -155,7 +154,7 @@ def revoke_invitation(request: HttpRequest, invitation: str) -> Any:
 
 @router.get("/audit", response={200: AuditLines, **PROBLEMS}, summary="Who did what")
 @needs("audit.see", "audit", "audit-export")
-def list_audit(request: HttpRequest, wanted: Query[WantedLines]) -> Any:
+def list_audit(request: Asked, wanted: Query[WantedLines]) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
     before = read("audit", wanted.after) if wanted.after else None

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, read, shown
 from tieline.store.services import replay
 
@@ -84,7 +83,7 @@ class Applied(Schema):
 
 @router.get("/replays", response={200: list[Replay], **PROBLEMS}, summary="List replays")
 @needs("runs.replay", "runs-replays")
-def list_replays(request: HttpRequest) -> Any:
+def list_replays(request: Asked) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
     return [_replay(one) for one in replay.listed(workspace)]
@@ -92,7 +91,7 @@ def list_replays(request: HttpRequest) -> Any:
 
 @router.post("/replays", response={200: Replay, **PROBLEMS}, summary="Begin a replay")
 @needs("runs.replay", "runs-replay-begin")
-def begin_replay(request: HttpRequest, given: Begin) -> Any:
+def begin_replay(request: Asked, given: Begin) -> Any:
     """Nothing is decided yet: step through it."""
     workspace, user = asker(request)
     more = {"since": given.since, "until": given.until, "only": given.only, "most": given.most}
@@ -101,7 +100,7 @@ def begin_replay(request: HttpRequest, given: Begin) -> Any:
 
 @router.get("/replays/{replay_id}", response={200: Replay, **PROBLEMS}, summary="One replay")
 @needs("runs.replay", "runs-replay")
-def one_replay(request: HttpRequest, replay_id: str) -> Any:
+def one_replay(request: Asked, replay_id: str) -> Any:
     """As it stands."""
     workspace, _ = asker(request)
     return _replay(replay.get(workspace, read("replay", replay_id)))
@@ -109,7 +108,7 @@ def one_replay(request: HttpRequest, replay_id: str) -> Any:
 
 @router.post("/replays/{replay_id}/step", response={200: Replay, **PROBLEMS}, summary="Decide the next part")
 @needs("runs.replay", "runs-replay-step")
-def step_replay(request: HttpRequest, replay_id: str) -> Any:
+def step_replay(request: Asked, replay_id: str) -> Any:
     """Some hundred calls; go on until `state` is “done”."""
     workspace, _ = asker(request)
     return _replay(replay.step(workspace, read("replay", replay_id)))
@@ -117,7 +116,7 @@ def step_replay(request: HttpRequest, replay_id: str) -> Any:
 
 @router.post("/replays/{replay_id}/again", response={200: Replay, **PROBLEMS}, summary="Repeat a replay")
 @needs("runs.replay", "runs-replay-again")
-def repeat_replay(request: HttpRequest, replay_id: str) -> Any:
+def repeat_replay(request: Asked, replay_id: str) -> Any:
     """To confirm it."""
     workspace, user = asker(request)
     return _replay(replay.again(workspace, user, read("replay", replay_id)))
@@ -125,7 +124,7 @@ def repeat_replay(request: HttpRequest, replay_id: str) -> Any:
 
 @router.get("/replays/{replay_id}/calls", response={200: list[Differing], **PROBLEMS}, summary="What would differ")
 @needs("runs.replay")
-def replayed_calls(request: HttpRequest, replay_id: str, wanted: Query[WantedCalls]) -> Any:
+def replayed_calls(request: Asked, replay_id: str, wanted: Query[WantedCalls]) -> Any:
     """Call by call."""
     workspace, _ = asker(request)
     found = replay.subjects(
@@ -146,7 +145,7 @@ def replayed_calls(request: HttpRequest, replay_id: str, wanted: Query[WantedCal
 
 @router.post("/replays/{replay_id}/live", response={200: Version, **PROBLEMS}, summary="Put its settings into force")
 @needs("flows.live", "runs-replay-live")
-def live_replay(request: HttpRequest, replay_id: str) -> Any:
+def live_replay(request: Asked, replay_id: str) -> Any:
     """From now on calls are decided so."""
     workspace, user = asker(request)
     return {"version": replay.go_live(workspace, user, read("replay", replay_id)).version}
@@ -154,7 +153,7 @@ def live_replay(request: HttpRequest, replay_id: str) -> Any:
 
 @router.post("/replays/{replay_id}/apply", response={200: Applied, **PROBLEMS}, summary="Write it for the past too")
 @needs("runs.replay", "runs-replay-apply")
-def apply_replay(request: HttpRequest, replay_id: str, given: Apply) -> Any:
+def apply_replay(request: Asked, replay_id: str, given: Apply) -> Any:
     """Those calls are due again."""
     workspace, user = asker(request)
     count = replay.apply(workspace, user, read("replay", replay_id), watched=given.watched, others=given.others)

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, Run, Runs, read, reason, shown
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, Event, Operation, RefusedEvent, Subject
@@ -33,7 +33,7 @@ class Wanted(Schema):
 
 @router.get("/runs", response={200: Runs, **PROBLEMS}, summary="List runs")
 @needs("runs.see", "runs", "runs-new")
-def list_runs(request: HttpRequest, wanted: Query[Wanted]) -> Any:
+def list_runs(request: Asked, wanted: Query[Wanted]) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
     rows = RunRow.objects.filter(workspace_id=workspace)
@@ -63,7 +63,7 @@ def list_runs(request: HttpRequest, wanted: Query[Wanted]) -> Any:
 
 @router.get("/runs/{run}", response={200: Run, **PROBLEMS}, summary="One run")
 @needs("runs.see", "runs-run", "runs-story")
-def one_run(request: HttpRequest, run: str) -> Any:
+def one_run(request: Asked, run: str) -> Any:
     """What it was about, what was weighed and what was written."""
     workspace, _ = asker(request)
     with workspace_tx(workspace):
@@ -85,7 +85,7 @@ class Call(Schema):
 
 @router.get("/calls/{call}", response={200: Call, **PROBLEMS}, summary="One call")
 @needs("runs.see", "runs-call", "runs-call-story")
-def one_call(request: HttpRequest, call: str) -> Any:
+def one_call(request: Asked, call: str) -> Any:
     """Also one that was not decided yet."""
     workspace, _ = asker(request)
     with workspace_tx(workspace):
@@ -97,7 +97,7 @@ def one_call(request: HttpRequest, call: str) -> Any:
 
 @router.post("/calls/{call}/retry", response={200: Done, **PROBLEMS}, summary="Try a stopped call again")
 @needs("runs.retry", "runs-retry")
-def retry_call(request: HttpRequest, call: str) -> Any:
+def retry_call(request: Asked, call: str) -> Any:
     """`done` is false where it has not stopped, or goes on already."""
     workspace, user = asker(request)
     return {"done": inbox.retry(workspace, user, read("call", call))}
@@ -132,7 +132,7 @@ class WantedEvents(Schema):
 
 @router.get("/events", response={200: EventLines, **PROBLEMS}, summary="List events")
 @needs("runs.see", "events", "events-refused")
-def list_events(request: HttpRequest, wanted: Query[WantedEvents]) -> Any:
+def list_events(request: Asked, wanted: Query[WantedEvents]) -> Any:
     """Everything that was acknowledged."""
     workspace, _ = asker(request)
     with workspace_tx(workspace):
@@ -150,7 +150,7 @@ def list_events(request: HttpRequest, wanted: Query[WantedEvents]) -> Any:
 
 @router.get("/events/{event}", response={200: EventLine, **PROBLEMS}, summary="One event")
 @needs("runs.see", "events-event")
-def one_event(request: HttpRequest, event: str) -> Any:
+def one_event(request: Asked, event: str) -> Any:
     """With its body as it came."""
     workspace, _ = asker(request)
     with workspace_tx(workspace):
@@ -160,8 +160,8 @@ def one_event(request: HttpRequest, event: str) -> Any:
         return _events(request, workspace, rows)[0]
 
 
-def _events(request: HttpRequest, workspace: int, rows: list[Event]) -> list[dict[str, Any]]:
-    raw = "events.see" in request.auth.actions  # type: ignore[attr-defined]
+def _events(request: Asked, workspace: int, rows: list[Event]) -> list[dict[str, Any]]:
+    raw = "events.see" in request.auth.actions
     refused = dict(
         RefusedEvent.objects.filter(workspace_id=workspace, pk__in=[row.pk for row in rows]).values_list("pk", "reason")
     )

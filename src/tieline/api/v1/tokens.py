@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import NotAllowedError, asker, needs
+from tieline.api.v1.access import Asked, NotAllowedError, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, shown
 from tieline.store.services import tokens
 
@@ -44,7 +43,7 @@ class Made(Token):
 
 @router.get("/tokens", response={200: list[Token], **PROBLEMS}, summary="List tokens")
 @needs("tokens.see", "tokens")
-def list_tokens(request: HttpRequest) -> Any:
+def list_tokens(request: Asked) -> Any:
     """The newest first; ended ones for a month more."""
     workspace, _ = asker(request)
     return [_token(one) for one in tokens.listed(workspace)]
@@ -52,10 +51,10 @@ def list_tokens(request: HttpRequest) -> Any:
 
 @router.post("/tokens", response={200: Made, **PROBLEMS}, summary="Make a token")
 @needs("tokens.change", "tokens-make")
-def make_token(request: HttpRequest, given: Make) -> Any:
+def make_token(request: Asked, given: Make) -> Any:
     """With actions that this one has; its text is in the answer and nowhere else."""
     workspace, user = asker(request)
-    beyond = sorted(set(given.actions) - request.auth.actions)  # type: ignore[attr-defined]
+    beyond = sorted(set(given.actions) - request.auth.actions)
     if beyond:
         raise NotAllowedError(beyond[0])
     made, text = tokens.make(workspace, user, given.name, given.actions, given.days)
@@ -64,7 +63,7 @@ def make_token(request: HttpRequest, given: Make) -> Any:
 
 @router.delete("/tokens/{token}", response={200: Done, **PROBLEMS}, summary="End a token")
 @needs("tokens.change", "tokens-end")
-def end_token(request: HttpRequest, token: str) -> Any:
+def end_token(request: Asked, token: str) -> Any:
     """From this moment."""
     workspace, user = asker(request)
     tokens.end(workspace, user, read("token", token))

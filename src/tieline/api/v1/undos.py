@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, read, reason, shown
 from tieline.store.models import Undo
 from tieline.store.services import undo
@@ -56,7 +55,7 @@ class Begun(Schema):
 
 @router.get("/undos", response={200: list[UndoState], **PROBLEMS}, summary="List undos")
 @needs("runs.see", "runs-undos")
-def list_undos(request: HttpRequest) -> Any:
+def list_undos(request: Asked) -> Any:
     """The newest first."""
     workspace, _ = asker(request)
     return [_undo(undo.shown(workspace, row.pk)) for row in undo.recent(workspace, 20)]
@@ -64,7 +63,7 @@ def list_undos(request: HttpRequest) -> Any:
 
 @router.post("/undos", response={200: Begun, **PROBLEMS}, summary="Begin an undo")
 @needs("runs.undo", "runs-undo-begin")
-def begin_undo(request: HttpRequest, given: Chosen) -> Any:
+def begin_undo(request: Asked, given: Chosen) -> Any:
     """A plan is made of it; nothing is changed before it is approved."""
     workspace, user = asker(request)
     made = undo.begin(workspace, user, [read("run", one) for one in given.runs])
@@ -73,7 +72,7 @@ def begin_undo(request: HttpRequest, given: Chosen) -> Any:
 
 @router.get("/undos/{undo_id}", response={200: UndoState, **PROBLEMS}, summary="One undo")
 @needs("runs.see", "runs-undo", "runs-undo-live")
-def one_undo(request: HttpRequest, undo_id: str) -> Any:
+def one_undo(request: Asked, undo_id: str) -> Any:
     """As it stands."""
     workspace, _ = asker(request)
     return _undo(undo.shown(workspace, read("undo", undo_id)))
@@ -81,7 +80,7 @@ def one_undo(request: HttpRequest, undo_id: str) -> Any:
 
 @router.get("/undos/{undo_id}/items", response={200: list[Item], **PROBLEMS}, summary="Its records")
 @needs("runs.see")
-def undo_items(request: HttpRequest, undo_id: str) -> Any:
+def undo_items(request: Asked, undo_id: str) -> Any:
     """What is done with each, and what stays and why; the first 1,000."""
     workspace, _ = asker(request)
     id = undo.shown(workspace, read("undo", undo_id)).undo.pk
@@ -99,7 +98,7 @@ def undo_items(request: HttpRequest, undo_id: str) -> Any:
 
 @router.post("/undos/{undo_id}/approve", response={200: UndoState, **PROBLEMS}, summary="Approve its plan")
 @needs("runs.undo", "runs-undo-approve")
-def approve_undo(request: HttpRequest, undo_id: str, given: Plan) -> Any:
+def approve_undo(request: Asked, undo_id: str, given: Plan) -> Any:
     """What was read is what is done; a record that moved meanwhile stays and is listed."""
     workspace, user = asker(request)
     undo.approve(workspace, user, read("undo", undo_id), given.plan)
@@ -108,7 +107,7 @@ def approve_undo(request: HttpRequest, undo_id: str, given: Plan) -> Any:
 
 @router.post("/undos/{undo_id}/look", response={200: UndoState, **PROBLEMS}, summary="Make its plan anew")
 @needs("runs.undo", "runs-undo-look")
-def look_undo(request: HttpRequest, undo_id: str) -> Any:
+def look_undo(request: Asked, undo_id: str) -> Any:
     """From what is there now."""
     workspace, user = asker(request)
     undo.look_again(workspace, user, read("undo", undo_id))
@@ -117,7 +116,7 @@ def look_undo(request: HttpRequest, undo_id: str) -> Any:
 
 @router.post("/undos/{undo_id}/again", response={200: Begun, **PROBLEMS}, summary="Undo an undo")
 @needs("runs.undo", "runs-undo-again")
-def undo_undo(request: HttpRequest, undo_id: str) -> Any:
+def undo_undo(request: Asked, undo_id: str) -> Any:
     """What it took away is made anew, with new ids."""
     workspace, user = asker(request)
     return {"undos": [shown("undo", undo.again(workspace, user, read("undo", undo_id)))]}
@@ -125,7 +124,7 @@ def undo_undo(request: HttpRequest, undo_id: str) -> Any:
 
 @router.delete("/undos/{undo_id}", response={200: Done, **PROBLEMS}, summary="Drop a plan")
 @needs("runs.undo", "runs-undo-drop")
-def drop_undo(request: HttpRequest, undo_id: str) -> Any:
+def drop_undo(request: Asked, undo_id: str) -> Any:
     """Nothing is changed in the CRM."""
     workspace, user = asker(request)
     undo.drop(workspace, user, read("undo", undo_id))

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import asker, needs
+from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, shown
 from tieline.core.values import phone
 from tieline.store.services import search, workspaces
@@ -74,9 +73,9 @@ class Wanted(Schema):
 
 @router.get("/me", response={200: Me, **PROBLEMS}, summary="Who asks")
 @needs("home.see", "home-live")
-def me(request: HttpRequest) -> Any:
+def me(request: Asked) -> Any:
     """And what the token may do."""
-    bearer = request.auth  # type: ignore[attr-defined]
+    bearer = request.auth
     member = bearer.member
     return {
         "name": member.user.name,
@@ -89,7 +88,7 @@ def me(request: HttpRequest) -> Any:
 
 @router.get("/workspace", response={200: Whole, **PROBLEMS}, summary="The workspace")
 @needs("workspace.see", "settings")
-def one_workspace(request: HttpRequest) -> Any:
+def one_workspace(request: Asked) -> Any:
     """Its name, country, zone and language."""
     workspace, _ = asker(request)
     return _shape(workspaces.read(workspace))
@@ -97,7 +96,7 @@ def one_workspace(request: HttpRequest) -> Any:
 
 @router.put("/workspace", response={200: Whole, **PROBLEMS}, summary="Change the workspace")
 @needs("workspace.change", "start-company")
-def change_workspace(request: HttpRequest, given: Workspace) -> Any:
+def change_workspace(request: Asked, given: Workspace) -> Any:
     """All four at once."""
     workspace, user = asker(request)
     workspaces.change(workspace, user, name=given.name, zone=given.zone, country=given.country, language=given.language)
@@ -106,7 +105,7 @@ def change_workspace(request: HttpRequest, given: Workspace) -> Any:
 
 @router.put("/workspace/second-factor", response={200: Whole, **PROBLEMS}, summary="Require a second factor")
 @needs("team.change", "settings-second_factor")
-def require_factor(request: HttpRequest, given: Factor) -> Any:
+def require_factor(request: Asked, given: Factor) -> Any:
     """Of everybody in the workspace."""
     from tieline.store.services import team
 
@@ -117,10 +116,10 @@ def require_factor(request: HttpRequest, given: Factor) -> Any:
 
 @router.get("/search", response={200: Found, **PROBLEMS}, summary="Search")
 @needs("search", "search", "search-found")
-def find(request: HttpRequest, wanted: Query[Wanted]) -> Any:
+def find(request: Asked, wanted: Query[Wanted]) -> Any:
     """Records by name, number, e-mail or id; connections by name."""
     workspace, _ = asker(request)
-    number = phone(wanted.q, request.auth.member.workspace.country or "FR").e164 or ""  # type: ignore[attr-defined]
+    number = phone(wanted.q, request.auth.member.workspace.country or "FR").e164 or ""
     return {
         "records": [
             {
