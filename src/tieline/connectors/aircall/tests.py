@@ -6,14 +6,10 @@ from typing import Any
 
 import orjson
 
-from tieline.connectors.aircall.connector import Connector
 from tieline.connectors.aircall.sandbox import API_ID, API_TOKEN
+from tieline.sdk.conformance.on_sandbox import on_sandbox
 from tieline.sdk.conformance.subject import Subject
-from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Request
-from tieline.sdk.http import open_session
-from tieline.sdk.manifest import connector
-from tieline.sdk.sandbox import serve
 
 END = {
     "resource": "call",
@@ -42,42 +38,35 @@ def delivery(fields: Mapping[str, Any], secret: str, at: float) -> Request:
 
 @asynccontextmanager
 async def subject() -> AsyncIterator[Subject]:
-    manifest = connector("aircall")
-    running = await serve(0, ["aircall"])
-    session = open_session()
-    base = f"{running.url}/aircall"
-    sandbox = running.sandbox("aircall")
-
-    def made() -> Connector:
-        found.client = open_client(manifest, session, {"api_id": API_ID, "api_token": API_TOKEN}, base_url=base)
-        return Connector(found.client)
-
-    async def calls(began: Sequence[float], **more: Any) -> list[str]:
-        first = len(sandbox.calls) + 1
-        rows = [
-            {"id": first + n, "number": "+33612345678", "lines": ["+33186950041"], "started": at, "talk_s": 30, **more}
-            for n, at in enumerate(began)
-        ]
-        return sandbox.store({"calls": rows})["calls"]
-
-    async def file() -> str:
-        (key,) = await calls([1_790_000_000.0], recording="late", recording_base=base)
-        return f"https://assets.aircall.io/calls/{key}/recording"
-
-    found = Subject(
-        manifest=manifest,
-        make=made,
-        side=running.side("aircall"),
+    async with on_sandbox(
+        "aircall",
+        {"api_id": API_ID, "api_token": API_TOKEN},
         api_path="^/v1/",
         secrets=(API_TOKEN,),
         event=END,
         delivery=delivery,
         secret_name="webhook_token",
-        seed_calls=calls,
-        file=file,
-    )
-    try:
+    ) as (found, sandbox):
+
+        async def calls(began: Sequence[float], **more: Any) -> list[str]:
+            first = len(sandbox.calls) + 1
+            rows = [
+                {
+                    "id": first + n,
+                    "number": "+33612345678",
+                    "lines": ["+33186950041"],
+                    "started": at,
+                    "talk_s": 30,
+                    **more,
+                }
+                for n, at in enumerate(began)
+            ]
+            return sandbox.store({"calls": rows})["calls"]
+
+        async def file() -> str:
+            (key,) = await calls([1_790_000_000.0], recording="late", recording_base=found.base)
+            return f"https://assets.aircall.io/calls/{key}/recording"
+
+        found.seed_calls = calls
+        found.file = file
         yield found
-    finally:
-        await session.close()
-        await running.close()

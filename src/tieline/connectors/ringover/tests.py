@@ -5,14 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tieline.connectors.ringover import sandbox_events
-from tieline.connectors.ringover.connector import Connector
 from tieline.connectors.ringover.sandbox import API_KEY
+from tieline.sdk.conformance.on_sandbox import on_sandbox
 from tieline.sdk.conformance.subject import Subject
-from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Request
-from tieline.sdk.http import open_session
-from tieline.sdk.manifest import connector
-from tieline.sdk.sandbox import serve
 
 ADDRESS = "https://tieline.example.com/in/key"
 HANGUP = {
@@ -44,38 +40,24 @@ def delivery(fields: Mapping[str, Any], secret: str, at: float) -> Request:
 
 @asynccontextmanager
 async def subject() -> AsyncIterator[Subject]:
-    manifest = connector("ringover")
-    running = await serve(0, ["ringover"])
-    session = open_session()
-    base = f"{running.url}/ringover"
-    sandbox = running.sandbox("ringover")
-
-    def made() -> Connector:
-        found.client = open_client(manifest, session, {"api_key": API_KEY}, base_url=base)
-        return Connector(found.client)
-
-    async def calls(began: Sequence[float]) -> list[str]:
-        stored: list[str] = sandbox.store({"calls": [{"started": at, "talk_s": 30} for at in began]})["calls"]
-        return stored
-
-    async def file() -> str:
-        (key,) = await calls([1_790_000_000.0])
-        return f"{base}/record/record-{key}.mp3"
-
-    found = Subject(
-        manifest=manifest,
-        make=made,
-        side=running.side("ringover"),
+    async with on_sandbox(
+        "ringover",
+        {"api_key": API_KEY},
         api_path="^/v2/",
         secrets=(API_KEY,),
         event=HANGUP,
         delivery=delivery,
         secret_name="webhook_key",
-        seed_calls=calls,
-        file=file,
-    )
-    try:
+    ) as (found, sandbox):
+
+        async def calls(began: Sequence[float]) -> list[str]:
+            stored: list[str] = sandbox.store({"calls": [{"started": at, "talk_s": 30} for at in began]})["calls"]
+            return stored
+
+        async def file() -> str:
+            (key,) = await calls([1_790_000_000.0])
+            return f"{found.base}/record/record-{key}.mp3"
+
+        found.seed_calls = calls
+        found.file = file
         yield found
-    finally:
-        await session.close()
-        await running.close()

@@ -8,14 +8,10 @@ from typing import Any
 
 import orjson
 
-from tieline.connectors.sipsim.connector import Connector
 from tieline.connectors.sipsim.sandbox import TOKEN
+from tieline.sdk.conformance.on_sandbox import on_sandbox
 from tieline.sdk.conformance.subject import Subject
-from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Request
-from tieline.sdk.http import open_session
-from tieline.sdk.manifest import connector
-from tieline.sdk.sandbox import serve
 
 END = {
     "event": "incoming_call_end",
@@ -39,48 +35,34 @@ def delivery(fields: Mapping[str, Any], secret: str, at: float) -> Request:
 
 @asynccontextmanager
 async def subject() -> AsyncIterator[Subject]:
-    manifest = connector("sipsim")
-    running = await serve(0, ["sipsim"])
-    session = open_session()
-    base = f"{running.url}/sipsim"
-    sandbox = running.sandbox("sipsim")
-
-    def made() -> Connector:
-        found.client = open_client(manifest, session, {"token": TOKEN}, base_url=base)
-        return Connector(found.client)
-
-    async def calls(began: Sequence[float]) -> list[str]:
-        first = len(sandbox.calls)
-        rows = [
-            {
-                "pbx_id": f"call_{first + n}",
-                "number": "+33612345678",
-                "lines": ["+33198765432"],
-                "started": at,
-                "talk_s": 30,
-            }
-            for n, at in enumerate(began)
-        ]
-        return sandbox.store({"calls": rows})["calls"]
-
-    async def file() -> str:
-        (key,) = await calls([1_790_000_000.0])
-        return f"{base}/recordings/{key}.mp3"
-
-    found = Subject(
-        manifest=manifest,
-        make=made,
-        side=running.side("sipsim"),
+    async with on_sandbox(
+        "sipsim",
+        {"token": TOKEN},
         api_path="^/api/",
         secrets=(TOKEN,),
         event=END,
         delivery=delivery,
         secret_name="signing_secret",
-        seed_calls=calls,
-        file=file,
-    )
-    try:
+    ) as (found, sandbox):
+
+        async def calls(began: Sequence[float]) -> list[str]:
+            first = len(sandbox.calls)
+            rows = [
+                {
+                    "pbx_id": f"call_{first + n}",
+                    "number": "+33612345678",
+                    "lines": ["+33198765432"],
+                    "started": at,
+                    "talk_s": 30,
+                }
+                for n, at in enumerate(began)
+            ]
+            return sandbox.store({"calls": rows})["calls"]
+
+        async def file() -> str:
+            (key,) = await calls([1_790_000_000.0])
+            return f"{found.base}/recordings/{key}.mp3"
+
+        found.seed_calls = calls
+        found.file = file
         yield found
-    finally:
-        await session.close()
-        await running.close()

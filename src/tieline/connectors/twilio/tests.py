@@ -8,15 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from tieline.connectors.twilio.connector import Connector
 from tieline.connectors.twilio.sandbox import TOKEN
 from tieline.connectors.twilio.sandbox_events import ACCOUNT
+from tieline.sdk.conformance.on_sandbox import on_sandbox
 from tieline.sdk.conformance.subject import Subject
-from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Request
-from tieline.sdk.http import open_session
-from tieline.sdk.manifest import connector
-from tieline.sdk.sandbox import serve
 
 ADDRESS = "https://tieline.example.com/in/a-key"
 END = {
@@ -41,51 +37,37 @@ def delivery(fields: Mapping[str, Any], secret: str, at: float) -> Request:
 
 @asynccontextmanager
 async def subject() -> AsyncIterator[Subject]:
-    manifest = connector("twilio")
-    running = await serve(0, ["twilio"])
-    session = open_session()
-    base = f"{running.url}/twilio"
-    sandbox = running.sandbox("twilio")
-
-    def made() -> Connector:
-        found.client = open_client(manifest, session, {"account_sid": ACCOUNT, "auth_token": TOKEN}, base_url=base)
-        return Connector(found.client)
-
-    async def calls(began: Sequence[float], **more: Any) -> list[str]:
-        first = len(sandbox.calls)
-        rows = [
-            {
-                "sid": f"CA{first + n:032x}",
-                "number": "+33612345678",
-                "lines": ["+33186950031"],
-                "started": at,
-                "talk_s": 30,
-                **more,
-            }
-            for n, at in enumerate(began)
-        ]
-        return sandbox.store({"calls": rows})["calls"]
-
-    async def file() -> str:
-        await calls([1_790_000_000.0], recording="late")
-        (recording,) = sandbox.recordings()
-        return f"{base}/2010-04-01/Accounts/{ACCOUNT}/Recordings/{recording.sid}"
-
-    found = Subject(
-        manifest=manifest,
-        make=made,
-        side=running.side("twilio"),
+    async with on_sandbox(
+        "twilio",
+        {"account_sid": ACCOUNT, "auth_token": TOKEN},
         api_path="^/2010-04-01/",
         secrets=(TOKEN,),
         event=END,
         delivery=delivery,
         secret_name="auth_token",
         kind_fields=("CallStatus",),
-        seed_calls=calls,
-        file=file,
-    )
-    try:
+    ) as (found, sandbox):
+
+        async def calls(began: Sequence[float], **more: Any) -> list[str]:
+            first = len(sandbox.calls)
+            rows = [
+                {
+                    "sid": f"CA{first + n:032x}",
+                    "number": "+33612345678",
+                    "lines": ["+33186950031"],
+                    "started": at,
+                    "talk_s": 30,
+                    **more,
+                }
+                for n, at in enumerate(began)
+            ]
+            return sandbox.store({"calls": rows})["calls"]
+
+        async def file() -> str:
+            await calls([1_790_000_000.0], recording="late")
+            (recording,) = sandbox.recordings()
+            return f"{found.base}/2010-04-01/Accounts/{ACCOUNT}/Recordings/{recording.sid}"
+
+        found.seed_calls = calls
+        found.file = file
         yield found
-    finally:
-        await session.close()
-        await running.close()

@@ -79,6 +79,7 @@ class Subject:
                   `secret_name` the secret's name among the fields; `kind_fields` the fields of a delivery that say its kind
     seed_calls    for history: makes calls that began at these Unix seconds; gives their keys
     file          for files: the address of a file at the vendor
+    base          where the sandbox is served, without a trailing slash
     """
 
     manifest: Manifest
@@ -110,6 +111,7 @@ class Subject:
     kind_fields: Sequence[str] = ("event", "type", "cmd")
     seed_calls: Callable[[Sequence[float]], Awaitable[list[str]]] = _none
     file: Callable[[], Awaitable[str]] = _none
+    base: str = ""
     client: Client | None = None
     _connector: Any = None
 
