@@ -14,11 +14,11 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-import aiohttp
 import orjson
 
 from tieline.connectors.aircall.sandbox_events import SimulatedCall, call_from, events_of, shown, spaced
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
+from tieline.sdk.sandbox.deliver import deliver
 
 API_ID, API_TOKEN = "sandbox-api-id", "sandbox-api-token"
 WEBHOOK_TOKEN = "sandbox-webhook-token"
@@ -109,21 +109,10 @@ class Aircall(Sandbox):
         return await self._send(sending, made)
 
     async def _send(self, bodies: list[tuple[str, bytes]], made: list[str]) -> Reply:
-        """Send one after the other, without Aircall's retries: what the receiver said (0: no answer)."""
-        results: list[dict[str, Any]] = []
-        if self.hook:
-            timeout = aiohttp.ClientTimeout(total=5)
-            headers = {"Content-Type": "application/json"}
-            async with aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("User-Agent",)) as session:
-                for event, body in bodies:
-                    status = 0
-                    try:
-                        async with session.post(self.hook, data=body, headers=headers, allow_redirects=False) as answer:
-                            status = answer.status
-                    except (aiohttp.ClientError, TimeoutError):
-                        pass
-                    results.append({"event": event, "status": status})
-        return json_reply(200, {"ids": made, "delivered": results})
+        """Without Aircall's retries."""
+        headers = {"Content-Type": "application/json"}
+        requests = [(event, "POST", self.hook, headers, body) for event, body in bodies] if self.hook else []
+        return json_reply(200, {"ids": made, "delivered": await deliver(requests)})
 
     # -- the vendor -------------------------------------------------------------------------------------------------
 

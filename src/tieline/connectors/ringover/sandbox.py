@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-import aiohttp
-
 from tieline.connectors.ringover.sandbox_events import Signing, SimulatedCall, events_of
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
+from tieline.sdk.sandbox.deliver import deliver
 
 API_KEY = "sandbox-api-key"
 WEBHOOK_KEY = "sandbox-webhook-key"
@@ -93,19 +92,10 @@ class Ringover(Sandbox):
     async def _make(self, values: list[dict[str, Any]], origin: str) -> Reply:
         made = [self._call({"audio_base": f"{origin}/ringover/record", **value}) for value in values]
         self.calls.extend(made)
-        results: list[dict[str, Any]] = []
-        if self.url:
-            timeout = aiohttp.ClientTimeout(total=10)
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                for call in made:
-                    for one in events_of(call, self.key, self.url, self.signing, self.now()):
-                        status = 0
-                        try:
-                            async with session.post(self.url, data=one.body, headers=one.headers) as answer:
-                                status = answer.status
-                        except (aiohttp.ClientError, TimeoutError):
-                            pass
-                        results.append({"event": one.event, "status": status})
+        events = [
+            one for call in made for one in events_of(call, self.key, self.url, self.signing, self.now()) if self.url
+        ]
+        results = await deliver((one.event, "POST", self.url, one.headers, one.body) for one in events)
         return json_reply(200, {"call_ids": [str(call.call_id) for call in made], "delivered": results})
 
     # -- the vendor -------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-import aiohttp
 import orjson
 
 from tieline.connectors.sipsim.sandbox_account import Hook, Office, office_from, phone
@@ -27,6 +26,7 @@ from tieline.connectors.sipsim.sandbox_calls import listed, shown_call
 from tieline.connectors.sipsim.sandbox_events import EVENTS, Delivery, SimulatedCall, call_from, events_of, test_event
 from tieline.connectors.sipsim.sandbox_page import asked_call, asked_office, call_page, said_after
 from tieline.sdk.sandbox import Reply, Request, Sandbox, html_reply, json_reply
+from tieline.sdk.sandbox.deliver import Outgoing, deliver
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 TOKEN = "sandbox-token"
@@ -182,30 +182,8 @@ class SipSim(Sandbox):
         return await self._send(sending, made)
 
     async def _send(self, deliveries: list[tuple[str, Delivery]], made: list[str] | None = None) -> Reply:
-        results = await self._deliver(deliveries)
+        results = await deliver(_requests(deliveries))
         return json_reply(200, {"pbx_ids": made or [], "delivered": results, "held": len(self.held)})
-
-    async def _deliver(self, deliveries: list[tuple[str, Delivery]]) -> list[dict[str, Any]]:
-        """Send one after the other, without retries: what each receiver said (0: no answer)."""
-        results: list[dict[str, Any]] = []
-        if deliveries:
-            timeout = aiohttp.ClientTimeout(total=10)
-            async with aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("User-Agent",)) as session:
-                for url, delivery in deliveries:
-                    status = 0
-                    try:
-                        async with session.request(
-                            delivery.method,
-                            delivery.url(url),
-                            data=delivery.body or None,
-                            headers=delivery.headers,
-                            allow_redirects=False,
-                        ) as answer:
-                            status = answer.status
-                    except (aiohttp.ClientError, TimeoutError):
-                        pass
-                    results.append({"event": delivery.event, "status": status})
-        return results
 
     async def _make_asked_call(self, office: Office, request: Request) -> Reply:
         """The call of the page's form, ended now; the page again, with what was sent and how it was answered."""
@@ -215,7 +193,7 @@ class SipSim(Sandbox):
         self.calls.append(call)
         hook = office.hook(call.contract)
         sending = [(hook.of(one.event), one) for one in events_of(call, office.secret, self.now())]
-        results = await self._deliver([(url, one) for url, one in sending if url])
+        results = await deliver(_requests([(url, one) for url, one in sending if url]))
         return html_reply(
             200, call_page(self.offices, office, request.form, self.phones, said_after(call, results, office))
         )
@@ -347,6 +325,10 @@ class SipSim(Sandbox):
 
     def _refuse(self, status: int, code: str, message: str) -> Reply:
         return json_reply(status, self._envelope(status, error={"code": code, "message": message}))
+
+
+def _requests(deliveries: list[tuple[str, Delivery]]) -> list[Outgoing]:
+    return [(one.event, one.method, one.url(url), one.headers, one.body) for url, one in deliveries]
 
 
 def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:

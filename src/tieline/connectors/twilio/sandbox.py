@@ -18,9 +18,7 @@ from random import Random
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from tieline.connectors.twilio.sandbox_events import (
     ACCOUNT,
@@ -34,6 +32,7 @@ from tieline.connectors.twilio.sandbox_events import (
     recordings_of,
 )
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
+from tieline.sdk.sandbox.deliver import deliver
 
 TOKEN = "sandbox-auth-token"
 LARGEST_PAGE = 1000
@@ -136,24 +135,9 @@ class Twilio(Sandbox):
         return json_reply(200, {"delivered": await self._deliver(deliveries)})
 
     async def _deliver(self, deliveries: list[Delivery]) -> list[dict[str, Any]]:
-        """Send one after the other; Twilio sends a callback once unless the address asks for retries."""
-        results: list[dict[str, Any]] = []
-        if not deliveries or not self.hook:
-            return results
-        timeout = aiohttp.ClientTimeout(total=15)
-        async with aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("User-Agent",)) as session:
-            for delivery in deliveries:
-                status = 0
-                try:
-                    method, url, headers, body = delivery.request(self.hook, self.token)
-                    async with session.request(
-                        method, _exactly(url), data=body or None, headers=headers, allow_redirects=False
-                    ) as answer:
-                        status = answer.status
-                except (aiohttp.ClientError, TimeoutError):
-                    pass
-                results.append({"event": delivery.event, "status": status})
-        return results
+        """Twilio sends a callback once unless the address asks for retries."""
+        requests = [(one.event, *one.request(self.hook, self.token)) for one in deliveries] if self.hook else []
+        return await deliver(requests)
 
     # -- the vendor -------------------------------------------------------------------------------------------------
 
@@ -295,11 +279,6 @@ def _rfc(at: float) -> str:
 def _moment(text: str) -> float:
     at = datetime.fromisoformat(text)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def _exactly(url: str) -> URL:
-    """The URL as it was signed, not quoted anew."""
-    return URL(url, encoded=True)
 
 
 def _error(code: int, message: str, status: int) -> bytes:

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-import aiohttp
-
 from tieline.connectors.webhook.sandbox_events import Delivery, SimulatedCall, delivery, events_of
 from tieline.sdk.sandbox import Reply, Request, Sandbox, json_reply
+from tieline.sdk.sandbox.deliver import deliver
 
 
 class Switchboard(Sandbox):
@@ -66,26 +65,8 @@ class Switchboard(Sandbox):
         return await self._send(deliveries, [call.call_id for call in made])
 
     async def _send(self, deliveries: list[Delivery], made: list[str]) -> Reply:
-        """One after the other, without retries: what the receiver said (0: no answer)."""
-        results: list[dict[str, Any]] = []
-        if self.url:
-            timeout = aiohttp.ClientTimeout(total=10)
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                for one in deliveries:
-                    status = 0
-                    try:
-                        async with session.request(
-                            one.method,
-                            one.url(self.url),
-                            data=one.body or None,
-                            headers=one.headers,
-                            allow_redirects=False,
-                        ) as answer:
-                            status = answer.status
-                    except (aiohttp.ClientError, TimeoutError):
-                        pass
-                    results.append({"event": one.event, "status": status})
-        return json_reply(200, {"call_ids": made, "delivered": results})
+        requests = [(one.event, one.method, one.url(self.url), one.headers, one.body) for one in deliveries if self.url]
+        return json_reply(200, {"call_ids": made, "delivered": await deliver(requests)})
 
 
 SANDBOX = Switchboard
