@@ -246,6 +246,53 @@ class Events(Protocol):
         """Facts; an unknown kind gives a fact of type "other", never an error."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a delivery says happened to a record: which, never how it is now. Look again (`fetch`) before anything is done.
+
+    kind     "changed" (made ones too), "deleted" (as they say; only a `fetch` that misses it proves it), or "renumbered": the record
+             is `new_id` from now on
+    """
+
+    object: str
+    id: str
+    kind: Literal["changed", "deleted", "renumbered"]
+    new_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What the vendor was told to tell us: where to, and whether it still does (it may have given up by itself)."""
+
+    url: str
+    active: bool
+
+
+@runtime_checkable
+class Changes(Protocol):
+    """A records side that tells when a record changed. Its deliveries name records and do not hold them.
+
+    Two deliveries of the same words may be two changes: where the vendor gives no id, the event key is made of the words and
+    of when they arrived. A change that is looked at twice costs a request, one that is dropped is lost. As in `Events`, `arrive`
+    and `changed` are cheap, pure and without I/O. `secret` is proven by `arrive` under the manifest's `events.secret`.
+    """
+
+    def arrive(self, request: Request, secrets: Mapping[str, str], now_s: float) -> Arrived:
+        """Verifies and keys. Raises ProtocolError for a body that no version of the contract could send."""
+
+    def changed(self, request: Request) -> list[Changed]:
+        """The records that it names; nothing where it names none of ours (a test, another kind of record)."""
+
+    async def subscribe(self, url: str, secret: str) -> None:
+        """Has the vendor tell `url` from now on, with `secret` as proof. Again is once; a switched-off one is switched on."""
+
+    async def subscription(self) -> Subscription | None:
+        """What is set up there by us, None where nothing is."""
+
+    async def unsubscribe(self) -> None:
+        """Takes away what `subscribe` made; nothing to take away is fine."""
+
+
 @runtime_checkable
 class History(Protocol):
     """Back-fills gaps."""

@@ -30,7 +30,7 @@ GROUP = "tieline.connectors"
 ALWAYS = "*"
 """In [needs]: scopes that any connection asks for; in what `Manifest.scopes` gives: the rule that stands for them."""
 
-Facet = Literal["records", "events", "history", "files"]
+Facet = Literal["records", "events", "history", "files", "changes"]
 
 
 class _Model(BaseModel):
@@ -111,11 +111,14 @@ class Capabilities(_Model):
     push_dependent           most operations that may refer to each other in one push; 0: none
     origin                   "unique": the vendor refuses a second record with our origin key; "search": it can be found by
                              it; "none": there is no room for it
+    idempotent_s             a create that is sent again under its origin key within so long gives the record that the first one
+                             made, and makes no second; 0: no such promise
     search_lag_s             how long a fresh record may be missing from find()
     request_timeout_s        after which a write is unknown; before it has passed again nothing about it is settled
     rate_per_s, credits_per_day   0: no limit known
     credits                  what requests cost where not 1, named by the connector
     attach_keys              push() finds an attachment that is on its record under our key already, and makes no second one
+    deletes_reported         pull() gives the ids of what was deleted: of every role (true), or of the roles named
     deletes                  roles whose records push() can delete: what Tieline made there can be undone
     deleted_with             roles whose records push() cannot delete, and that the vendor deletes with the record they hang on
     recycle_bin              what is deleted can be brought back by hand at the vendor
@@ -126,6 +129,7 @@ class Capabilities(_Model):
     read_batch: int = Field(default=100, ge=1)
     push_dependent: int = Field(default=0, ge=0)
     origin: Literal["unique", "search", "none"] = "none"
+    idempotent_s: float = Field(default=0, ge=0)
     search_lag_s: float = Field(default=0, ge=0)
     concurrency: int = Field(default=4, ge=1)
     request_timeout_s: float = Field(default=30, gt=0)
@@ -134,7 +138,7 @@ class Capabilities(_Model):
     credits: dict[str, float] = Field(default_factory=dict)
     call_needs_parent: bool = False
     conditional_write: bool = False
-    deletes_reported: bool = False
+    deletes_reported: bool | tuple[str, ...] = False
     deletes: tuple[str, ...] = ()
     deleted_with: tuple[str, ...] = ()
     recycle_bin: bool = False
@@ -203,7 +207,9 @@ class Manifest(_Model):
                     raise ValueError(f"roles.{role}.links.{link}: there is no role {to!r}")
                 if link not in mapped.fields:
                     raise ValueError(f"roles.{role}.links.{link}: the field is not mapped")
-        for role in (*self.capabilities.deletes, *self.capabilities.deleted_with):
+        reported = self.capabilities.deletes_reported
+        named = () if isinstance(reported, bool) else reported
+        for role in (*self.capabilities.deletes, *self.capabilities.deleted_with, *named):
             if role not in self.roles:
                 raise ValueError(f"capabilities: there is no role {role!r}")
         if self.events.secret and self.events.secret not in {field.name for field in self.auth.fields}:
@@ -216,6 +222,11 @@ class Manifest(_Model):
             role: RoleMap(role, mapped.object, dict(mapped.fields), mapped.origin, dict(mapped.links))
             for role, mapped in self.roles.items()
         }
+
+    def reports_deletes(self, role: str) -> bool:
+        """Whether pull() of this role's object gives the ids of what was deleted."""
+        reported = self.capabilities.deletes_reported
+        return reported if isinstance(reported, bool) else role in reported
 
     def scopes(self, needs: Iterable[Need]) -> dict[str, list[str]]:
         """Scope → the rules that ask for it (`ALWAYS` for what any connection needs). A need that the vendor has no scope

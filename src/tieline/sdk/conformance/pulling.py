@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.sdk.conformance.promises import must, promise
+from tieline.sdk.conformance.promises import SkippedError, must, promise
 from tieline.sdk.conformance.records import written
 from tieline.sdk.conformance.subject import Subject
 from tieline.sdk.contract import Page
@@ -49,9 +49,12 @@ async def pull_goes_on_where_it_ended(subject: Subject) -> None:
     must(newest in ids_of(await pages_of(subject, cursor)), "after empty pulls too")
 
 
-@promise("records", lambda manifest: manifest.capabilities.deletes_reported)
+@promise("records", lambda manifest: bool(manifest.capabilities.deletes_reported))
 async def what_was_deleted_is_reported(subject: Subject) -> None:
     """Ids that went since the cursor."""
+    roles = [role for role, mapped in subject.manifest.roles.items() if mapped.object == subject.object]
+    if not any(subject.manifest.reports_deletes(role) for role in roles):
+        raise SkippedError(f"the manifest does not say so of {subject.object}")
     id = await written(subject, "key-del", "To be deleted")
     cursor = (await pages_of(subject, None))[-1].cursor
     await subject.delete(subject.object, id)

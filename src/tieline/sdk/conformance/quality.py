@@ -38,6 +38,7 @@ def faults_of(manifest: Manifest) -> list[str]:
         "events": ("arrive", "parse"),
         "history": ("list_since", "lines"),
         "files": ("open",),
+        "changes": ("arrive", "changed", "subscribe", "subscription", "unsubscribe"),
     }
     made = load(manifest.name)
     for facet in manifest.facets:
