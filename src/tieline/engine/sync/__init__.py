@@ -1,0 +1,1 @@
+"""Keeping the same customers in two systems: pull, merge, write, reconcile."""
