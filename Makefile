@@ -9,22 +9,23 @@ TEST_ARGS ?=
 WORKERS ?= 2
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
+RADICALE_READY := .venv-radicale/.ready
 
-.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements connector pins messages setup setup-tryton clean
+.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements connector pins messages setup setup-tryton setup-radicale clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do printf '  make %-14s %s\n' "$$verb" "$$what"; done
 
-demo: setup setup-tryton ## a business day in two CRMs, with the pages open in a browser
+demo: setup setup-tryton setup-radicale ## a business day in two CRMs, with the pages open in a browser
 	$(BIN)/tieline demo
 
-demo-check: setup setup-tryton ## the same day, counted against the table written by hand; ends with one JSON line
+demo-check: setup setup-tryton setup-radicale ## the same day, counted against the table written by hand; ends with one JSON line
 	$(BIN)/tieline demo --check
 
-test: setup setup-tryton ## all floors in small (TEST_ARGS="tests/core -x" for a part)
+test: setup setup-tryton setup-radicale ## all floors in small (TEST_ARGS="tests/core -x" for a part)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TEST_ARGS)
 
-test-long: setup setup-tryton ## the full sizes: thousands of calls, tens of kills
+test-long: setup setup-tryton setup-radicale ## the full sizes: thousands of calls, tens of kills
 	$(BIN)/pytest -m long --timeout 5400 $(TEST_ARGS)
 
 lint: setup ## style, format, types, direction of imports, declared imports, length of files
@@ -58,7 +59,7 @@ connector: setup ## write the folder of a new connector that passes at once (NAM
 	@$(BIN)/python tools/connector.py "$(NAME)"
 
 pins: setup ## pin requirements*.in with hashes into requirements*.txt (needs uv)
-	@for name in requirements requirements-dev requirements-tryton; do \
+	@for name in requirements requirements-dev requirements-tryton requirements-radicale; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
@@ -70,6 +71,8 @@ setup: $(READY) ## install what is pinned into .venv; does nothing when nothing 
 
 setup-tryton: $(TRYTON_READY) ## install a Tryton server into .venv-tryton (GPL: a process of its own, for demo and tests)
 
+setup-radicale: $(RADICALE_READY) ## install a CardDAV server and vdirsyncer into .venv-radicale (for demo, tests and a benchmark)
+
 $(READY): requirements-dev.txt pyproject.toml tools/setup.sh
 	@tools/setup.sh .venv requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -79,7 +82,11 @@ $(TRYTON_READY): requirements-tryton.txt tools/setup.sh
 	@tools/setup.sh .venv-tryton requirements-tryton.txt
 	touch $@
 
+$(RADICALE_READY): requirements-radicale.txt tools/setup.sh
+	@tools/setup.sh .venv-radicale requirements-radicale.txt
+	touch $@
+
 clean: ## stop what this folder started, and remove its data, environments and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python tools/erase_home.py; fi
-	rm -rf .venv .venv-tryton .tieline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist test-results
+	rm -rf .venv .venv-tryton .venv-radicale .tieline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist test-results
 	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -12,7 +12,7 @@ import pytest
 from tools import declared_imports, docs, file_sizes, requirements_report
 
 ROOT = Path(__file__).parents[2]
-PINNED = ("requirements.txt", "requirements-dev.txt", "requirements-tryton.txt")
+PINNED = ("requirements.txt", "requirements-dev.txt", "requirements-tryton.txt", "requirements-radicale.txt")
 
 
 @pytest.mark.parametrize("file", PINNED)
