@@ -150,11 +150,12 @@ class Changes:
 def fold(
     parsed: Parsed, stored: Mapping[Key, SubjectRow], flow: Flow, settings: Any, *, live: bool, now: str
 ) -> Changes:
-    """The subjects after these facts. Facts that say nothing of a subject nobody knows (kind "other") make none."""
+    """The subjects after these facts. What is only added to a subject (`_adds`) makes none that nobody knows: a call that is
+    tagged or rated may be older than its connection, or than what is kept."""
     out = Changes(refused=dict(parsed.refused))
     for key, facts in parsed.facts.items():
         row = stored.get(key)
-        if row is None and all(one["type"] == "other" for one in facts):
+        if row is None and all(map(_adds, facts)):
             continue
         try:
             folded = flow.fold(row.subject if row is not None else None, facts, settings)
@@ -185,6 +186,11 @@ def fold(
             row.subject = folded.subject
             out.subjects.append(row)
     return out
+
+
+def _adds(fact: Mapping[str, Any]) -> bool:
+    """Whether it says nothing of how its subject came about, and brings nothing that would be lost with it."""
+    return fact["type"] == "other" or (fact["type"] == "enriched" and "recording_url" not in fact)
 
 
 def expire(row: SubjectRow, flow: Flow, settings: Any, now: str) -> None:
