@@ -28,7 +28,6 @@ class LinkRow:
 
     state   "linked" · "failing": the last write was refused (`why`) · "conflict": lines wait for a person · "pending": gone on
             `pending` and nobody has said what that means · "stopped": not kept the same by a person's wish
-    match   the values by which a later first match may find it, minimal: rule → normal form
     """
 
     key: str
@@ -54,7 +53,10 @@ class WaitingRow:
     """A record to be looked at whatever the cursors say: a hint of a webhook, a retry, a person's word, a parent that comes
     first, or a record that cannot move (`stuck`: shown with its reason and looked at again only when it changes or a person asks).
 
-    told: `core.pairing.Told` as JSON where a person or a hint has said something.
+    told: `core.pairing.Told` as JSON where a person or a hint has said something: only what differs from its defaults; and "new_id"
+    where a hint says that the record was renumbered to it.
+    state "asked": a question is open for it. attempts: how often it came back without getting anywhere.
+    waits_for: [role, side, id] of the record that must be linked first; its link makes it due (`Settled.woken`).
     approved: digest of the decision that a person approved (`digest` in engine.sync); another one goes to the inbox.
     """
 
@@ -68,6 +70,7 @@ class WaitingRow:
     attempts: int = 0
     state: Literal["due", "stuck", "asked"] = "due"
     name: str = ""
+    waits_for: list[str] | None = None
 
 
 OperationState = Literal["planned", "sent", "done", "rejected", "unknown", "skipped"]
@@ -164,10 +167,13 @@ class Settled:
     """Keys of links that are no more."""
     waiting: Sequence[WaitingRow] = ()
     waited: Sequence[tuple[str, Side, str]] = ()
-    """(role, side, id) that wait no longer."""
+    """(role, side, id) that wait no longer. Done before `waiting` is kept: one that is in both waits anew."""
     asked: Sequence[AskedRow] = ()
     answered: Sequence[tuple[str, Side, str]] = ()
-    """(role, side, id) whose open questions are over."""
+    """(role, side, id) whose open questions are over. Done before `asked` is kept."""
+    woken: Sequence[tuple[str, Side, str]] = ()
+    """(role, side, id) that are linked now: rows with `waits_for` of these fall due at once, whatever their state, and wait for
+    nothing any more."""
     reports: Sequence[Report] = ()
     cursor: tuple[Side, str, str] | None = None
     """(side, role, cursor) of the page."""
@@ -202,6 +208,9 @@ class SyncStore(Protocol):
 
     def next_due(self) -> str | None:
         """When the next waiting row falls due."""
+
+    def release(self, code: str) -> int:
+        """Rows in state "asked" whose `why` has this code fall due now (a person lifted a limit for a run); how many."""
 
     def unfinished(self) -> list[SyncOperation]:
         """Operations in state "sent" or "unknown": what a crash left, or a vendor did not say. Asked when a run begins."""
