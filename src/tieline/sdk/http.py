@@ -54,8 +54,7 @@ __all__ = [
 ]
 
 LARGEST_ANSWER = 64 * 1024 * 1024
-TRIES = 3
-"""Of a read, the first one included."""
+TRIES = 3  # of a read, the first one included
 PAUSE_S = 1.0
 """What a 429 that names no time pauses the budget for; the engine stretches it when it happens again."""
 LONGEST_WAIT_S = 5.0
@@ -194,6 +193,7 @@ class Client:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         multipart: aiohttp.FormData | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         accept: Container[int] = (),
         judge: Judge | None = None,
@@ -205,11 +205,11 @@ class Client:
         """One answer. `path` begins with "/" and is already quoted; it is put behind the base URL of the logical host.
 
         A 2xx or a status in `accept` comes back (a 2xx parsed where `expect_json`, 204 empty); anything else is raised,
-        by `judge` first. `read`: nothing changes there, so it may be sent again; a POST that only asks is a read too. `slots`: how many
-        of the connection's concurrent requests the vendor counts it as.
+        by `judge` first. `read`: nothing changes there, so it may be sent again; a POST that only asks is a read too. `content`: a body
+        as it is, its type among the headers. `slots`: how many of the connection's concurrent requests the vendor counts it as.
         """
         url = self._url(host, path, query)
-        body, content_type = _body(json, form, multipart)
+        body, content_type = _body(json, form, multipart or content)
         own = {**content_type, **(headers or {})}
         where = f"{method} {host} {path}"
         limit_s = timeout_s or self.timeout_s
@@ -371,13 +371,13 @@ class Client:
         raise error
 
 
-def _body(json: Any, form: Mapping[str, str] | None, multipart: aiohttp.FormData | None) -> tuple[Any, dict[str, str]]:
+def _body(json: Any, form: Mapping[str, str] | None, other: Any) -> tuple[Any, dict[str, str]]:
     """What is sent, and its content type."""
     if json is not None:
         return orjson.dumps(json), {"Content-Type": "application/json"}
     if form is not None:
         return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
-    return multipart, {}
+    return other, {}
 
 
 async def _content(answer: aiohttp.ClientResponse, limit: int, read: bool, where: str) -> bytes:
