@@ -207,6 +207,42 @@ def test_what_is_shown_of_a_delivery_is_masked() -> None:
     }
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "hash",
+        '"',
+        " ",
+        "1",
+        "@",
+        "é",
+        "token\\",
+        'token="\\',
+        'token=" ',
+        "a@",
+        "a=token:",
+        "=a",
+        "%4",
+        "x-hash ",
+        "\\",
+    ],
+)
+def test_masking_goes_over_a_text_once(part: str) -> None:
+    """A pattern that went back for each sign would take hours for the last of these."""
+    text = part * (400_000 // len(part))
+    assert len(masking.masked(text)) <= masking.MOST
+    assert masking.masked(f"token=x{text}")[:9] == "token=•••"
+    assert masking.masked_headers({part: text, f"{text}-token": "abc"})[f"{text}-token"] == "•••"
+
+
+def test_a_secret_that_was_cut_off_is_masked_to_its_end() -> None:
+    assert masking.masked('{"a": 1, "token": "s3 cr,et') == '{"a": 1, "token": •••'
+    assert masking.masked('{"a": 1, "token": "s3 cr\\') == '{"a": 1, "token": •••'
+    assert "s3cr" not in masking.masked('{"text": "{\\"token\\": \\"s3cr\\"}"}')
+
+
 def test_a_written_secret_replaces_the_one_before(rows: Rows, company: Company) -> None:
     from tieline.store.vendor_tokens import read_secrets
 
