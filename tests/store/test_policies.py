@@ -24,6 +24,7 @@ OF_NO_WORKSPACE = {
     "mfa_authenticator",
     "store_chore",
     "store_hold",
+    "store_pairhold",
     "store_worker",
     "team_cache",
     "team_session",

@@ -28,7 +28,7 @@ INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind
 SELECT %(workspace)s, %(target)s, %(epoch)s, r.flow, n.kind, n.topic, n.reason, '[]', r.id, 'open', n.times, now(), now()
   FROM json_to_recordset(%(items)s::json) AS n(run bigint, kind text, topic text, reason jsonb, times int)
   JOIN store_run r ON r.id = n.run
-ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL DO UPDATE
+ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL AND pair_id IS NULL DO UPDATE
    SET times = i.times + excluded.times, last_at = now(), run_id = excluded.run_id
 """
 

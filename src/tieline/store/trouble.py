@@ -32,7 +32,7 @@ INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind
                                   last_at)
 SELECT c.workspace_id, c.id, c.epoch, %s, %s, c.id::text, %s::jsonb, '[]', 'open', 1, now(), now()
   FROM store_connection c WHERE c.id = %s
-ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL DO UPDATE
+ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL AND pair_id IS NULL DO UPDATE
    SET times = i.times + 1, last_at = now(), reason = excluded.reason
 """
 _WELL = """

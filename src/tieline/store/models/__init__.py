@@ -18,8 +18,21 @@ from tieline.store.models.events import Event, EventSubject, OpenEvent, RefusedE
 from tieline.store.models.flows import FlowSetting, FlowSource, FlowState, FlowVersion
 from tieline.store.models.hooks import DeliveryState, Hook, HookDelivery
 from tieline.store.models.imports import Import, ImportState
-from tieline.store.models.machinery import Chore, Hold, Worker
+from tieline.store.models.machinery import Chore, Hold, PairHold, Worker
 from tieline.store.models.notifications import Mail, MailState, Notification, NotificationChoice, ToldStop
+from tieline.store.models.pairs import (
+    PairState,
+    Subscription,
+    SyncCount,
+    SyncEvent,
+    SyncLink,
+    SyncOperation,
+    SyncPair,
+    SyncPairVersion,
+    SyncReport,
+    SyncRun,
+    SyncWaiting,
+)
 from tieline.store.models.people import Audit, Happening, InboxItem, InboxState, Remembered
 from tieline.store.models.replays import Replay, ReplayedSubject
 from tieline.store.models.runs import Link, Operation, OwnKey, Run
@@ -62,6 +75,8 @@ __all__ = [
     "OpenEvent",
     "Operation",
     "OwnKey",
+    "PairHold",
+    "PairState",
     "RefusedDelivery",
     "RefusedEvent",
     "Remembered",
@@ -71,6 +86,16 @@ __all__ = [
     "SchemaSnapshot",
     "Secret",
     "Subject",
+    "Subscription",
+    "SyncCount",
+    "SyncEvent",
+    "SyncLink",
+    "SyncOperation",
+    "SyncPair",
+    "SyncPairVersion",
+    "SyncReport",
+    "SyncRun",
+    "SyncWaiting",
     "ToldStop",
     "Undo",
     "UndoItem",

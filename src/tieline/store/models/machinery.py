@@ -25,6 +25,15 @@ class Hold(models.Model):
     since = models.DateTimeField()
 
 
+class PairHold(models.Model):
+    """The same for a pair."""
+
+    pair_id = models.BigIntegerField(primary_key=True)
+    worker_id = models.UUIDField()
+    backend = models.IntegerField()
+    since = models.DateTimeField()
+
+
 class Chore(models.Model):
     """Work that comes round: done by whichever worker first finds it due."""
 

@@ -23,10 +23,12 @@ class InboxState(models.TextChoices):
 
 
 class InboxItem(models.Model):
-    """A question (a subject waits for the answer) or a notice (nothing waits).
+    """A question (a subject, or a record of a pair, waits for the answer) or a notice (nothing waits).
 
     kind and topic make like cases alike. options: records to choose from as [[role, id, fields], …].
     answer: as `Known.answers_given[kind]` gets it. times: how often a notice was raised.
+    pair: a question of a pair (flow "customers"), about `record` of `side` in `role`, or about a run of it (record ""); the
+    answer is `core.pairing.Told` as JSON. One is open for each (pair, role, side, record, kind).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -49,13 +51,24 @@ class InboxItem(models.Model):
     last_at = models.DateTimeField(default=timezone.now)
     remembered = loose("store.Remembered", null=True)  # what answered it by itself
     told_at = models.DateTimeField(null=True, blank=True)  # when people were notified of it
+    pair = loose("store.SyncPair", null=True)
+    role = models.TextField(default="", db_default="", blank=True)
+    side = models.TextField(default="", db_default="", blank=True)
+    record = models.TextField(default="", db_default="", blank=True)
+    link = models.TextField(default="", db_default="", blank=True)  # key of the link, where there is one
+    name = models.TextField(default="", db_default="", blank=True)  # of the record
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["workspace", "flow", "kind", "topic"],
-                condition=Q(state="open", subject__isnull=True),
+                condition=Q(state="open", subject__isnull=True, pair__isnull=True),
                 name="store_inbox_one_notice",
+            ),
+            models.UniqueConstraint(
+                fields=["pair", "role", "side", "record", "kind"],
+                condition=Q(state="open", pair__isnull=False),
+                name="store_inbox_one_of_pair",
             ),
             models.UniqueConstraint(
                 fields=["subject", "kind"], condition=Q(state="open"), name="store_inbox_one_question"
