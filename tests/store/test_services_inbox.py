@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +95,155 @@ def test_two_people_at_once_are_one_decision_told_to_both(firm: Firm) -> None:
     with workspace_tx(firm.workspace):
         subject.refresh_from_db()
     assert (subject.answers, subject.revision) == ({"several": first.answer}, 2)
+
+
+@contextmanager
+def other_process(installation: Installation, firm: Firm) -> Iterator[Any]:
+    """A transaction of somebody else's, who finds out last that two wait for each other."""
+    import psycopg
+
+    with psycopg.connect(installation.admin) as link:
+        link.execute("SET LOCAL deadlock_timeout = '30s'")
+        yield link
+
+
+def until_waits(installation: Installation) -> None:
+    """Until one waits for another's lock."""
+    import psycopg
+
+    with psycopg.connect(installation.admin, autocommit=True) as link:
+        for _ in range(500):
+            if link.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits")
+
+
+def deciding(told: list[Any], decide: Callable[[], Any]) -> threading.Thread:
+    def run() -> None:
+        from django.db import connections as databases
+
+        try:
+            told.append(decide())
+        except Exception as error:  # noqa: BLE001  what a page would be
+            told.append(error)
+        databases.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.proves("HUB-4")
+def test_a_decision_and_a_drain_that_overtakes_it_do_not_wait_for_each_other(
+    firm: Firm, installation: Installation
+) -> None:
+    """A drain holds a call first, and then what it asks: whoever decides does it in that order, too."""
+    from tieline.store.services import inbox
+
+    subject, item = question(firm, phones(firm), crm(firm), "+33612345678")
+    told: list[Any] = []
+    with other_process(installation, firm) as drain:
+        drain.execute("SELECT 1 FROM store_subject WHERE id = %s FOR UPDATE", [subject.pk])
+        person = deciding(told, lambda: inbox.answer(firm.workspace, firm.user, item.pk, "none"))
+        until_waits(installation)
+        drain.execute("UPDATE store_inboxitem SET state = 'overtaken' WHERE id = %s", [item.pk])
+    person.join(20)
+    assert [(one.mine, one.state) for one in told] == [(False, "overtaken")]
+
+
+@pytest.mark.proves("HUB-4")
+@pytest.mark.parametrize("what", ["decided", "tried again"])
+def test_who_is_broken_off_by_somebody_elses_group_begins_anew(
+    firm: Firm, installation: Installation, what: str
+) -> None:
+    from tieline.store.services import inbox
+
+    state = "asked" if what == "decided" else "parked"
+    source, target = phones(firm), crm(firm)
+    (low, _), (high, item) = [question(firm, source, target, "+33612345678", state=state) for _ in range(2)]
+    told: list[Any] = []
+
+    def decide() -> int:
+        if what == "decided":
+            return len(inbox.answer_like(firm.workspace, firm.user, item.pk, "none"))
+        return inbox.retry_like(firm.workspace, firm.user, high.pk)
+
+    held, wanted = (high, low) if what == "decided" else (low, high)
+    with other_process(installation, firm) as other:
+        other.execute("SELECT 1 FROM store_subject WHERE id = %s FOR UPDATE", [held.pk])
+        person = deciding(told, decide)
+        until_waits(installation)
+        other.execute("SELECT 1 FROM store_subject WHERE id = %s FOR UPDATE", [wanted.pk])
+    person.join(20)
+    assert told == [2]
+
+
+@pytest.mark.proves("HUB-4")
+def test_two_who_decide_a_group_from_both_its_ends_are_one_decision(firm: Firm) -> None:
+    from tieline.store.services import inbox
+
+    source, target = phones(firm), crm(firm)
+    alike = [question(firm, source, target, "+33612345678")[1] for _ in range(12)]
+    told: list[Any] = []
+    begin = threading.Barrier(2)
+
+    def decide(user: Any, item: int) -> int:
+        begin.wait(10)
+        return len(inbox.answer_like(firm.workspace, user, item, "none"))
+
+    people = [
+        deciding(told, lambda: decide(firm.user, alike[0].pk)),
+        deciding(told, lambda: decide(firm.other, alike[-1].pk)),
+    ]
+    for one in people:
+        one.join(20)
+    assert sorted(told) == [0, 12]
+
+
+@pytest.mark.proves("CALL-17", "HUB-4")
+@pytest.mark.parametrize(
+    "choice",
+    [
+        None, "", "contact:9", "lead:1", "1", 7, True, [], ["contact", "1"], {}, {"id": "1"}, {"role": "contact"},
+        {"role": "contact", "id": "9"}, {"role": "deal", "id": "1"}, {"role": ["contact"], "id": {}}, "create",
+    ],
+)  # fmt: skip
+def test_only_what_was_offered_can_be_chosen(firm: Firm, choice: Any) -> None:
+    from tieline.store.connection import workspace_tx
+    from tieline.store.services import inbox, remembered
+    from tieline.store.services.declined import DeclinedError
+
+    subject, item = question(firm, phones(firm), crm(firm), "+33612345678")
+    for decide in (inbox.answer, inbox.answer_like):
+        with pytest.raises(DeclinedError, match=r"inbox\.no_choice"):
+            decide(firm.workspace, firm.user, item.pk, choice, always=True)  # type: ignore[operator]
+    assert inbox.case(firm.workspace, item.pk).state == "open"
+    assert remembered.listed(firm.workspace) == []
+    with workspace_tx(firm.workspace):
+        subject.refresh_from_db()
+    assert (subject.state, subject.answers) == ("asked", {})
+
+
+@pytest.mark.proves("HUB-5")
+def test_where_a_write_stands_can_be_said_for_its_own_case_alone(firm: Firm) -> None:
+    """Of a write of which nobody knows: the id under which a person found it. It is one call's, whatever else is asked alike."""
+    from tieline.store.connection import workspace_tx
+    from tieline.store.models import InboxItem
+    from tieline.store.services import inbox
+    from tieline.store.services.declined import DeclinedError
+
+    source, target = phones(firm), crm(firm)
+    pairs = [question(firm, source, target, "call") for _ in range(2)]
+    with workspace_tx(firm.workspace):
+        InboxItem.objects.filter(pk__in=[item.pk for _, item in pairs]).update(kind="outcome:call:call", options=[])
+    first = pairs[0][1].pk
+    for wrong in ({"role": "lead", "id": "9"}, {"role": "call", "id": ""}, {"role": "call", "id": "9" * 201}):
+        with pytest.raises(DeclinedError, match=r"inbox\.no_choice"):
+            inbox.answer(firm.workspace, firm.user, first, wrong)
+    (made,) = inbox.answer_like(firm.workspace, firm.user, first, {"role": "call", "id": "9"})
+    assert (made.item, made.answer) == (first, {"role": "call", "id": "9"})
+    assert inbox.case(firm.workspace, pairs[1][1].pk).state == "open"
 
 
 def test_like_cases_stand_together_and_are_decided_together(firm: Firm) -> None:

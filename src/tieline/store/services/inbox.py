@@ -13,12 +13,13 @@
     retry_like(workspace, user, subject) -> int          all that stopped for the same reason
 
 Two people who decide at once: the first one's decision counts, and both are told who decided and what (`Decision`).
-`choice` is what the flow gets as `Known.answers_given[kind]`: for calls {"role", "id"} of an option, or "none".
+`choice` is what the flow gets as `Known.answers_given[kind]`: {"role", "id"} of an option, or "none". Only what was offered
+can be chosen; of a write of which nobody knows, a person may also say under which id it stands there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from tieline.store.connection import workspace_tx
+from tieline.store.deadlock import once_more
 from tieline.store.models import InboxItem, InboxState, Remembered, Run, Subject
 from tieline.store.services import remembered
 from tieline.store.services.audit import note
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from tieline.store.team.models import User
 
 OPEN = {"state": InboxState.OPEN}
+OUTCOME = "outcome:"
+"""Beginning of the kinds that ask whether a write is there."""
+LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +145,16 @@ def answers(workspace: int, subject: int, before_run: int) -> list[Case]:
         return _cases(list(rows.select_related("decided_by").order_by("decided_at")))
 
 
+@once_more
 def answer(workspace: int, user: User | None, item: int, choice: Any, *, always: bool = False) -> Decision:
     """The decision of a question; what waited for it is decided anew with it. `always`: later like cases get it too (asks
-    for "inbox.remember"; DeclinedError inbox.not_remembered where that is never done)."""
-    if choice in (None, ""):
-        raise DeclinedError("inbox.no_choice")
+    for "inbox.remember"; DeclinedError inbox.not_remembered where that is never done). DeclinedError inbox.no_choice for what
+    was not offered."""
     with workspace_tx(workspace):
         row = _locked(workspace, item)
         if row.state != InboxState.OPEN or row.subject_id is None:
             return _decision(row, mine=False)
+        choice = _chosen(row, choice)
         _decide(row, user, choice, timezone.now())
         note(workspace, user, "inbox.answered", kind=row.kind, topic=row.topic)
         if always:
@@ -156,20 +162,23 @@ def answer(workspace: int, user: User | None, item: int, choice: Any, *, always:
         return _decision(row, mine=True)
 
 
+@once_more
 def answer_like(workspace: int, user: User | None, item: int, choice: Any, *, always: bool = False) -> list[Decision]:
     """The same decision for every open like question: same CRM, flow, kind and topic, with the chosen record among its
     candidates. `always` as for `answer`. Empty where the question itself is decided already."""
-    if choice in (None, ""):
-        raise DeclinedError("inbox.no_choice")
     with workspace_tx(workspace):
-        first = _locked(workspace, item)
-        if first.state != InboxState.OPEN or first.subject_id is None:
-            return []
-        like = InboxItem.objects.select_for_update().filter(
-            workspace_id=workspace, connection=first.connection_id, epoch=first.epoch, flow=first.flow, kind=first.kind,
-            topic=first.topic, subject__isnull=False, **OPEN,
+        asked = _one(workspace, item)
+        like = InboxItem.objects.filter(
+            workspace_id=workspace, connection=asked.connection_id, epoch=asked.epoch, flow=asked.flow, kind=asked.kind,
+            topic=asked.topic, subject__isnull=False, **OPEN,
         )  # fmt: skip
-        rows = [row for row in like.order_by("id") if _offers(row, choice)]
+        subjects = _hold(workspace, like.values_list("subject", flat=True))
+        locked = list(like.filter(subject__in=subjects).select_for_update().order_by("id"))
+        first = next((row for row in locked if row.pk == item), None)
+        if first is None:
+            return []
+        choice = _chosen(first, choice)
+        rows = [row for row in locked if row.pk == first.pk or _offers(row, choice)]
         now = timezone.now()
         for row in rows:
             _decide(row, user, choice, now)
@@ -180,6 +189,7 @@ def answer_like(workspace: int, user: User | None, item: int, choice: Any, *, al
         return [_decision(row, mine=True) for row in rows]
 
 
+@once_more
 def take_back(workspace: int, user: User) -> int:
     """Asks again what this person decided last (all that was decided with it), and forgets it where it was to hold always;
     how many cases. DeclinedError inbox.nothing_to_take_back; inbox.already_decided where one of them has been decided on
@@ -189,15 +199,15 @@ def take_back(workspace: int, user: User) -> int:
         last = mine.filter(decided_by=user, subject__isnull=False).order_by("-decided_at").first()
         if last is None:
             raise DeclinedError("inbox.nothing_to_take_back")
-        same = mine.select_for_update().filter(decided_by=user, decided_at=last.decided_at, kind=last.kind)
-        rows = list(same.order_by("id"))
-        waiting = Subject.objects.select_for_update().filter(workspace_id=workspace)
-        subjects = {one.pk: one for one in waiting.filter(pk__in=[row.subject_id for row in rows])}
+        same = mine.filter(decided_by=user, decided_at=last.decided_at, kind=last.kind)
+        held = _hold(workspace, same.values_list("subject", flat=True))
+        rows = list(same.filter(subject__in=held).select_for_update().order_by("id"))
+        subjects = {row.subject_id: held[row.subject_id] for row in rows if row.subject_id is not None}
         # A drain that has read the answer and not saved its run yet cannot be seen: the case then tells of its run.
         asked = {row.subject_id: row.run_id or 0 for row in rows}
         runs = Run.objects.filter(workspace_id=workspace, subject__in=subjects).values_list("subject", "pk")
         newer = any(run > asked[subject] for subject, run in runs)
-        if len(subjects) < len(rows) or any(one.state != "due" for one in subjects.values()) or newer:
+        if not rows or len(subjects) < len(rows) or any(one.state != "due" for one in subjects.values()) or newer:
             raise DeclinedError("inbox.already_decided")
         for row in rows:
             row.state, row.answer, row.decided_by, row.decided_at = InboxState.OPEN, None, None, None
@@ -227,6 +237,7 @@ def dismiss(workspace: int, user: User | None, item: int) -> Decision:
         return _decision(row, mine=True)
 
 
+@once_more
 def retry(workspace: int, user: User | None, subject: int) -> bool:
     """A subject that stopped is decided anew; False where it has not stopped (any more)."""
     with workspace_tx(workspace):
@@ -239,6 +250,7 @@ def retry(workspace: int, user: User | None, subject: int) -> bool:
         return True
 
 
+@once_more
 def retry_like(workspace: int, user: User | None, subject: int) -> int:
     """Every subject of this flow that stopped for the same reason is decided anew; how many, 0 where this one has not
     stopped (any more)."""
@@ -266,18 +278,35 @@ def _why(row: Subject) -> str:
     return str((row.why or {"code": "error.internal"}).get("code", ""))
 
 
+def _chosen(row: InboxItem, choice: Any) -> Any:
+    """The choice as it is kept: "none", or {"role", "id"}. DeclinedError for what this case does not offer."""
+    if choice == "none":
+        return choice
+    role: Any
+    id: Any
+    if isinstance(choice, str):
+        role, _colon, id = choice.partition(":")
+    else:
+        role, id = (choice.get("role"), choice.get("id")) if isinstance(choice, Mapping) else (None, None)
+    if isinstance(role, str) and isinstance(id, (str, int)):
+        given = {"role": role, "id": str(id)}
+        asked = row.kind.startswith(OUTCOME) and row.kind.split(":")[1] == role and 0 < len(given["id"]) <= LONGEST_ID
+        if asked or _offers(row, given):
+            return given
+    raise DeclinedError("inbox.no_choice")
+
+
 def _offers(row: InboxItem, choice: Any) -> bool:
     if not isinstance(choice, Mapping):
         return True
-    return any(str(one[0]) == choice.get("role") and str(one[1]) == str(choice.get("id")) for one in row.options)
+    return any(str(one[0]) == choice["role"] and str(one[1]) == choice["id"] for one in row.options)
 
 
 def _decide(row: InboxItem, user: User | None, choice: Any, now: datetime) -> None:
     row.state, row.answer = InboxState.ANSWERED, choice
     row.decided_by, row.decided_at = user, now
     row.save(update_fields=["state", "answer", "decided_by", "decided_at"])
-    waiting = Subject.objects.select_for_update().filter(workspace_id=row.workspace_id)
-    subject = waiting.filter(pk=row.subject_id).first() if row.subject_id is not None else None
+    subject = _hold(row.workspace_id, [row.subject_id]).get(row.subject_id or 0)
     if subject is None:
         return
     subject.answers = {**subject.answers, row.kind: choice}
@@ -288,12 +317,26 @@ def _decide(row: InboxItem, user: User | None, choice: Any, now: datetime) -> No
     wake(subject.target_id)
 
 
-def _locked(workspace: int, item: int) -> InboxItem:
+def _one(workspace: int, item: int, *, lock: bool = False) -> InboxItem:
     # No join: one read while waiting for the lock would not see what the faster one wrote.
-    row = InboxItem.objects.select_for_update().filter(workspace_id=workspace, pk=item).first()
+    rows = InboxItem.objects.filter(workspace_id=workspace, pk=item)
+    row = (rows.select_for_update() if lock else rows).first()
     if row is None:
         raise DeclinedError("inbox.gone")
     return row
+
+
+def _locked(workspace: int, item: int) -> InboxItem:
+    """The case, held; before it what it is about, which a drain holds first, too."""
+    _hold(workspace, [_one(workspace, item).subject_id])
+    return _one(workspace, item, lock=True)
+
+
+def _hold(workspace: int, subjects: Iterable[int | None]) -> dict[int, Subject]:
+    """These subjects, held in the order of their ids."""
+    ids = [one for one in subjects if one is not None]
+    rows = Subject.objects.select_for_update().filter(workspace_id=workspace, pk__in=ids)
+    return {one.pk: one for one in rows.order_by("pk")} if ids else {}
 
 
 def _decision(row: InboxItem, *, mine: bool) -> Decision:
