@@ -1,6 +1,5 @@
 """Pairs of connections whose customers are kept the same; questions of pairs in the inbox; deliveries that tell of changes."""
 
-import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
@@ -212,10 +211,8 @@ class Migration(migrations.Migration):
                 ("approved", models.TextField(null=True)),
                 ("attempts", models.IntegerField(default=0)),
                 ("state", models.TextField(default="due")),
-                (
-                    "waits_for",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), null=True, size=None),
-                ),
+                ("waits_for", models.TextField(null=True)),
+                ("revision", models.IntegerField(default=0)),
                 ("name", models.TextField(blank=True, default="")),
                 ("since", models.DateTimeField(default=django.utils.timezone.now)),
             ],

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings as django
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -125,8 +124,13 @@ class SyncLink(models.Model):
 
 
 class SyncWaiting(models.Model):
-    """As `engine.sync.ports.WaitingRow`: a record to be looked at, or one that cannot move. `record` is its id on that side,
-    `rank` 0 for a role that others hang on; `code`: of `why`; `waits_for`: (role, side, id) of the record that must be linked first."""
+    """As `engine.sync.ports.WaitingRow`: a record to be looked at, or one that cannot move.
+
+    record     its id on that side; rank: 0 for a role that others hang on, they go first; code: of `why`
+    waits_for  "role<tab>side<tab>id" of the record that must be linked first. As text: whether two texts are equal may be
+               asked of an index under row-level security, whether two arrays are may not
+    revision   goes up with what a person or a hint says of it, so that the end of a look that began before does not take it away
+    """
 
     id = models.BigAutoField(primary_key=True)
     workspace = workspace()
@@ -143,7 +147,8 @@ class SyncWaiting(models.Model):
     approved = models.TextField(null=True)  # noqa: DJ001 - approved by nobody
     attempts = models.IntegerField(default=0)
     state = models.TextField(default="due")
-    waits_for = ArrayField(models.TextField(), null=True)
+    waits_for = models.TextField(null=True)  # noqa: DJ001 - for nothing
+    revision = models.IntegerField(default=0)
     name = models.TextField(default="", blank=True)
     since = models.DateTimeField(default=timezone.now)
 
