@@ -142,6 +142,36 @@ def test_a_lost_write_asks_whether_it_is_there(company: Company, day: MadeDay, r
     assert "It is not there" in text
 
 
+@pytest.mark.proves("HUB-4", "HUB-5")
+@pytest.mark.parametrize(
+    ("kind", "typed", "kept"),
+    [
+        ("outcome:call:call", {"id": " 5550001 "}, {"role": "call", "id": "5550001"}),
+        ("outcome:call:call", {}, None),
+        ("outcome:call:call.recording#2", {}, {"role": "call", "id": "there"}),
+        ("several", {"id": "5550001"}, None),
+    ],
+    ids=["a record by its id", "without its id", "a file", "not where candidates are chosen"],
+)
+def test_a_lost_write_that_a_person_found_is_not_made_again(
+    company: Company, day: MadeDay, reader: Client, kind: str, typed: dict[str, str], kept: Any
+) -> None:
+    """Nothing there could be found by a look-up: without this answer the only one would write it twice."""
+    subject = day.call(state="asked")
+    with workspace_tx(day.workspace):
+        item = rows.InboxItem.objects.create(
+            workspace_id=day.workspace, connection=day.target, flow="calls", kind=kind, topic="call",
+            reason=because("outcome.unknown", slot="call"), options=[], subject=subject,
+        )  # fmt: skip
+    path = company.url(f"/inbox/{shown('case', item.pk)}/")
+    page = reader.get(path).content.decode()
+    assert ('value="there"' in page) == (kind != "several")
+    assert ('name="id"' in page) == (kind == "outcome:call:call")
+    reader.post(f"{path}answer/", {"choice": "there", **typed})
+    assert (fresh(day, item).state, fresh(day, item).answer) == ("answered" if kept else "open", kept)
+    assert fresh(day, subject).answers == ({kind: kept} if kept else {})
+
+
 @pytest.mark.proves("HUB-4")
 def test_the_count_beside_the_menu_is_live(company: Company, day: MadeDay, reader: Client) -> None:
     day.question()

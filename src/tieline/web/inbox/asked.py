@@ -16,7 +16,7 @@ from tieline.core.values import phones
 from tieline.store import public_ids
 from tieline.store.models import Connection, Run
 from tieline.store.services import remembered
-from tieline.store.services.inbox import Case, Group
+from tieline.store.services.inbox import OUTCOME, Case, Group
 from tieline.web.calls import words as calls
 from tieline.web.parts import words
 from tieline.web.runs import told
@@ -27,6 +27,8 @@ from tieline.web.words import next_step, say
 from tieline.web.words.say import flow_name, slot_name
 
 RECENT = timedelta(days=30)
+THERE = "there"
+"""What the form sends where a person found what was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Candidate:
     about: str
     evidence: tuple[Evidence, ...]
     sub: str = ""
+    asks_id: bool = False
+    """Whether it needs the id of the record in the CRM beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def title(case: Case) -> str:
     params = case.reason.get("params") or {}
     if case.kind == "several":
         return _("Who is %(number)s?") % {"number": words.phone(case.topic)}
-    if case.kind.startswith("outcome:"):
+    if case.kind.startswith(OUTCOME):
         return _("Was it written: %(slot)s?") % {"slot": slot_name(case.kind.split(":", 2)[2])}
     if case.kind.startswith("safety:"):
         return _("May Tieline go on with it: %(slot)s?") % {"slot": slot_name(case.kind.partition(":")[2])}
@@ -187,6 +191,8 @@ def asked(
     elif case.waits:
         shown = Shown(names, target or 0, _found(run))
         out.candidates = [_candidate(case, option, shown, country) for option in case.options]
+        if case.kind.startswith(OUTCOME):
+            out.candidates.append(_there(case))
         out.candidates.append(_nobody(case))
     out.ways = _ways(case)
     return out
@@ -200,7 +206,7 @@ def _question(case: Case, names: Names) -> str:
             "%(call)s fits %(count)s records. Whose call is it?",
             count,
         ) % {"call": told.call_said(case.subject, names), "count": words.number(count)}
-    if case.kind.startswith("outcome:"):
+    if case.kind.startswith(OUTCOME):
         return calls.first_up(say(case.reason)) + " " + _("Look there and say what you find.")
     if case.kind == "stopped" and case.subject is not None:
         return _("%(call)s stopped.") % {"call": told.call_said(case.subject, names)}
@@ -290,7 +296,18 @@ def _nobody(case: Case) -> Candidate:
         return Candidate(
             "none", _("Somebody new"), _("the rules decide as for an unknown number"), (Evidence(then, yes=False),)
         )
-    return Candidate("none", _("It is not there"), _("Tieline goes on without it"), ())
+    return Candidate("none", _("It is not there"), _("Tieline writes it again"), ())
+
+
+def _there(case: Case) -> Candidate:
+    """What a person found by looking: a record by its id; a file says enough by being there."""
+    then = _("Tieline does not write it again")
+    return Candidate(THERE, _("It is there"), then, (), asks_id=not is_file(case.kind))
+
+
+def is_file(kind: str) -> bool:
+    """Whether an outcome is that of a file on a record: its slot stands behind the record's."""
+    return "." in kind.rpartition(":")[2]
 
 
 def _ways(case: Case) -> list[Way]:
@@ -341,5 +358,5 @@ def choice_name(answer: Any, options: Sequence[Any], kind: str, state: str = "an
         for role, id, fields in options:
             if str(id) == str(answer.get("id")) and role == answer.get("role", role):
                 return str((fields or {}).get("name") or id)
-        return str(answer.get("id", ""))
+        return _("it is there") if answer.get("id") == THERE else str(answer.get("id", ""))
     return _("somebody new") if kind == "several" else _("it is not there")

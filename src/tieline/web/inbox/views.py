@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from tieline.store.models import InboxItem, Run, Subject
 from tieline.store.services import inbox as service
 from tieline.store.services import sentences
 from tieline.store.services.declined import DeclinedError
-from tieline.store.services.inbox import Case, Decision, Group
+from tieline.store.services.inbox import OUTCOME, Case, Decision, Group
 from tieline.web import nav, permissions
 from tieline.web.inbox import asked
 from tieline.web.inbox.asked import Asked, Entry
@@ -80,7 +80,7 @@ def answer(request: PageRequest, shown: str) -> HttpResponse:
     found = _case(workspace, shown)
     if found.item is None:
         raise Http404
-    choice = _choice(request.POST.get("choice", ""), found)
+    choice = _choice(request.POST, found)
     always = bool(request.POST.get("always")) and permissions.may(request.member, "inbox.remember")
     try:
         if request.POST.get("alike"):
@@ -162,9 +162,13 @@ def _case(workspace: int, shown: str) -> Case:
     raise Http404
 
 
-def _choice(text: str, found: Case) -> Any:
+def _choice(said: QueryDict, found: Case) -> Any:
+    text = said.get("choice", "")
     if text == "none":
         return "none"
+    if text == asked.THERE and found.kind.startswith(OUTCOME):
+        id = asked.THERE if asked.is_file(found.kind) else said.get("id", "").strip()
+        return {"role": found.kind.split(":")[1], "id": id}
     role, _colon, id = text.partition(":")
     if not any(str(one[0]) == role and str(one[1]) == id for one in found.options):
         return None  # the service says that nothing was chosen
