@@ -175,6 +175,12 @@ def test_a_message_is_sent_again_under_its_id(company: Company, ask: Ask) -> Non
         ("http://localhost/", "private", "loopback"),
         ("https://[::1]/", "private", "loopback"),
         ("https://1.1.1.1/", "public", "public"),
+        # what the client makes an address of, although it is not written as one
+        ("https://10\u30020\u30020\u30025/", "private", "private"),
+        ("https://169\uff0e254.169.254/latest", "private", "private"),
+        ("https://\uff11\uff10.0.0.5/", "private", "private"),
+        ("https://127.0.0.2./", "private", "private"),
+        ("https://\u24dbocalhost/", "private", "loopback"),
     ],
 )
 def test_what_may_be_an_address(url: str, kind: str, with_sandboxes: str, monkeypatch: pytest.MonkeyPatch) -> None:

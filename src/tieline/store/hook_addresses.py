@@ -7,6 +7,8 @@ import os
 from typing import Literal
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from tieline.sdk.hosts import is_public
 
 Kind = Literal["public", "loopback", "private", "malformed"]
@@ -18,7 +20,8 @@ def kind_of(url: str) -> Kind:
     """What an address is. malformed: no https (http to this machine goes), no host, or with a user or a fragment."""
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
+        # as the client reads it: other signs for dots and digits are those of an address, too
+        host = (URL(url).host or "").lower().rstrip(".")
         port = parts.port
     except ValueError:
         return "malformed"
