@@ -275,8 +275,10 @@ async def test_410_and_five_days_of_failing_switch_a_hook_off(
     assert not row.active
     assert row.trouble == {"code": "hook.off_gone", "params": {}}
     assert [one.state for one in hooks.deliveries(company.workspace, made.id)] == ["given_up"]
+    assert notices(ask) == [("open", "hook.off_gone", "Warehouse")]
 
     hooks.change(company.workspace, None, made.id, active=True)
+    assert notices(ask) == [("overtaken", "hook.off_gone", "Warehouse")]
     hooks.test(company.workspace, None, made.id)
     hooks.test(company.workspace, None, made.id)
     ask("UPDATE store_hook SET failing_since = now() - interval '4 days 23 hours'")
@@ -294,6 +296,16 @@ async def test_410_and_five_days_of_failing_switch_a_hook_off(
     assert not row.active
     assert row.trouble == {"code": "hook.off_failing", "params": {"days": 5}}
     assert {one.state for one in hooks.deliveries(company.workspace, made.id)} == {"given_up"}
+    assert notices(ask)[1:] == [("open", "hook.off_failing", "Warehouse")]
+    hooks.end(company.workspace, None, made.id)
+    assert [state for state, _, _ in notices(ask)] == ["overtaken"] * 2
+
+
+def notices(ask: Ask) -> list[tuple[str, str, str]]:
+    """State, why, and the hook's title."""
+    query = """SELECT state, reason->'params'->'error'->>'code', reason->'params'->>'title' FROM store_inboxitem
+                WHERE kind = 'hook.switched_off' ORDER BY id"""
+    return [tuple(row) for row in ask(query)]
 
 
 async def test_an_address_that_has_become_private_is_not_asked(

@@ -140,6 +140,40 @@ def test_a_connection_to_be_renewed_is_mailed_at_once_and_once(firm: Firm, sink:
 
 
 @pytest.mark.proves("HUB-4")
+def test_a_webhook_that_switched_itself_off_is_told_to_admins_alone(
+    installation: Installation, firm: Firm, sink: Sink
+) -> None:
+    from tieline.store import outgoing
+    from tieline.store import secrets as sealing
+    from tieline.store.connection import workspace_tx
+    from tieline.store.pool import Rows
+    from tieline.store.services import hooks, notifications, notifying
+    from tieline.store.team.models import Member
+
+    admins(firm)
+    with workspace_tx(firm.workspace):
+        Member.objects.filter(workspace_id=firm.workspace, user=firm.other).update(role="member")
+    made, _ = hooks.make(firm.workspace, firm.user, "Warehouse", "https://hooks.example.com/in", ["case.opened"])
+    hooks.test(firm.workspace, firm.user, made.id)
+    rows = Rows(installation.app)
+    try:
+        for one in outgoing.claim(rows, sealing.installed(), 1000):  # others' too: they are sent again later
+            if one.hook == made.id:
+                outgoing.failed(rows, one, 410, outgoing.REFUSED)
+            else:
+                outgoing.release(rows, one)
+    finally:
+        rows.close()
+    notifying.work()
+    assert notifications.unread(firm.workspace, firm.user) == 1
+    assert notifications.unread(firm.workspace, firm.other) == 0
+    (mail,) = [one for one in sink.took if str(one["To"]) in (firm.user.email, firm.other.email)]
+    assert str(mail["To"]) == firm.user.email
+    assert "Warehouse" in mail["Subject"]
+    assert "410" in mail["Subject"]
+
+
+@pytest.mark.proves("HUB-4")
 def test_questions_are_counted_together_and_go_into_the_digest(firm: Firm, sink: Sink) -> None:
     from tieline.store.services import notifications, notifying
 

@@ -23,7 +23,7 @@ import orjson
 
 from tieline.core.reasons import declare
 from tieline.store import public_ids
-from tieline.store.pool import Rows
+from tieline.store.pool import Link, Rows
 from tieline.store.secrets import Seal, SealBrokenError
 
 LEASE_S = 60.0
@@ -42,6 +42,8 @@ NOT_PUBLIC = declare("hook.not_public")
 SEALED = declare("hook.sealed")
 OFF_GONE = declare("hook.off_gone")
 OFF_FAILING = declare("hook.off_failing", "days")
+SWITCHED_OFF = declare("hook.switched_off", "title", "error")
+"""A notice to those who may switch it on again; its topic is the hook."""
 
 _CLAIM = "SELECT * FROM store_claim_hooks(%s, %s, %s, %s, %s::bigint[])"
 _RUN = """
@@ -69,7 +71,13 @@ _FAILED = """
 UPDATE store_hook SET last_status = %s::int, last_at = now(), failing_since = coalesce(failing_since, now()), trouble = %s::jsonb
  WHERE workspace_id = %s AND id = %s AND active RETURNING extract(epoch FROM now() - failing_since)::float8
 """
-_OFF = "UPDATE store_hook SET active = false, trouble = %s::jsonb WHERE workspace_id = %s AND id = %s"
+_OFF = "UPDATE store_hook SET active = false, trouble = %s::jsonb WHERE workspace_id = %s AND id = %s RETURNING title"
+_NOTICE = """
+INSERT INTO store_inboxitem AS i (workspace_id, epoch, flow, kind, topic, reason, options, state, times, created, last_at)
+VALUES (%s, 1, '', %s, %s, %s::jsonb, '[]', 'open', 1, now(), now())
+ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL AND pair_id IS NULL DO UPDATE
+   SET times = i.times + 1, last_at = now(), reason = excluded.reason
+"""
 _DROP = """
 UPDATE store_hookdelivery SET state = 'given_up', done_at = now(), lease = NULL
  WHERE workspace_id = %s AND hook_id = %s AND state = 'due'
@@ -208,7 +216,7 @@ def dropped(rows: Rows, one: Message) -> None:
 
 def failed(rows: Rows, one: Message, status: int | None, code: str) -> None:
     """It did not arrive: due again, given up after the last attempt. 410, or five days without a success, switch the hook off
-    with everything that waits for it."""
+    with everything that waits for it, and people are told."""
     params = {"status": status} if code == REFUSED else {}
     with rows.tx(one.workspace) as link:
         again = one.attempts <= len(AGAIN_S)
@@ -220,12 +228,19 @@ def failed(rows: Rows, one: Message, status: int | None, code: str) -> None:
         if row is None:
             return
         if status == GONE:
-            link.execute(_OFF, [_json(OFF_GONE, {}), one.workspace, one.hook])
+            _switch_off(link, one, {"code": OFF_GONE, "params": {}})
         elif row[0] >= PATIENCE_S:
-            link.execute(_OFF, [_json(OFF_FAILING, {"days": PATIENCE_S // 86_400}), one.workspace, one.hook])
-        else:
-            return
-        link.execute(_DROP, [one.workspace, one.hook])
+            _switch_off(link, one, {"code": OFF_FAILING, "params": {"days": PATIENCE_S // 86_400}})
+
+
+def _switch_off(link: Link, one: Message, why: dict[str, Any]) -> None:
+    """Off, before people are told: it hears nothing of its own end."""
+    row = link.execute(_OFF, [orjson.dumps(why).decode(), one.workspace, one.hook]).fetchone()
+    if row is None:
+        return
+    link.execute(_DROP, [one.workspace, one.hook])
+    said = _json(SWITCHED_OFF, {"title": row[0], "error": why})
+    link.execute(_NOTICE, [one.workspace, SWITCHED_OFF, str(one.hook), said])
 
 
 def release(rows: Rows, one: Message) -> None:

@@ -25,8 +25,8 @@ from django.utils import timezone
 
 from tieline.store import hook_addresses
 from tieline.store.connection import workspace_tx
-from tieline.store.models import DeliveryState, Hook, HookDelivery
-from tieline.store.outgoing import message_id, secret_place
+from tieline.store.models import DeliveryState, Hook, HookDelivery, InboxItem, InboxState
+from tieline.store.outgoing import SWITCHED_OFF, message_id, secret_place
 from tieline.store.secrets import installed
 from tieline.store.services.audit import note
 from tieline.store.services.declined import DeclinedError
@@ -119,6 +119,7 @@ def change(
         if active is not None and active != row.active:
             row.active = active
             row.trouble = row.failing_since = None
+            _no_longer_told(row)
             if not active:
                 waits = HookDelivery.objects.filter(workspace_id=workspace, hook=row, state=DeliveryState.DUE)
                 waits.update(state=DeliveryState.GIVEN_UP, done_at=timezone.now(), lease=None)
@@ -144,6 +145,7 @@ def end(workspace: int, user: User | None, hook: int) -> None:
         row = _get(workspace, hook)
         HookDelivery.objects.filter(workspace_id=workspace, hook=row).delete()
         note(workspace, user, "hook.ended", title=row.title)
+        _no_longer_told(row)
         row.delete()
 
 
@@ -186,6 +188,12 @@ def _get(workspace: int, hook: int, *, must_work: bool = False, lock: bool = Tru
     if must_work and not row.active:
         raise DeclinedError("hook.off")
     return row
+
+
+def _no_longer_told(row: Hook) -> None:
+    """That it switched itself off is no news any more."""
+    told = InboxItem.objects.filter(workspace_id=row.workspace_id, kind=SWITCHED_OFF, topic=str(row.pk))
+    told.filter(state=InboxState.OPEN).update(state=InboxState.OVERTAKEN, decided_at=timezone.now())
 
 
 def _checked(title: str, url: str, kinds: Sequence[str]) -> dict[str, Any]:

@@ -67,6 +67,7 @@ KINDS: Final[dict[str, Kind]] = {
     "connection.needs_reconnect": Kind("connections.change", True, Mail.NOW),
     "connection.stopped": Kind("connections.change", True, Mail.NOW),
     "flow.paused": Kind("flows.change", True, Mail.NOW),
+    "hook.switched_off": Kind("tokens.change", True, Mail.NOW),
     "notice": Kind("inbox.answer", True, Mail.NO),
 }
 """Every kind. "notice" is whatever else the inbox lets people know."""

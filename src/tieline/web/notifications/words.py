@@ -13,6 +13,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "told.connection.needs_reconnect": _("%(title)s wants to be reconnected: %(error)s"),
     "told.connection.stopped": _("%(title)s is stopped: %(error)s"),
     "told.flow.paused": _("%(flow)s is paused: %(error)s"),
+    "told.hook.switched_off": _("The webhook “%(title)s” is told nothing any more. %(error)s"),
     "mail.several": _("%(count)s things to know"),
     "mail.look": _("See them here: %(address)s"),
     "mail.choose": _("Choose what you are told of, and how: %(address)s"),
@@ -23,6 +24,7 @@ KINDS: Final[dict[str, str | Promise]] = {
     "connection.needs_reconnect": _("A connection that wants to be reconnected"),
     "connection.stopped": _("A connection that stopped"),
     "flow.paused": _("A flow that was paused"),
+    "hook.switched_off": _("A webhook that switched itself off"),
     "notice": _("Anything else to know"),
 }
 MAILS: Final[dict[str, str | Promise]] = {

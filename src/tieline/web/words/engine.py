@@ -51,6 +51,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "hook.not_public": _("Its address leads to no place that the internet can reach."),
     "hook.sealed": _("Its secret does not open with this installation’s key. Make a new secret."),
     "hook.off_gone": _("Switched off: it answered that it is gone (410)."),
+    "hook.switched_off": _("The webhook “%(title)s” is told nothing any more. %(error)s"),
     "hook.off_failing": _("Switched off: nothing has arrived for %(days)s days."),
     "intake.signature_wrong": _("The signature did not fit, so nothing was done."),
     "intake.not_of_contract": _("What came is not what this system sends, so nothing was done: %(detail)s"),
