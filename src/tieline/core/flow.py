@@ -75,6 +75,7 @@ class Target:
     types       (role, field) → type as in sdk.contract.FieldSchema, of the same fields
     statuses    stage id → "open" | "won" | "lost"
     limits      capability names and values ("call_needs_parent": True …), data only
+    lengths     (role, field) → characters it can hold, of the same fields, where the system says so
     """
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Target:
     limits: Mapping[str, Any] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    lengths: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Flow(Protocol):

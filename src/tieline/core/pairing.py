@@ -46,6 +46,8 @@ class Line:
     values          choices by id: left → right
     role            of a "link": the role it leads to
     clears          an emptied value empties the other side too; otherwise it is filled again only by a later value
+    left_form, right_form   how a side writes it, "" as it comes. country: "code", "code3", or the language of its names ("da");
+                    email: "one" where the side holds a single address; address: "line" where it holds no line breaks
     """
 
     name: str
@@ -59,9 +61,17 @@ class Line:
     values: Mapping[str, str] = field(default_factory=dict)
     role: str = ""
     clears: bool = True
+    left_form: str = ""
+    right_form: str = ""
 
     def field_of(self, side: Side) -> str:
         return self.left if side == LEFT else self.right
+
+    def length_of(self, side: Side) -> int | None:
+        return self.left_length if side == LEFT else self.right_length
+
+    def form_of(self, side: Side) -> str:
+        return self.left_form if side == LEFT else self.right_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +178,10 @@ Status = Literal[
 ]
 """What the customer's page says (CUST-5). missing: not there in the other system."""
 
-Become = Literal["keep", "make", "drop", "pending", "none"]
-"""What becomes of the link: keep (with the new base) · make: the two are linked (after the create, or a match) · drop ·
-pending: the record of a side is gone · none: there is none and none is made."""
+Become = Literal["keep", "make", "drop", "pending", "stop", "none"]
+"""What becomes of the link: keep (with the new base) · make: the two are linked (after the create, or a match; a link that is
+there already moves to the record matched) · drop · pending: the record of a side is gone · stop: it stays, or is made, as the
+memory that this customer is not kept the same (`LinkView.stopped`) · none: there is none and none is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +215,7 @@ class Told:
     partner    id on the other side that a person chose ("" none): "" with `create` makes a new one
     create     a person, or transfer all, wants it made on the other side whatever the switches say
     deletion   what a person says of a pending deletion: "delete" there too, "restore" it (create again), "unlink"
+    mark       whether a customer that is linked now is kept the same from then on; None: as the settings say (CUST-8)
     event      why we look: "created", "changed", "deleted" on `by`; "look" reconciles or compares only
     by         the side where something happened
     """
@@ -212,5 +224,6 @@ class Told:
     partner: str | None = None
     create: bool = False
     deletion: Literal["delete", "restore", "unlink"] | None = None
+    mark: bool | None = None
     event: Literal["created", "changed", "deleted", "look"] = "changed"
     by: Side = "left"

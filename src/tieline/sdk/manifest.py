@@ -370,6 +370,7 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
     required: dict[str, Mapping[str, tuple[str, ...]]] = {}
     choices: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
     types: dict[tuple[str, str], str] = {}
+    lengths: dict[tuple[str, str], int] = {}
     places: list[Place] = []
     people = tuple((user.id, user.name) for user in users if user.active)
     for role, mapped in manifest.roles.items():
@@ -384,6 +385,8 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
         own = {f"={name}": field for name, field in fields.items()}
         for name, field in (*writable.items(), *own.items()):
             types[role, name] = field.type
+            if field.length is not None:
+                lengths[role, name] = field.length
             if field.choices:
                 choices[role, name] = field.choices
             elif field.type == "user" and people:
@@ -398,7 +401,9 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
                 for stage in stages
             )
     limits = {"call_needs_parent": manifest.capabilities.call_needs_parent, **manifest.capabilities.limits}
-    return Target(roles=roles, required=required, places=tuple(places), choices=choices, limits=limits, types=types)
+    return Target(
+        roles=roles, required=required, places=tuple(places), choices=choices, limits=limits, types=types, lengths=lengths
+    )
 
 
 def _required(mapped: Role, schema: ObjectSchema) -> Mapping[str, tuple[str, ...]]:

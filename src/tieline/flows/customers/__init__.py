@@ -1,0 +1,26 @@
+"""Customers and their contact persons kept the same in two systems (CUST-1 … 16). Pure; not driven by events, so there is no FLOW.
+
+What the engine, the store and the pages call:
+
+CUSTOMERS.load(raw)                 typed settings from stored JSON of any version
+CUSTOMERS.defaults(left, right)     settings (JSON) that work unedited on these two Targets
+CUSTOMERS.check(settings, left, right)   every contradiction, as core.flow.Clash
+CUSTOMERS.needs(settings, side)     roles and verbs of a side, as core.flow.Need (scopes follow)
+CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside: what `engine.sync.customers.Customers` asks for
+    .roles                          parents first
+    .lines(role), .reads(role, side), .every_field(role, side)
+    .finds(role, side, record)      look-ups of the first match on the other side, rule by rule
+    .successor_finds(role, side, link)  look-ups on the side where a linked record is gone: what it was merged into (CUST-16)
+    .related_finds(record)          what leads to a customer and says whether it is active (CUST-3); answers go in as `related`
+    .watched                        roles of the CRM to be pulled too, since a change there may make a customer active
+    .candidates(role, side, record, found, taken)
+    .decide(role, left, right, link, told, found, times=, related=, taken=)
+
+`decide` and `candidates_of` are there as plain functions too.
+"""
+
+from tieline.flows.customers.decide import candidates_of, decide
+from tieline.flows.customers.flow import CUSTOMERS, Customers, PairRules
+from tieline.flows.customers.settings import Settings
+
+__all__ = ["CUSTOMERS", "Customers", "PairRules", "Settings", "candidates_of", "decide"]

@@ -1,0 +1,68 @@
+"""One customer with everything that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tieline.core.flow import Target
+from tieline.core.match import MatchBy
+from tieline.core.merge import Rules, seconds_apart
+from tieline.core.pairing import LEFT, RIGHT, SIDES, Candidate, Line, LinkView, Side, Told
+from tieline.core.record import Record
+from tieline.flows.customers.lines import CHANGED_AT, Targets
+from tieline.flows.customers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What `decide` is given, with the lines and match rules of its role.
+
+    candidates   records of the other side that may be the same (of the side that is gone, for a link)
+    times        side → when the vendor says its record changed last, ISO 8601; None where it says nothing
+    targets      what each side can hold
+    related      records that lead to this customer, for a condition about them (a won deal)
+    """
+
+    settings: Settings
+    role: str
+    lines: tuple[Line, ...]
+    by: tuple[MatchBy, ...]
+    link: LinkView | None
+    left: Record | None
+    right: Record | None
+    told: Told
+    candidates: tuple[Candidate, ...] = ()
+    times: Mapping[Side, str | None] = field(default_factory=dict)
+    targets: Targets = field(default_factory=dict)
+    related: tuple[Record, ...] = ()
+
+    def record(self, side: Side) -> Record | None:
+        return self.left if side == LEFT else self.right
+
+    @property
+    def country(self) -> str:
+        return self.settings.default_country
+
+    def target(self, side: Side) -> Target:
+        return self.targets.get(side) or Target()
+
+    @property
+    def rules(self) -> Rules:
+        """For the merge: a person's choices, the times, and the sides whose changes may go to the other one."""
+        times = {side: self.times.get(side) or changed_at(self.record(side)) for side in SIDES}
+        return Rules(self.country, self.told.choices, times, moves(self.settings))
+
+
+def moves(settings: Settings) -> frozenset[Side]:
+    """The sides whose changes go to the other one (CUST-2)."""
+    return frozenset(side for side, on in ((LEFT, settings.crm_changed), (RIGHT, settings.erp_changed)) if on)
+
+
+def changed_at(record: Record | None) -> str | None:
+    """When the vendor says that this record changed last: the field of that meaning, else a version that is a time."""
+    if record is None:
+        return None
+    said = record.get(CHANGED_AT) or record.version
+    text = str(said) if said is not None else ""
+    return text if len(text) >= 10 and text[4:5] == "-" and seconds_apart(text, text) is not None else None

@@ -1,0 +1,131 @@
+"""The room's door: CUSTOMERS, and a pair's rules with its settings inside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tieline.core.flow import Clash, Need, Target
+from tieline.core.match import wanted
+from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told
+from tieline.core.plan import Find
+from tieline.core.record import Record
+from tieline.flows.customers import checks, lines, needs
+from tieline.flows.customers.decide import NO_TARGETS, NOTHING, candidates_of, decide
+from tieline.flows.customers.defaults import defaults
+from tieline.flows.customers.settings import Settings, load
+
+
+@dataclass(frozen=True, slots=True)
+class PairRules:
+    """The rules of one pair. Records come with the fields of `every_field`, a "link" as `Joined` (None where it is empty)."""
+
+    settings: Settings
+    targets: Mapping[Side, Target]
+    _lines: Mapping[str, tuple[Line, ...]]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that are kept the same, parents first."""
+        return tuple(self._lines)
+
+    def lines(self, role: str) -> tuple[Line, ...]:
+        return self._lines.get(role, ())
+
+    def reads(self, role: str, side: Side) -> tuple[str, ...]:
+        """Fields to read of that side beside those of the lines."""
+        return lines.further(self.settings, role, side)
+
+    def every_field(self, role: str, side: Side) -> tuple[str, ...]:
+        """All fields to read of that side."""
+        return lines.reads(self.settings, role, side)
+
+    def finds(self, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
+        """Rule by rule the look-ups on the other side; () for a rule whose value the record lacks."""
+        return lines.finds(self.settings, role, side, record)
+
+    def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
+        """Look-ups on `side`, where a linked record is gone, for what it was merged into: by what the base knows of it."""
+        at = 0 if side == LEFT else 1
+        known = {line.field_of(side): link.base[line.name][at] for line in self.lines(role) if line.name in link.base}
+        by = tuple(
+            type(one)(one.rule, one.fields_of(side), one.fields_of(side), one.decides)
+            for one in lines.match_by(self.settings, role)
+        )
+        found = {one.rule: one for one in wanted(by, side, known, self.settings.default_country)}
+        return tuple(
+            tuple(Find(role, name, value) for name in found[one.rule].by for value in found[one.rule].values)
+            if one.rule in found
+            else ()
+            for one in by
+        )
+
+    @property
+    def watched(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """(role, its field that leads to the customer, fields to read) of the CRM, whose changes may make a customer active."""
+        condition = self.settings.active
+        if self.settings.crm_new != "when_active" or condition is None or not condition.role:
+            return ()
+        return ((condition.role, condition.link, tuple(dict.fromkeys(test.field for test in condition.tests))),)
+
+    def related_finds(self, record: Record) -> tuple[Find, ...]:
+        """What leads to this customer of the CRM, for the condition of being active."""
+        return tuple(Find(role, link, record.id) for role, link, _ in self.watched)
+
+    def candidates(
+        self, role: str, side: Side, record: Record, found: Sequence[Record], taken: Collection[str] = ()
+    ) -> tuple[Candidate, ...]:
+        """Those of `found` (of the other side) that may be the same as this record of `side`."""
+        return candidates_of(self.settings, role, side, record, found, taken, self.targets)
+
+    def decide(
+        self,
+        role: str,
+        left: Record | None,
+        right: Record | None,
+        link: LinkView | None,
+        told: Told,
+        found: Sequence[Record] = (),
+        *,
+        times: Mapping[Side, str | None] = NOTHING,
+        related: Sequence[Record] = (),
+        taken: Collection[str] = (),
+    ) -> Decision:
+        """What shall happen. found: records of the other side that the look-ups gave (of the side that is gone, for a link)."""
+        side = next((one for one, record in zip(SIDES, (left, right), strict=True) if record is not None), None)
+        record = {LEFT: left}.get(side, right) if side is not None else None
+        candidates: tuple[Candidate, ...] = ()
+        if found and side is not None and record is not None and (left is None or right is None):
+            candidates = self.candidates(role, side, record, found, taken)
+        return decide(link, left, right, self.settings, role, told, candidates, times, self.targets, related)
+
+
+class Customers:
+    """The flow, for what has no pair yet."""
+
+    name: Final = "customers"
+
+    def load(self, raw: Mapping[str, Any]) -> Settings:
+        """Typed settings from stored JSON of any earlier version; raises pydantic.ValidationError naming each wrong place."""
+        return load(dict(raw))
+
+    def defaults(self, left: Target, right: Target) -> dict[str, Any]:
+        """Settings that work unedited on these two systems, as JSON."""
+        return defaults(left, right).model_dump(mode="json")
+
+    def needs(self, settings: Settings, side: Side) -> tuple[Need, ...]:
+        """Roles and verbs of this side."""
+        return needs.needs(settings, side)
+
+    def check(self, settings: Settings, left: Target, right: Target) -> tuple[Clash, ...]:
+        """Every contradiction; empty: they can be saved."""
+        return checks.check(settings, left, right)
+
+    def of(self, settings: Settings, targets: Mapping[Side, Target] = NO_TARGETS) -> PairRules:
+        """The rules of one pair."""
+        kept = {role: lines.lines(settings, role, targets) for role in lines.roles(settings)}
+        return PairRules(settings, targets, kept)
+
+
+CUSTOMERS: Final = Customers()

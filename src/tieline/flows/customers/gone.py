@@ -1,0 +1,86 @@
+"""A linked record that is not there any more. Deletions wait first (CUST-12); one that was merged or converted has a successor
+(CUST-16)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tieline.core.match import is_another
+from tieline.core.pairing import LEFT, RIGHT, Decision, LinkView, Side, Write, other
+from tieline.core.reasons import because
+from tieline.core.record import Record
+from tieline.flows.customers import reasons as why
+from tieline.flows.customers.case import Case, moves
+from tieline.flows.customers.making import joined, make
+
+
+def gone(case: Case, link: LinkView) -> Decision:
+    """At least one of its records is not there."""
+    if case.left is None and case.right is None:
+        return Decision("missing", "drop", reason=because(why.GONE_BOTH))
+    side: Side = LEFT if case.left is None else RIGHT
+    record = case.record(other(side))
+    assert record is not None  # noqa: S101  one of them is
+    told = case.told
+    if told.partner:
+        chosen = next((one for one in case.candidates if one.record.id == told.partner), None)
+        if chosen is not None:
+            return joined(case, other(side), record, chosen, because(why.CHOSEN_PARTNER))
+    sure = [one for one in case.candidates if one.sure]
+    if told.deletion is None and told.partner is None and len(sure) == 1:
+        return joined(case, other(side), record, sure[0], because(why.MOVED_LINK, side=side))
+    action = _action(case, link, side)
+    if action == "delete":
+        return _delete(case, link, side, record)
+    if action == "restore":
+        return make(case, other(side), record, because(why.RESTORED, side=side))
+    if action == "unlink":
+        return Decision("not_marked", "stop", base=link.base, reason=because(why.STOPPED))
+    return _waits(case, link, side)
+
+
+def is_reused(case: Case, link: LinkView) -> Side | None:
+    """The side whose record has nothing in common with what the link knew: its number was given to another customer."""
+    for side in (RIGHT, LEFT):
+        record = case.record(side)
+        if record is not None and is_another(case.by, case.lines, side, link.base, record, case.country):
+            return side
+    return None
+
+
+def reused(case: Case, link: LinkView, side: Side) -> Decision:
+    """Nothing of it moves until a person has said whether it is the same; once the old one is known to be gone, it is not."""
+    reason = because(why.REUSED, side=side, id=link.id_of(side))
+    if link.pending == side or case.told.partner == "":
+        return Decision("missing", "drop", reason=reason)
+    return Decision("differs", "keep", base=link.base, asks=reason, reason=reason)
+
+
+def _action(case: Case, link: LinkView, side: Side) -> Literal["delete", "restore", "unlink"] | None:
+    """What a person, or the policy once it has waited, says of it."""
+    if case.told.deletion is not None:
+        return case.told.deletion
+    policy = case.settings.deletions.of(side)
+    if link.pending != side or policy == "ask" or case.candidates or case.told.event == "look":
+        return None
+    return policy if side in moves(case.settings) else None
+
+
+def _waits(case: Case, link: LinkView, side: Side) -> Decision:
+    policy = case.settings.deletions.of(side)
+    if case.candidates:
+        reason = asks = because(why.GONE_MERGED, side=side, count=len(case.candidates))
+        return Decision(
+            "pending_delete", "pending", base=link.base, candidates=case.candidates, asks=asks, reason=reason
+        )
+    if policy == "ask":
+        reason = because(why.GONE, side=side)
+        return Decision("pending_delete", "pending", base=link.base, asks=reason, reason=reason)
+    reason = because(why.GONE_WAITS if side in moves(case.settings) else why.GONE_SWITCH, side=side)
+    return Decision("pending_delete", "pending", base=link.base, reason=reason)
+
+
+def _delete(case: Case, link: LinkView, side: Side, record: Record) -> Decision:
+    reason = because(why.DELETED, side=side)
+    write = Write(other(side), "delete", case.role, record.id, {}, dict(record.fields), reason)
+    return Decision("pending_delete", "drop", (write,), base=link.base, reason=reason)

@@ -1,0 +1,122 @@
+"""From settings to the lines, fields and look-ups of a role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tieline.core.flow import Target
+from tieline.core.match import KIND_OF_RULE, MatchBy, Wanted, wanted
+from tieline.core.pairing import LEFT, RIGHT, Line, Side
+from tieline.core.plan import Find
+from tieline.core.record import Record
+from tieline.flows.customers.settings import LineRule, Settings
+
+CHANGED_AT: Final = "modified_at"
+"""Canonical field: when the vendor says that the record changed last."""
+CREATED_AT: Final = "created_at"
+
+Targets = Mapping[Side, Target]
+
+
+def roles(settings: Settings) -> tuple[str, ...]:
+    """The roles that are kept the same, parents first."""
+    left = [one for one in settings.roles if one.on]
+    out: list[str] = []
+    while left:
+        waiting = {one.role for one in left}
+        free = [
+            one for one in left if not {line.role for line in one.lines if line.kind == "link"} & (waiting - {one.role})
+        ]
+        for one in free or left:  # a circle is refused when it is saved
+            out.append(one.role)
+        left = [one for one in left if one.role not in out]
+    return tuple(out)
+
+
+def lines(settings: Settings, role: str, targets: Targets | None = None) -> tuple[Line, ...]:
+    """The lines of a role, with the lengths that the systems tell."""
+    rule = settings.role(role)
+    return tuple(_line(one, role, targets or {}) for one in rule.lines) if rule is not None else ()
+
+
+def match_by(settings: Settings, role: str) -> tuple[MatchBy, ...]:
+    """The rules of the first match in their order."""
+    rule = settings.role(role)
+    if rule is None:
+        return ()
+    out = []
+    for one in rule.match:
+        fields = [
+            line
+            for line in rule.lines
+            if (line.name in one.lines if one.lines else KIND_OF_RULE.get(line.kind) == one.rule)
+        ]
+        if fields:
+            left, right = tuple(line.left for line in fields), tuple(line.right for line in fields)
+            out.append(MatchBy(one.rule, left, right, one.decides))
+    return tuple(out)
+
+
+def reads(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
+    """Every field to be read of that side: of the lines, the mark, the condition, and the times."""
+    rule = settings.role(role)
+    if rule is None:
+        return ()
+    names = [line.left if side == LEFT else line.right for line in rule.lines]
+    return tuple(dict.fromkeys((*names, *further(settings, role, side))))
+
+
+def further(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
+    """What is read beside the lines."""
+    names = [CHANGED_AT, CREATED_AT]
+    if side == LEFT and is_top(settings, role):
+        if settings.mark.kind == "field" and settings.mark.field:
+            names.append(settings.mark.field)
+        if settings.crm_new == "when_active" and settings.active is not None and not settings.active.role:
+            names.extend(test.field for test in settings.active.tests)
+    return tuple(dict.fromkeys(names))
+
+
+def is_top(settings: Settings, role: str) -> bool:
+    """Whether records of this role belong to no other that is kept the same."""
+    return parent_of(settings, role) is None
+
+
+def parent_of(settings: Settings, role: str) -> LineRule | None:
+    """The line that leads to the parent role."""
+    rule = settings.role(role)
+    kept = {one.role for one in settings.roles if one.on}
+    if rule is None:
+        return None
+    return next((line for line in rule.lines if line.kind == "link" and line.role in kept and line.role != role), None)
+
+
+def match_finds(settings: Settings, role: str, side: Side, record: Record) -> tuple[Wanted, ...]:
+    """What to look for on the other side: for each rule the fields and their values."""
+    return wanted(match_by(settings, role), side, record.fields, settings.default_country)
+
+
+def finds(settings: Settings, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
+    """The same as single look-ups, rule by rule; () where the record has no value for a rule. The values are the same whatever
+    side they come from, so that two records agree by a rule where they share one."""
+    found = {one.rule: one for one in match_finds(settings, role, side, record)}
+    return tuple(
+        tuple(Find(role, by, value) for by in found[one.rule].by for value in found[one.rule].values)
+        if one.rule in found
+        else ()
+        for one in match_by(settings, role)
+    )
+
+
+def _line(rule: LineRule, role: str, targets: Targets) -> Line:
+    def length(side: Side, said: int | None) -> int | None:
+        target = targets.get(side)
+        told = target.lengths.get((role, rule.left if side == LEFT else rule.right)) if target is not None else None
+        return min(one for one in (said, told) if one is not None) if said is not None or told is not None else None
+
+    return Line(
+        rule.name, rule.left, rule.right, rule.kind, rule.direction, rule.policy,
+        length(LEFT, rule.left_length), length(RIGHT, rule.right_length), rule.values, rule.role, rule.clears,
+        rule.left_form, rule.right_form,
+    )  # fmt: skip

@@ -1,0 +1,223 @@
+"""A record that only one side has: is it the same as one over there, is it to be made there, and if not, why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tieline.core.merge import CREATED as LINE_CREATED
+from tieline.core.merge import allowed
+from tieline.core.pairing import (
+    LEFT,
+    RIGHT,
+    Become,
+    Candidate,
+    Decision,
+    Joined,
+    LineResult,
+    LineState,
+    Side,
+    Write,
+    other,
+)
+from tieline.core.reasons import Reason, because
+from tieline.core.record import Record
+from tieline.core.same import CANNOT_HOLD, for_side, is_empty
+from tieline.flows.customers import reasons as why
+from tieline.flows.customers.case import Case
+from tieline.flows.customers.conditions import is_active, is_marked, mark_value
+from tieline.flows.customers.lines import is_top, parent_of
+from tieline.flows.customers.updating import update
+
+
+def unlinked(case: Case, side: Side, record: Record) -> Decision:
+    """One record of `side`, linked with nothing."""
+    told = case.told
+    if told.deletion is not None:
+        return _after_deletion(case, side, record)
+    if told.partner:
+        chosen = next((one for one in case.candidates if one.record.id == told.partner), None)
+        if chosen is None:
+            return Decision(
+                "missing", "none", candidates=case.candidates, reason=because(why.REFUSED_PARTNER, id=told.partner)
+            )
+        return joined(case, side, record, chosen, because(why.CHOSEN_PARTNER))
+    closed = _closed(case, side, record)
+    if closed is not None:
+        return Decision(
+            "not_marked" if closed.code == why.NOT_MARKED else "missing",
+            "none",
+            candidates=case.candidates,
+            reason=closed,
+        )
+    sure = [one for one in case.candidates if one.sure]
+    if told.partner is None and len(sure) == 1:
+        rule = next(one.rule for one in sure[0].evidence if one.agrees)
+        return joined(case, side, record, sure[0], because(why.MATCHED, rule=rule))
+    failed = _not_created(case, side, record)
+    if told.partner is None and case.candidates:
+        count = len(case.candidates)
+        asks = because(why.AMBIGUOUS if count > 1 else why.UNSURE, count=count)
+        return Decision(
+            "candidates", "none", candidates=case.candidates, asks=None if failed else asks, reason=failed or asks
+        )
+    if failed is not None:
+        return Decision(
+            "missing", "none", candidates=case.candidates, reason=failed, waits_for=_unlinked_parent(case, side, record)
+        )
+    return make(case, side, record, _created_because(case, side))
+
+
+def joined(case: Case, side: Side, record: Record, candidate: Candidate, because_of: Reason) -> Decision:
+    """The two are one: linked now, and what differs goes by the lines."""
+    left, right = (record, candidate.record) if side == LEFT else (candidate.record, record)
+    base = case.link.base if case.link is not None else {}
+    return update(case, left, right, base=base, become=_made(case), matched=candidate, because_of=because_of)
+
+
+def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decision:
+    """A create on the side across, with everything that its lines and defaults give."""
+    target = other(source)
+    rule = case.settings.role(case.role)
+    values: dict[str, Any] = {}
+    reasons: dict[str, Reason] = {}
+    results: list[LineResult] = []
+    base: dict[str, tuple[Any, Any]] = {}
+    given = rule.values_of(target) if rule is not None else {}
+    for line in case.lines:
+        name = line.field_of(target)
+        value = record.get(line.field_of(source))
+        if not allowed(line.direction, source) or (isinstance(value, Joined) and not value.key):
+            continue
+        coming = for_side(line, target, value, country=case.country)
+        if coming is CANNOT_HOLD:
+            continue
+        if is_empty(coming):
+            if name not in given and line.field_of(source) in record.fields:  # empty on both sides: agreed on
+                base[line.name] = (value, None) if source == LEFT else (None, value)
+            continue
+        values[name] = coming
+        reasons[line.name] = because(LINE_CREATED, side=source)
+        base[line.name] = (value, coming) if source == LEFT else (coming, value)
+        held = (value, None) if source == LEFT else (None, value)
+        state: LineState = "to_right" if target == RIGHT else "to_left"
+        results.append(LineResult(line.name, state, *held, value, reasons[line.name]))
+    for name, default in given.items():
+        if is_empty(values.get(name)):
+            values[name] = default
+            reasons[f"={name}" if not name.startswith("=") else name] = because(why.DEFAULT)
+    if target == LEFT and (mark := _new_mark(case)):
+        values |= mark
+        reasons["mark"] = because(why.MARKED)
+    missing = _missing(case, target, values)
+    if missing:
+        reason = because(why.REQUIRED, side=target, fields=missing)
+        return Decision("missing", "none", lines=tuple(results), candidates=case.candidates, reason=reason)
+    write = Write(target, "create", case.role, "", values, {}, because_of, reasons)
+    return Decision("missing", _made(case), (write,), tuple(results), base, reason=because_of)
+
+
+# -- the conditions, in their order ------------------------------------------------------------------------------------
+
+
+def _closed(case: Case, side: Side, record: Record) -> Reason | None:
+    """What keeps it from being linked at all."""
+    if case.told.create:
+        return None
+    settings = case.settings
+    if is_top(settings, case.role) and side == LEFT and not is_marked(settings, record):
+        return because(why.NOT_MARKED)
+    on = (
+        (settings.crm_new != "off" or settings.crm_changed)
+        if side == LEFT
+        else (settings.erp_created or settings.erp_changed)
+    )
+    return None if on else because(why.SWITCH, side=side)
+
+
+def _not_created(case: Case, side: Side, record: Record) -> Reason | None:
+    """The first condition of being made over there that fails."""
+    settings, told = case.settings, case.told
+    if not told.create:
+        if side == RIGHT and not settings.erp_created:
+            return because(why.SWITCH, side=side)
+        if side == LEFT:
+            failed = _crm_not_created(case, record)
+            if failed is not None:
+                return failed
+    if told.partner == "" and not told.create:
+        return because(why.BY_HAND)
+    waiting = _unlinked_parent(case, side, record)
+    parent = parent_of(settings, case.role)
+    if waiting is not None and parent is not None:
+        return because(why.PARENT, role=parent.role)
+    if parent is not None and is_empty(record.get(parent.left if side == LEFT else parent.right)):
+        across = parent.right if side == LEFT else parent.left
+        if any(across in names for names in case.target(other(side)).required.get(case.role, {}).values()):
+            return because(why.NO_PARENT, role=parent.role)
+    return None
+
+
+def _crm_not_created(case: Case, record: Record) -> Reason | None:
+    settings = case.settings
+    if settings.crm_new == "off":
+        return because(why.SWITCH, side=LEFT)
+    if settings.crm_new == "by_hand":
+        return because(why.BY_HAND)
+    if not is_top(settings, case.role):  # contact persons go along with their customer
+        return None
+    if settings.crm_new == "when_active":
+        if settings.active is None:
+            return because(why.NO_CONDITION)
+        return None if is_active(settings.active, record, case.related) else because(why.NOT_ACTIVE)
+    if settings.mark.kind == "field":  # the mark is the word
+        return None
+    if settings.mark.kind == "own" and not settings.mark.new:
+        return because(why.NOT_MARKED)
+    return None if case.told.event == "created" else because(why.NOT_NEW)
+
+
+def _unlinked_parent(case: Case, side: Side, record: Record) -> Joined | None:
+    parent = parent_of(case.settings, case.role)
+    if parent is None:
+        return None
+    value = record.get(parent.left if side == LEFT else parent.right)
+    return value if isinstance(value, Joined) and not value.key else None
+
+
+def _created_because(case: Case, side: Side) -> Reason:
+    if case.told.create:
+        return because(why.CREATED_BY_HAND, side=side)
+    if side == LEFT and case.settings.crm_new == "when_active" and is_top(case.settings, case.role):
+        return because(why.CREATED_ACTIVE)
+    return because(why.CREATED, side=side)
+
+
+def _missing(case: Case, side: Side, values: dict[str, Any]) -> list[str]:
+    """What the other system asks of a new record and nobody gives."""
+    layouts = case.target(side).required.get(case.role, {})
+    needed = next(iter(layouts.values()), ())
+    return sorted(name for name in needed if is_empty(values.get(name)))
+
+
+def _made(case: Case) -> Become:
+    return "stop" if case.told.mark is False and case.settings.mark.kind != "field" else "make"
+
+
+def _new_mark(case: Case) -> dict[str, Any]:
+    mark = case.settings.mark
+    wanted = case.told.mark if case.told.mark is not None else mark.new
+    if mark.kind != "field" or not mark.field or not wanted or not is_top(case.settings, case.role):
+        return {}
+    return {mark.field: mark_value(case.settings)}
+
+
+def _after_deletion(case: Case, side: Side, record: Record) -> Decision:
+    """A person said what a deletion means, and the link is no more (its number was given to somebody else meanwhile)."""
+    if case.told.deletion == "restore":
+        return make(case, side, record, because(why.RESTORED, side=other(side)))
+    if case.told.deletion == "delete":
+        write = Write(
+            side, "delete", case.role, record.id, {}, dict(record.fields), because(why.DELETED, side=other(side))
+        )
+        return Decision("missing", "none", (write,), reason=because(why.DELETED, side=other(side)))
+    return Decision("missing", "none", reason=because(why.STOPPED))
