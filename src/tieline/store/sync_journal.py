@@ -1,0 +1,217 @@
+"""Runs of a pair, and the journal of what they write. Part of `engine.sync.ports.SyncStore` on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from tieline.engine.sync.ports import Report, RunRow, SyncOperation
+from tieline.store.drain_subjects import iso
+from tieline.store.held import dumps
+from tieline.store.pool import Link
+from tieline.store.sync_session import PairSession
+
+_OPERATION = (
+    "o.key, o.run_id, o.link, o.role, o.side, o.verb, o.record, o.values, o.before, o.reason, o.lines, o.source, o.state,"
+    f" o.error, o.version, {iso('o.sent_at')}, o.attempts, o.name, o.base, o.digest"
+)
+_GIVEN = """
+json_to_recordset(%(rows)s::json) AS r(key text, run bigint, link text, role text, side text, verb text, id text,
+       "values" json, before json, reason json, lines json, source json, state text, error json, version text,
+       sent_at timestamptz, attempts int, name text, base json, digest text)
+"""
+# What is done stays as it is, whoever announces it again.
+_ANNOUNCE = f"""
+INSERT INTO store_syncoperation AS o (workspace_id, pair_id, epoch, key, run_id, link, role, side, verb, record, values, before,
+                                      reason, lines, source, state, error, version, sent_at, attempts, name, base, digest)
+SELECT %(workspace)s, %(pair)s, %(epoch)s, r.key, r.run, r.link, r.role, r.side, r.verb, r.id, r.values, r.before, r.reason,
+       r.lines, r.source, CASE WHEN %(dry)s THEN 'planned' ELSE 'sent' END, NULL, r.version,
+       CASE WHEN NOT %(dry)s THEN now() END, CASE WHEN %(dry)s THEN r.attempts ELSE r.attempts + 1 END, r.name, r.base,
+       r.digest
+  FROM {_GIVEN}
+ON CONFLICT (pair_id, key) DO UPDATE SET
+       run_id = excluded.run_id, link = excluded.link, role = excluded.role, side = excluded.side, verb = excluded.verb,
+       record = excluded.record, values = excluded.values, before = excluded.before, reason = excluded.reason,
+       lines = excluded.lines, source = excluded.source, state = excluded.state, error = NULL, version = excluded.version,
+       sent_at = coalesce(excluded.sent_at, o.sent_at), attempts = greatest(o.attempts + 1, excluded.attempts),
+       name = excluded.name, base = excluded.base, digest = excluded.digest
+ WHERE o.state <> 'done'
+RETURNING o.key, {iso("o.sent_at")}, o.attempts
+"""
+_SETTLE = f"""
+INSERT INTO store_syncoperation AS o (workspace_id, pair_id, epoch, key, run_id, link, role, side, verb, record, values, before,
+                                      reason, lines, source, state, error, version, sent_at, done_at, attempts, name, base,
+                                      digest)
+SELECT %(workspace)s, %(pair)s, %(epoch)s, r.key, r.run, r.link, r.role, r.side, r.verb, r.id, r.values, r.before, r.reason,
+       r.lines, r.source, r.state, r.error, r.version, r.sent_at,
+       CASE WHEN r.state IN ('done', 'rejected', 'skipped') THEN now() END, r.attempts, r.name, r.base, r.digest
+  FROM {_GIVEN}
+ON CONFLICT (pair_id, key) DO UPDATE SET
+       link = excluded.link, record = excluded.record, state = excluded.state, error = excluded.error,
+       version = excluded.version, done_at = excluded.done_at, name = excluded.name, base = excluded.base
+ WHERE o.state <> 'done' OR excluded.state = 'done'
+"""
+_UNFINISHED = f"""
+SELECT {_OPERATION} FROM store_syncoperation o
+ WHERE o.pair_id = %s AND o.state IN ('sent', 'unknown') AND o.epoch = %s ORDER BY o.id
+"""
+_PLANNED = f"""
+SELECT {_OPERATION} FROM store_syncoperation o WHERE o.run_id = %s AND o.key > %s AND o.pair_id = %s ORDER BY o.key LIMIT %s
+"""
+_RUN = (
+    "x.kind, x.state, x.counts, x.position, x.options, x.requests, x.why,"
+    f" {iso('x.started_at')}, {iso('x.finished_at')}, x.total"
+)
+_FIND_RUN = f"""
+SELECT x.id, {_RUN} FROM store_syncrun x
+ WHERE x.pair_id = %(pair)s AND x.state IN ('running', 'paused') AND x.kind = %(kind)s AND x.options = %(options)s::jsonb
+   AND x.epoch = %(epoch)s
+ ORDER BY x.id LIMIT 1
+"""
+_BEGIN = f"""
+INSERT INTO store_syncrun AS x (workspace_id, pair_id, epoch, kind, state, wish, counts, position, options, requests, why, total,
+                                version, started_at, moved_at)
+VALUES (%(workspace)s, %(pair)s, %(epoch)s, %(kind)s, 'running', '', %(counts)s::jsonb, %(position)s::jsonb, %(options)s::jsonb,
+        0, NULL, %(total)s, %(version)s, now(), now())
+RETURNING x.id, {_RUN}
+"""
+_GO_ON = "UPDATE store_syncrun SET state = 'running', wish = '', finished_at = NULL, version = %s WHERE id = %s AND pair_id = %s"
+_MOVE = """
+UPDATE store_syncrun SET counts = %s::jsonb, position = %s::jsonb, requests = %s, total = %s, moved_at = now()
+ WHERE id = %s AND pair_id = %s
+"""
+_END = """
+UPDATE store_syncrun
+   SET state = CASE WHEN %(state)s = 'paused' AND wish = 'stop' THEN 'stopped' ELSE %(state)s END, wish = '',
+       counts = %(counts)s::jsonb, position = %(position)s::jsonb, requests = %(requests)s, total = %(total)s,
+       why = %(why)s::jsonb, moved_at = now(),
+       finished_at = CASE WHEN %(state)s = 'paused' AND wish <> 'stop' THEN NULL ELSE now() END
+ WHERE id = %(run)s AND pair_id = %(pair)s
+RETURNING state
+"""
+# A round of changes that came to nothing says so with the pair, and leaves no run.
+_QUIET = """
+WITH gone AS (DELETE FROM store_syncrun x WHERE x.id = %(run)s AND x.pair_id = %(pair)s AND x.kind = 'changes' AND x.state = 'done'
+                 AND NOT EXISTS (SELECT 1 FROM store_syncoperation o WHERE o.run_id = x.id)
+               RETURNING started_at)
+UPDATE store_syncpair p
+   SET quiet = jsonb_build_object('at', now(), 'requests', %(requests)s::int,
+                                  'seconds', extract(epoch FROM now() - gone.started_at)::float8)
+  FROM gone WHERE p.id = %(pair)s
+"""
+_WISH = "SELECT wish <> '' FROM store_syncrun WHERE id = %s AND pair_id = %s"
+_REPORTS = """
+INSERT INTO store_syncreport (workspace_id, pair_id, run_id, role, left_id, right_id, name, status, code, reason, lines)
+SELECT %(workspace)s, %(pair)s, %(run)s, r.role, r.left_id, r.right_id, r.name, r.status, coalesce(r.reason->>'code', ''),
+       r.reason, r.lines
+  FROM json_to_recordset(%(rows)s::json) AS r(role text, left_id text, right_id text, name text, status text, reason json,
+       lines json)
+"""
+
+NOTHING = {"read", "same", "excluded", "echo", "waiting"}
+"""Counts that say that nothing moved."""
+
+
+class JournalSide:
+    """Runs and operations, over the session that holds the pair."""
+
+    session: PairSession
+
+    def unfinished(self) -> list[SyncOperation]:
+        """Operations in state "sent" or "unknown"."""
+        session = self.session
+        with session.ask() as connection:
+            rows = connection.execute(_UNFINISHED, [session.pair, session.epoch]).fetchall()
+        return [SyncOperation(*row) for row in rows]
+
+    def planned(self, run: int, after: str, limit: int) -> list[SyncOperation]:
+        """Operations of a run in order of key, after this one."""
+        with self.session.ask() as connection:
+            rows = connection.execute(_PLANNED, [run, after, self.session.pair, limit]).fetchall()
+        return [SyncOperation(*row) for row in rows]
+
+    def announce(self, run: RunRow, operations: Sequence[SyncOperation]) -> None:
+        """The intents, before the writes leave; `sent_at` and `attempts` are put into the given ones."""
+        session = self.session
+        for is_dry in (False, True):
+            given = {one.key: one for one in operations if (one.state == "planned") == is_dry}
+            if not given:
+                continue
+            for one in given.values():
+                one.run = run.id
+            values = {**_whose(session), "dry": is_dry, "rows": dumps(list(given.values()))}
+            with session.ask() as connection:
+                rows = connection.execute(_ANNOUNCE, values).fetchall()
+            for key, sent_at, attempts in rows:
+                one = given[key]
+                one.sent_at, one.attempts = sent_at, attempts
+                if not is_dry:
+                    one.state = "sent"
+
+    def begin(self, run: RunRow) -> int:
+        """Keeps a new run, or goes on with one of the same kind and options that is not at its end."""
+        session = self.session
+        values = {
+            **_whose(session),
+            "kind": run.kind,
+            "options": dumps(run.options),
+            "counts": dumps(run.counts),
+            "position": dumps(run.position),
+            "total": run.total,
+            "version": session.version,
+        }
+        with session.ask() as connection, connection.transaction():
+            row = connection.execute(_FIND_RUN, values).fetchone()
+            if row is None:
+                row = connection.execute(_BEGIN, values).fetchone()
+            else:
+                connection.execute(_GO_ON, [session.version, row[0], session.pair])
+        if row is None:
+            raise psycopg.InternalError("a run was not kept")
+        (run.id, _, _, run.counts, run.position, run.options, run.requests, run.why, run.started_at, _, run.total) = row
+        run.state, run.finished_at = "running", None
+        return run.id
+
+    def end(self, run: RunRow) -> None:
+        """Its final state, counts, why."""
+        session = self.session
+        values = {
+            "run": run.id,
+            "pair": session.pair,
+            "state": run.state,
+            "counts": dumps(run.counts),
+            "position": dumps(run.position),
+            "requests": run.requests,
+            "total": run.total,
+            "why": None if run.why is None else dumps(run.why),
+        }
+        is_quiet = run.kind == "changes" and all(name in NOTHING for name, count in run.counts.items() if count)
+        with session.ask() as connection, connection.transaction():
+            row = connection.execute(_END, values).fetchone()
+            if row is not None:
+                run.state = row[0]
+            if is_quiet:
+                connection.execute(_QUIET, values)
+
+    def paused(self, run: RunRow) -> bool:
+        """Whether a person has asked this run to pause or stop."""
+        with self.session.ask() as connection:
+            row = connection.execute(_WISH, [run.id, self.session.pair]).fetchone()
+        return bool(row and row[0])
+
+    def _settle_run(
+        self, connection: Link, run: RunRow, operations: Sequence[SyncOperation], reports: Sequence[Report]
+    ) -> None:
+        whose = _whose(self.session)
+        last = list({one.key: one for one in operations}.values())
+        if last:
+            connection.execute(_SETTLE, {**whose, "rows": dumps(last)})
+        if reports:
+            connection.execute(_REPORTS, {**whose, "run": run.id, "rows": dumps(list(reports))})
+        said = [dumps(run.counts), dumps(run.position), run.requests, run.total, run.id, self.session.pair]
+        connection.execute(_MOVE, said)
+
+
+def _whose(session: PairSession) -> dict[str, int]:
+    return {"workspace": session.workspace, "pair": session.pair, "epoch": session.epoch}

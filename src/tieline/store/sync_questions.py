@@ -1,0 +1,84 @@
+"""Questions of a pair: items of the inbox like those of calls.
+
+An item has flow "customers", the pair, and which record it is about. Its topic makes like cases alike: the role, the code of the
+reason, and the line in question where there is one. `services.pair_cases` turns an answer into a waiting row, in the
+transaction that answers; of two people who decide at once the first one's decision counts, as everywhere in the inbox.
+Nothing is remembered for later cases: which two records are one is remembered by their link, and who wins on a line
+is the line's policy in the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tieline.core.pairing import Side
+from tieline.engine.sync.ports import AskedRow
+from tieline.store.held import dumps
+from tieline.store.pool import Link
+from tieline.store.sync_session import PairSession
+
+FLOW = "customers"
+LONGEST_TOPIC = 200
+"""Characters of a topic: it stands in an index."""
+
+_OVER = """
+UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now()
+  FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text)
+ WHERE i.pair_id = %(pair)s AND i.role = r.role AND i.side = r.side AND i.record = r.id AND i.state = 'open'
+   AND i.workspace_id = %(workspace)s
+"""
+_ASK = """
+INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, state, times, created,
+                                  last_at, pair_id, role, side, record, link, name)
+SELECT %(workspace)s, CASE r.side WHEN 'right' THEN %(right)s ELSE %(left)s END, %(epoch)s, 'customers', r.kind, r.topic, r.reason,
+       r.options, 'open', 1, now(), now(), %(pair)s, r.role, r.side, r.id, r.link, r.name
+  FROM json_to_recordset(%(rows)s::json) AS r(kind text, topic text, role text, side text, id text, reason jsonb, options jsonb,
+       link text, name text)
+ON CONFLICT (pair_id, role, side, record, kind) WHERE state = 'open' AND pair_id IS NOT NULL DO UPDATE
+   SET topic = excluded.topic, reason = excluded.reason, options = excluded.options, link = excluded.link,
+       name = excluded.name, last_at = now()
+"""
+
+
+def over(connection: Link, session: PairSession, answered: Iterable[tuple[str, Side, str]]) -> None:
+    """Open questions about these records are not asked any more."""
+    rows = [{"role": role, "side": side, "id": id} for role, side, id in dict.fromkeys(answered)]
+    if rows:
+        whose = {"workspace": session.workspace, "pair": session.pair}
+        connection.execute(_OVER, {**whose, "rows": dumps(rows)})
+
+
+def ask(connection: Link, session: PairSession, asked: Sequence[AskedRow]) -> None:
+    """Questions; one is open for each record and kind, the newest words count."""
+    rows = {(one.role, one.side, one.id, one.kind): _row(one) for one in asked}
+    if rows:
+        values = {
+            "workspace": session.workspace,
+            "pair": session.pair,
+            "epoch": session.epoch,
+            **session.connections,
+            "rows": dumps(list(rows.values())),
+        }
+        connection.execute(_ASK, values)
+
+
+def topic_of(kind: str, role: str, reason: dict[str, Any]) -> str:
+    """What makes questions alike."""
+    line = (reason.get("params") or {}).get("line")
+    parts = [role, str(reason.get("code", kind)), str(line)] if line else [role, str(reason.get("code", kind))]
+    return ":".join(parts)[:LONGEST_TOPIC]
+
+
+def _row(one: AskedRow) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "topic": topic_of(one.kind, one.role, one.reason),
+        "role": one.role,
+        "side": one.side,
+        "id": one.id,
+        "reason": one.reason,
+        "options": one.options,
+        "link": one.link,
+        "name": one.name,
+    }
