@@ -14,7 +14,7 @@ import uvicorn
 
 from tieline.api.asgi import Outer
 from tieline.api.intake import LARGEST, Intake
-from tieline.api.protocol import IntakeProtocol
+from tieline.api.protocol import LARGEST_HEAD, IntakeProtocol
 from tieline.api.server import config
 from tieline.store import secrets as sealing
 
@@ -285,6 +285,21 @@ async def test_a_head_without_end_is_cut_off(port: int) -> None:
         assert (await wire.answer())[0] == 431
     with contextlib.suppress(ConnectionError):
         assert await wire.is_closed()
+
+
+async def test_a_head_above_the_limit_is_refused_though_all_of_it_comes_at_once(
+    installation: Installation, company: Company, port: int
+) -> None:
+    for large in (
+        delivery(company, "c1", head=f"x-padding: {'a' * LARGEST_HEAD}\r\n"),
+        delivery(company, "c2", path="?" + "a" * LARGEST_HEAD),
+        b"GET /page?" + b"a" * LARGEST_HEAD + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+    ):
+        wire = await Wire.to(port)
+        with contextlib.suppress(ConnectionError):  # as above, where it came in two after all
+            assert (await wire.ask(large))[0] == 431
+            assert await wire.is_closed()
+    assert events(installation, company) == 0
 
 
 async def test_a_large_head_below_the_limit_and_a_large_body_are_taken(company: Company, port: int) -> None:

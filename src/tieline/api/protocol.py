@@ -72,10 +72,12 @@ class IntakeProtocol(HttpToolsProtocol):
         intake = getattr(self.app, "intake", None)
         self._intake: Intake | None = intake if isinstance(intake, Intake) else None
         self._head: int | None = None  # bytes of a head that is not complete; None outside of one
+        self._piece = 0  # bytes of what is being read now
         self._arrival: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the other side. What is not complete yet may not grow or last for ever."""
+        self._piece = len(data)
         super().data_received(data)
         if self._head is not None:
             self._head += len(data)
@@ -104,7 +106,12 @@ class IntakeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A plain delivery is taken here."""
-        self._head = None
+        before, self._head = self._head or 0, None
+        if before + self._piece > LARGEST_HEAD and self._head_size() > LARGEST_HEAD:  # all of it came at once
+            self.cycle = Taking("", keep_alive=False)
+            self.cycle.response_complete = True
+            self._end(HEAD_TOO_LARGE)
+            return
         method = _METHODS.get(self.parser.get_method())
         cycle = self.cycle
         if (
@@ -149,6 +156,9 @@ class IntakeProtocol(HttpToolsProtocol):
         url = self._intake.public_url + plain
         request = Request(cycle.method, query.decode("latin-1"), headers_of(self.headers), body, url)
         self._intake.take(key, request, lambda answer: self._answer(cycle, answer))
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _is_plain(self) -> bool:
         """No upgrade, nobody waits for a "continue", nothing quoted in the path, and not known to be too large."""
