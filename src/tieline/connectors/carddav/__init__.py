@@ -1,0 +1,1 @@
+"""CardDAV: address books of any server that speaks RFC 6352."""
