@@ -18,3 +18,5 @@ CONSENT_REFUSED = declare("error.consent_refused")
 """The person said no on the vendor's page."""
 STATE = declare("error.state")
 """A redirect that answers no question of ours: too late, or somebody else's."""
+MODULE_MISSING = declare("error.module_missing", "module")
+"""The account has not bought, or not switched on, what its API needs."""

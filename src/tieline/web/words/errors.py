@@ -21,6 +21,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "error.scope": _("A right is missing: %(scope)s."),
     "error.permission": _("The connected user may not do this there: %(scope)s."),
     "error.config": _("A setting does not fit there: %(setting)s."),
+    "error.module_missing": _("A module is not active in the account there: %(module)s."),
     "error.protocol": _("The other system answered in a way that Tieline does not know."),
     "error.refused": _("The other system refused the request as a whole."),
     "error.safety_stop": _("It would change more than is allowed without asking."),
@@ -56,19 +57,22 @@ REFUSALS: Final[dict[str, str | Promise]] = {
 GROUPS: Final[dict[str, frozenset[str]]] = {
     "required": frozenset(
         {"MANDATORY_NOT_FOUND", "REQUIRED_PARAM_MISSING", "EXPECTED_FIELD_MISSING", "EXPECTED_PARAM_MISSING",
-         "DEPENDENT_FIELD_MISSING", "required"}
+         "DEPENDENT_FIELD_MISSING", "required", "CustomerMissingName", "CustomerContactNameNullOrEmpty"}
     ),
     "too_long": frozenset({"too_long"}),
-    "invalid": frozenset({"INVALID_DATA", "DEPENDENT_MISMATCH", "EXPIRED_VALUE", "INVALID_REFERENCE", "invalid", "wrong_type"}),
-    "duplicate": frozenset({"DUPLICATE_DATA", "DUPLICATE_LINKING_DATA", "not_unique"}),
+    "invalid": frozenset({"INVALID_DATA", "DEPENDENT_MISMATCH", "EXPIRED_VALUE", "INVALID_REFERENCE", "invalid", "wrong_type", "E04300", "E07140",
+                          "CustomerInvalidName", "CustomerInvalidEmail", "CustomerInvalidGroupId", "CustomerInvalidVatZone",
+                          "CustomerInvalidPaymentTerm", "CustomerInvalidEAN", "CustomerInvalidEANThirteenDigits", "CustomerInvalidPNumber",
+                          "CustomerInvalidDefaultAttention", "CustomerDoesNotExist", "InvalidValue"}),
+    "duplicate": frozenset({"DUPLICATE_DATA", "DUPLICATE_LINKING_DATA", "not_unique", "CustomerAlreadyExists", "CustomerContactNameAlreadyExists"}),
     "permission": frozenset({"NO_PERMISSION", "NOT_ALLOWED", "AUTHORIZATION_FAILED", "forbidden"}),
     "limit": frozenset({"LIMIT_EXCEEDED", "LIMIT_REACHED", "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "STORAGE_LIMIT_EXCEEDED"}),
-    "unknown": frozenset({"INVALID_MODULE", "NOT_SUPPORTED", "unknown_field", "unknown_object"}),
-    "read_only": frozenset({"CANNOT_UPDATE_DELETED", "FIELD_READ_ONLY", "read_only"}),
-    "state": frozenset({"RECORD_LOCKED", "RECORD_IN_BLUEPRINT", "ID_ALREADY_CONVERTED", "NOT_APPROVED", "not_possible_now"}),
+    "unknown": frozenset({"INVALID_MODULE", "NOT_SUPPORTED", "unknown_field", "unknown_object", "UnknownField"}),
+    "read_only": frozenset({"CANNOT_UPDATE_DELETED", "FIELD_READ_ONLY", "read_only", "ReadOnly", "CustomerannotChangeNumber", "CustomerNumberMismatch"}),
+    "state": frozenset({"RECORD_LOCKED", "RECORD_IN_BLUEPRINT", "ID_ALREADY_CONVERTED", "NOT_APPROVED", "not_possible_now", "CustomerContactIsInUse"}),
     "rule": frozenset({"rule", "CRITERIA_MISMATCH"}),
 }  # fmt: skip
-"""Group → the vendors' own words for it (Zoho in capitals, Tryton's connector in small letters)."""
+"""Group → the vendors' own words for it (Zoho in capitals, Tryton's connector in small letters, e-conomic in capitals and small ones)."""
 
 
 def group_of(vendor_code: str) -> str:

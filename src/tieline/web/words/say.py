@@ -28,6 +28,7 @@ DERIVED: Final[dict[str, frozenset[str]]] = {
 """Parameter → the placeholders that are made of it; any other parameter fills the placeholder of its own name."""
 ERROR_PARAMS: Final[dict[str, frozenset[str]]] = {
     "error.scope": frozenset({"scope"}), "error.permission": frozenset({"scope"}), "error.config": frozenset({"setting"}),
+    "error.module_missing": frozenset({"module"}),
     "database.start_failed": frozenset({"log"}), "database.init_failed": frozenset({"log"}),
     "database.start_slow": frozenset({"seconds"}), "database.stop_failed": frozenset({"pid"}),
     "database.no_programs": frozenset({"path"}), "database.no_place": frozenset({"path"}),
@@ -173,6 +174,8 @@ def next_step(raw: Raw) -> Step:
         return Step(
             _("Tieline looks for it by itself; where it cannot tell, it asks in the inbox."), "inbox", _("Inbox")
         )
+    if {code, inner_code} & {"error.module_missing"}:
+        return Step(_("Let it be switched on there, then try again."), "connections", _("Connections"))
     if {code, inner_code} & {"error.config"} or code == "flow.paused":
         return Step(_("Put the setting right, then try again."), "calls", _("Rules of calls"))
     if {code, inner_code} & _AGAIN:
