@@ -131,6 +131,10 @@ class Access:
         with leaving(check):
             return await self._ask(push)
 
+    async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Any other request of the connector, under the same rules: a page of a pull."""
+        return await self._ask(call)
+
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         async with self._slots:
             if self.is_paused:

@@ -1,0 +1,47 @@
+"""What the engine asks of the flow that keeps customers the same. Pure: `flows.customers` is it, with a pair's settings inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tieline.core.pairing import Decision, Line, LinkView, Side, Told
+from tieline.core.plan import Find
+from tieline.core.record import Record
+
+
+class Customers(Protocol):
+    """Roles, lines and decisions of one pair.
+
+    Records come with the fields of the lines, a "link" as `Joined` (None where it is empty), and what `reads` names beside.
+    """
+
+    @property
+    def roles(self) -> Sequence[str]:
+        """The roles that are kept the same, parents first."""
+
+    def lines(self, role: str) -> Sequence[Line]:
+        """The lines of a role."""
+
+    def reads(self, role: str, side: Side) -> Sequence[str]:
+        """Further fields to read of that side: what conditions, matching and deciding look at. Canonical, or "=Own"."""
+
+    def finds(self, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
+        """The look-ups on the other side by which this record (of `side`) may be found there: for each rule of the first match in
+        their order its look-ups, none where the record has no value for it. Values are normal forms: two records agree by a rule
+        where their look-ups of it share a value. An empty sequence: it needs no partner, nothing would come of it."""
+
+    def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
+        """Look-ups on `side`, where a linked record is gone, for what it may have been merged into; as `finds`."""
+
+    def decide(
+        self,
+        role: str,
+        left: Record | None,
+        right: Record | None,
+        link: LinkView | None,
+        told: Told,
+        found: Sequence[Record] = (),
+    ) -> Decision:
+        """What shall happen. None for a side: there is no such record. found: records of the other side that the look-ups gave, for
+        one that is not linked (or of the side where a linked one is gone); those that are linked already are not among them."""

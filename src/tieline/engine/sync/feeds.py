@@ -1,0 +1,149 @@
+"""The run of changes: what waits, then what moved since the cursors, parents first; then what that made due.
+
+A feed is one role of one side. Each is asked every so often, the roles by turns, so that a run in which nothing happened costs one
+request of each side whatever there is to know of other roles: its own turn comes. When a feed was asked last stands beside the
+vendor's cursor in what the store keeps as cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tieline.core.pairing import SIDES, Side, Told
+from tieline.engine.sync.batching import work
+from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.runs import ahead, is_paused, work_waiting
+from tieline.engine.sync.sides import CREATED_AT, End
+from tieline.engine.times import iso, seconds
+from tieline.sdk.contract import Page, VendorRecord
+
+SLACK = 0.9
+"""A feed is asked again when so much of its time has passed: timers are not exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """vendor: the cursor as the vendor's connector made it, None before the first · at: when it was asked to its end last (seconds) ·
+    old: what it reads was there before the pair was, to the end of this reading."""
+
+    vendor: str | None = None
+    at: float = 0.0
+    old: bool = False
+
+    def text(self) -> str:
+        return orjson.dumps({"c": self.vendor, "at": iso(self.at), **({"old": True} if self.old else {})}).decode()
+
+    @classmethod
+    def of(cls, text: str | None) -> Cursor:
+        if not text:
+            return cls()
+        known = orjson.loads(text)
+        return cls(known["c"], seconds(known["at"]), bool(known.get("old")))
+
+
+def due_roles(pair: Pair, cursors: Mapping[tuple[Side, str], str], poll: str, every_s: float) -> list[str]:
+    """The roles whose feeds are asked now. poll: "due", what its time has come for, one role a run · "turn": the one that was asked
+    longest ago · "all" · "none". A role that was never asked is always due."""
+    roles = list(pair.customers.roles)
+    if poll == "all":
+        return roles
+    asked = {
+        role: min((Cursor.of(cursors.get((side, role))).at for side in SIDES if pulls(pair, side, role)), default=0.0)
+        for role in roles
+    }
+    roles = [role for role in roles if any(pulls(pair, side, role) for side in SIDES)]
+    if poll == "none" or not roles:
+        return []
+    never = [role for role in roles if not asked[role]]
+    if never:
+        return never
+    oldest = min(roles, key=lambda role: asked[role])
+    if poll == "turn" or pair.clock() - asked[oldest] >= every_s * SLACK:
+        return [oldest]
+    return []
+
+
+def next_poll(pair: Pair, cursors: Mapping[tuple[Side, str], str], every_s: float) -> float:
+    """When the next feed is due (seconds since the epoch)."""
+    asked = [
+        Cursor.of(cursors.get((side, role))).at
+        for role in pair.customers.roles
+        for side in SIDES
+        if pulls(pair, side, role)
+    ]
+    return min(asked, default=pair.clock()) + every_s
+
+
+def pulls(pair: Pair, side: Side, role: str) -> bool:
+    """Whether changes of a role come from this side's feed."""
+    return role in pair.ends[side].shapes
+
+
+async def changes(this: Pass, every_s: float) -> None:
+    pair = this.pair
+    cursors = await pair.run(pair.store.cursors)
+    await work_waiting(this)
+    roles = due_roles(pair, cursors, str(this.run.options.get("poll", "due")), every_s)
+    for number, role in enumerate(roles):
+        for side in SIDES:
+            if this.over or this.run.state != "running":
+                return
+            if pulls(pair, side, role):
+                # asked together the first time, they come apart: each role has its own turn
+                early = every_s * number / len(roles)
+                await _feed(this, side, role, Cursor.of(cursors.get((side, role))), early)
+    if roles and not this.over and this.run.state == "running":
+        await work_waiting(this)
+
+
+async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float) -> None:
+    pair, end = this.pair, this.pair.ends[side]
+    asked, keeps = pair.clock() - early, not this.run.options.get("watch")
+    old = cursor.old or cursor.vendor is None
+    last: str | None = None
+    async for page in ahead(end.pull(role, cursor.vendor)):
+        last = page.cursor
+        items = items_of(end, role, page, since=cursor.at)
+        if old:  # what was there before is left alone: that is for a transfer
+            items = await _known(this, role, side, items)
+        if items:
+            text = Cursor(last, cursor.at, old).text()
+            await work(this, role, side, items, (side, role, text) if keeps else None)
+        if this.over or await is_paused(this):
+            return
+    if last is not None and keeps:
+        kept = {(side, role): Cursor(last, asked).text()}
+        await pair.run(lambda: pair.store.set_cursors(kept))
+
+
+def items_of(end: End, role: str, page: Page, since: float) -> list[Item]:
+    """A page's records and what it says is gone. since: when the feed was asked before; a record made earlier is not new."""
+    shape = end.shape(role)
+    made = shape.vendor.get(CREATED_AT)
+    items = [
+        Item(end.side, one.id, Told(event="created" if _is_new(one, made, since) else "changed", by=end.side), one)
+        for one in page.records
+    ]
+    items.extend(Item(end.side, id, Told(event="deleted", by=end.side)) for id in page.deleted)
+    return items
+
+
+def _is_new(one: VendorRecord, made: str | None, since: float) -> bool:
+    text: Any = one.fields.get(made) if made is not None else None
+    if not since or not isinstance(text, str):
+        return True
+    try:
+        return seconds(text) >= since - 86400.0
+    except ValueError:
+        return True
+
+
+async def _known(this: Pass, role: str, side: Side, items: list[Item]) -> list[Item]:
+    pair = this.pair
+    rows = await pair.run(lambda: pair.store.links(role, side, [item.id for item in items])) if items else []
+    known = {(row.left_id if side == "left" else row.right_id) for row in rows}
+    return [item for item in items if item.id in known]

@@ -1,0 +1,174 @@
+"""What a run works on: the pair as it is set up, the run's own memory, and the records of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal
+
+from tieline.core.errors import TielineError
+from tieline.core.pairing import Decision, Side, Told
+from tieline.core.record import Record
+from tieline.engine.access import Run
+from tieline.engine.sync.customers import Customers
+from tieline.engine.sync.ports import LinkRow, RunRow, SyncOperation, SyncStore, WaitingRow
+from tieline.engine.sync.rows import told_row
+from tieline.engine.sync.sides import End
+from tieline.engine.times import iso
+from tieline.sdk.contract import VendorRecord
+
+Where = tuple[str, Side, str]
+"""(role, side, id): a record."""
+
+
+@dataclass(slots=True)
+class Pair:
+    """A pair as it is set up. name: unique within the installation, part of each origin key. share, most: the limit of deletions,
+    the smaller of the two."""
+
+    name: str
+    customers: Customers
+    ends: dict[Side, End]
+    store: SyncStore
+    run: Run
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    share: float = 0.1
+    most: int = 50
+
+    def now(self) -> str:
+        return iso(self.clock())
+
+    def requests(self) -> int:
+        """Made so far by both sides."""
+        return sum(end.access.requests() for end in self.ends.values())
+
+
+@dataclass(slots=True)
+class Item:
+    """One record of a batch, on its way from being read to being settled.
+
+    fresh     it was read by id just now; a page of a feed may be older than our own last write
+    link      the row it is linked by; `mate` the record across
+    row       what waited for it
+    writes    its operations; `outcomes` beside them what became of each
+    """
+
+    side: Side
+    id: str
+    told: Told
+    vendor: VendorRecord | None = None
+    fresh: bool = False
+    row: WaitingRow | None = None
+    approved: str | None = None
+    link: LinkRow | None = None
+    record: Record | None = None
+    mate: Record | None = None
+    found: list[Record] = field(default_factory=list)
+    decision: Decision | None = None
+    digest: str = ""
+    writes: list[SyncOperation] = field(default_factory=list)
+    new_key: str = ""
+    held: bool = False
+    """By the limit of deletions."""
+
+    @property
+    def plan(self) -> Decision:
+        """The decision of one that was decided."""
+        if self.decision is None:
+            raise RuntimeError("not decided")
+        return self.decision
+
+    @property
+    def left(self) -> Record | None:
+        return self.record if self.side == "left" else self.mate
+
+    @property
+    def right(self) -> Record | None:
+        return self.mate if self.side == "left" else self.record
+
+
+def waiting_row(
+    role: str,
+    item: Item,
+    due_at: str | None,
+    why: dict[str, Any] | None,
+    *,
+    told: Told | None = None,
+    state: Literal["due", "stuck", "asked"] | None = None,
+    attempts: int | None = None,
+) -> WaitingRow:
+    """What waits for a record now, with what it was told before. Without a time it is stuck."""
+    before = item.row
+    return WaitingRow(
+        role,
+        item.side,
+        item.id,
+        due_at,
+        why,
+        told_row(told or item.told),
+        item.approved,
+        attempts if attempts is not None else (before.attempts if before is not None else 0),
+        state or ("due" if due_at is not None else "stuck"),
+        name_of(item.record) or (before.name if before is not None else ""),
+    )
+
+
+def name_of(record: Record | None) -> str:
+    """What people call a record."""
+    if record is None:
+        return ""
+    name = record.fields.get("name")
+    if not isinstance(name, str) or not name:
+        parts = (record.fields.get(part) for part in ("first_name", "last_name"))
+        name = " ".join(part for part in parts if isinstance(part, str) and part)
+    return name[:200]
+
+
+@dataclass(slots=True)
+class Pass:
+    """A run's own memory.
+
+    dry       nothing is written: operations stay planned, links and what waits as they are
+    create    what is not there is made, whatever the switches say
+    mark      whether what is linked now is kept the same afterwards; None: as the settings say
+    bypass    the limit of deletions does not hold
+    busy      (role, key of a link) or record → when an earlier write of it can be settled
+    made      while creates towards a side are unsettled: (role, side) → until when
+    written   (role, side, id) of what was written since the page that is being read was asked for
+    error     ends the run
+    """
+
+    pair: Pair
+    run: RunRow
+    dry: bool = False
+    create: bool = False
+    mark: bool | None = None
+    bypass: bool = False
+    busy: dict[tuple[str, ...], str] = field(default_factory=dict)
+    made: dict[tuple[str, Side], str] = field(default_factory=dict)
+    lost: dict[str, SyncOperation] = field(default_factory=dict)
+    planned: dict[Where, str] = field(default_factory=dict)
+    error: TielineError | None = None
+    stopped: dict[str, Any] | None = None
+    counter: int = 0
+    before: int = 0
+    """Requests of the sides when the run began, less those that it had made by then."""
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        if by:
+            self.run.counts[name] = self.run.counts.get(name, 0) + by
+
+    def key(self, role: str, side: Side, id: str) -> str:
+        """A new key: of a link, and (with two more signs) of its writes. Whoever makes one says so in the journal before it is
+        used, so that it need not come out the same again."""
+        self.counter += 1
+        text = "\x1f".join((self.pair.name, role, side, id, str(self.run.id), self.pair.now(), str(self.counter)))
+        return blake2b(text.encode(), digest_size=11).hexdigest()
+
+    @property
+    def over(self) -> bool:
+        """Whether the run goes no further."""
+        return self.error is not None or self.stopped is not None

@@ -1,0 +1,159 @@
+"""A run from its beginning to its end: held, begun or gone on with, what was unfinished settled, and closed with its why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from tieline.core.errors import TielineError
+from tieline.core.pairing import Side, Told
+from tieline.engine.effects.reasons import of_error, reason
+from tieline.engine.sync import reasons
+from tieline.engine.sync.batching import settle, work
+from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.ports import RunKind, RunRow, Settled, WaitingRow
+from tieline.engine.sync.rows import told_of
+from tieline.engine.sync.unfinished import settle_unfinished
+
+T = TypeVar("T")
+
+RESUMED: frozenset[RunKind] = frozenset({"transfer", "reconcile", "preview", "approved", "undo", "redo"})
+"""Runs that stand still where they are when something fails, and are gone on with; the others are simply done again."""
+ROWS = 500
+"""Waiting rows looked at together."""
+
+
+async def run(pair: Pair, kind: RunKind, options: Mapping[str, Any], body: Callable[[Pass], Awaitable[None]]) -> RunRow:
+    """Does a run; its row says what became of it. Another process at work: the row comes back "failed", never begun (id 0)."""
+    row = RunRow(0, kind, options=dict(options), started_at=pair.now())
+    if not await pair.run(pair.store.hold):
+        row.state, row.why = "failed", reason(reasons.OTHER_WORKS)
+        return row
+    row.id = await pair.run(lambda: pair.store.begin(row))
+    row.state = "running"
+    this = Pass(pair, row, before=pair.requests() - row.requests, bypass=bool(row.options.get("bypass_limit")))
+    try:
+        await _unfinished(this)
+        if this.bypass:
+            await pair.run(lambda: pair.store.release(reasons.LIMIT))
+        await body(this)
+    except TielineError as error:
+        this.error = this.error or error
+    except Exception as error:
+        # a mistake of ours or of a connector ends this run, and is told by its kind only
+        row.state, row.why = "failed", of_error(error)
+        await _end(this)
+        raise
+    if this.error is not None:
+        row.state, row.why = ("paused" if kind in RESUMED else "failed"), of_error(this.error)
+    elif this.stopped is not None:
+        row.state, row.why = "stopped", this.stopped
+    elif row.state == "running":
+        row.state, row.why = "done", None
+    await _end(this)
+    return row
+
+
+async def _end(this: Pass) -> None:
+    row, pair = this.run, this.pair
+    row.requests = pair.requests() - this.before
+    row.finished_at = pair.now() if row.state not in {"running", "paused"} else None
+    await pair.run(lambda: pair.store.end(row))
+
+
+async def _unfinished(this: Pass) -> None:
+    pair = this.pair
+    works = await pair.run(pair.store.unfinished)
+    if works:
+        came = await settle_unfinished(this, works)
+        await settle(this, came.settled())
+
+
+async def is_paused(this: Pass) -> bool:
+    """Whether a person wants it to pause; asked once a page. The run's state says so then."""
+    if await this.pair.run(lambda: this.pair.store.paused(this.run)):
+        this.run.state, this.run.why = "paused", reason(reasons.STOPPED)
+        return True
+    return False
+
+
+async def ahead(pages: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The same pages; the next one is asked for while this one is being worked on."""
+    waiting: asyncio.Task[T] | None = None
+
+    async def another() -> T:
+        return await pages.__anext__()
+
+    try:
+        waiting = asyncio.create_task(another())
+        while True:
+            try:
+                page = await waiting
+            except StopAsyncIteration:
+                waiting = None
+                return
+            waiting = asyncio.create_task(another())
+            yield page
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        close = getattr(pages, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def waited_item(row: WaitingRow) -> Item:
+    return Item(row.side, row.id, told_of(row.told, row.side), row=row, approved=row.approved)
+
+
+async def work_waiting(this: Pass) -> None:
+    """Looks at everything that is due, parents first, until nothing is due any more."""
+    pair = this.pair
+    while not this.over and not await is_paused(this):
+        rows = await pair.run(lambda: pair.store.waiting(pair.now(), ROWS))
+        rows = [row for row in rows if row.role in pair.customers.roles]
+        if not rows:
+            return
+        role = next(one for one in pair.customers.roles if any(row.role == one for row in rows))
+        for side in ("left", "right"):
+            mine: Sequence[WaitingRow] = [row for row in rows if row.role == role and row.side == side]
+            if mine and not this.over:
+                await renumber(this, role, side, mine)
+                await work(this, role, side, [waited_item(row) for row in mine])
+
+
+async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]) -> None:
+    """Links of records that have another id now move to it; where the new one is linked already, the old one is left to be found
+    gone. The row waits under the new id afterwards, in the same batch."""
+    moved = {row.id: str(row.told["new_id"]) for row in rows if row.told and row.told.get("new_id")}
+    if not moved:
+        return
+    pair = this.pair
+    there = await pair.ends[side].fetch(role, list(moved.values()))
+    known = await pair.run(lambda: pair.store.links(role, side, [*moved, *moved.values()]))
+    by_id = {(row.left_id if side == "left" else row.right_id): row for row in known}
+    links, waited = [], []
+    for row in rows:
+        new = moved.get(row.id)
+        link = by_id.get(row.id)
+        if new is None:
+            continue
+        row.told = {name: value for name, value in (row.told or {}).items() if name != "new_id"}
+        if new not in there or new in by_id:
+            continue
+        if link is not None:
+            if side == "left":
+                link.left_id = new
+            else:
+                link.right_id = new
+            links.append(link)
+        waited.append((role, side, row.id))
+        row.id = new
+    await settle(this, Settled(links=links, waited=waited, waiting=[row for row in rows if row.id in moved.values()]))
+
+
+def fresh_told(side: Side, *, linked: bool, is_new: bool) -> Told:
+    """What a feed says of a record."""
+    return Told(event="changed" if linked or not is_new else "created", by=side)

@@ -1,0 +1,226 @@
+"""Writes of an earlier run of which nobody knows what became: looked for before anything else is done.
+
+A create whose key can be found is found by it. One that cannot is sent again where the vendor makes no second one of it (its key is
+unique, or it promises so for a while); else what it would be matched by decides once it has surely landed or never will; else
+a person. An update or a delete is merged again once a late request of it can do no more harm: merging is what tells whether it
+is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tieline.core.pairing import Side, Told
+from tieline.core.record import Record
+from tieline.engine.access import LOOKS_APART_S
+from tieline.engine.effects.reasons import reason
+from tieline.engine.sync import reasons
+from tieline.engine.sync.finding import partners
+from tieline.engine.sync.items import Pass
+from tieline.engine.sync.parents import Parents
+from tieline.engine.sync.ports import AskedRow, LinkRow, SyncOperation, WaitingRow
+from tieline.engine.sync.rows import JOINED, lively, told_row
+from tieline.engine.sync.settling import Came, remember
+from tieline.engine.sync.writing import Pushing, load_parents
+from tieline.engine.times import iso, seconds
+from tieline.sdk.contract import Unknown
+
+IDEMPOTENT_MARGIN_S = 120.0
+"""What of the time in which a vendor promises to make no second one is not used."""
+
+
+async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
+    """What has become certain, as rows; the rest is remembered as busy."""
+    came = Came()
+    mine = [one for one in works if one.role in run.pair.customers.roles]
+    creates = [one for one in mine if one.verb == "create"]
+    by_side: dict[tuple[str, Side], list[SyncOperation]] = {}
+    for one in creates:
+        by_side.setdefault((one.role, one.side), []).append(one)
+    for role in run.pair.customers.roles:
+        for side in ("left", "right"):
+            group = by_side.get((role, side))
+            if group:
+                await _creates(run, came, role, side, group)
+    for one in mine:
+        if one.verb != "create":
+            _again(run, came, one)
+    return came
+
+
+def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None) -> None:
+    """A create that turned out to have happened: its link is made."""
+    one.state, one.error, one.id, one.version = "done", None, id, version
+    came.operations.append(one)
+    source_side, source_id = _source(one)
+    ids = {source_side: source_id, one.side: id}
+    came.links.append(
+        LinkRow(
+            one.link,
+            one.role,
+            ids.get("left", ""),
+            ids.get("right", ""),
+            one.base,
+            version if one.side == "left" else None,
+            version if one.side == "right" else None,
+            name=one.name,
+            parent=_parent(run, one),
+        )
+    )
+    run.count("created")
+    run.count("linked")
+    for side, known in ids.items():
+        came.woken[one.role, side, known] = None
+        came.waited[one.role, side, known] = None
+        came.answered[one.role, side, known] = None
+    # what it holds now is read again: the base is what was sent
+    _wait(came, one, run.pair.now())
+    for key in ((one.role, one.link), (one.role, source_side, source_id)):
+        run.busy.pop(key, None)
+    run.lost.pop(one.key, None)
+    if not any(other.role == one.role and other.side == one.side for other in run.lost.values()):
+        run.made.pop((one.role, one.side), None)
+
+
+def _source(one: SyncOperation) -> tuple[Side, str]:
+    return ("left" if one.source[0] == "left" else "right"), one.source[1]
+
+
+def _parent(run: Pass, one: SyncOperation) -> str | None:
+    for line in run.pair.customers.lines(one.role):
+        if line.kind == "link" and line.name in one.base:
+            value = one.base[line.name][0]
+            return value[JOINED][0] or None if isinstance(value, dict) else None
+    return None
+
+
+def _wait(came: Came, one: SyncOperation, due_at: str | None, why: dict[str, Any] | None = None, state: Any = "due") -> None:  # fmt: skip
+    side, id = _source(one)
+    came.wait(WaitingRow(one.role, side, id, due_at, why, told_row(Told(event="changed", by=side)), state=state, name=one.name))  # fmt: skip
+
+
+def _again(run: Pass, came: Came, one: SyncOperation) -> None:
+    """An update or delete: merged again when a late request of it can do no harm any more."""
+    access = run.pair.ends[one.side].access
+    conditional = one.version is not None and access.capabilities.conditional_write
+    sent = seconds(one.sent_at) if one.sent_at else run.pair.clock()
+    until = sent if conditional else sent + access.certain_s()
+    if until > run.pair.clock():
+        remember(run, [one], iso(until))
+    else:
+        one.state, one.error = "skipped", reason(reasons.UNKNOWN)
+        came.operations.append(one)
+        until = run.pair.clock()
+    if one.source:
+        _wait(came, one, iso(until), reason(reasons.BUSY))
+
+
+async def _creates(run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation]) -> None:
+    end, now = run.pair.ends[side], run.pair.clock()
+    access = end.access
+    left = list(works)
+    if access.searchable(role):
+        there = await end.find_origin(role, [one.key for one in left])
+        for one in left:
+            if one.key in there:
+                done(run, came, one, there[one.key].id, there[one.key].version)
+        left = [one for one in left if one.state != "done"]
+    again, looked, waits = [], [], []
+    for one in left:
+        sent = seconds(one.sent_at) if one.sent_at else now
+        promised = access.capabilities.idempotent_s - IDEMPOTENT_MARGIN_S
+        if access.unique(role) or (one.attempts <= 1 and now - sent < promised):
+            again.append(one)
+        elif now < sent + access.certain_s():
+            waits.append((one, sent + access.certain_s()))
+        else:
+            looked.append(one)
+    if looked and not access.searchable(role):
+        looked = await _by_match(run, came, role, side, looked)
+    for one in looked:
+        first = ((one.error or {}).get("params") or {}).get("looked")
+        if first and now >= seconds(first) + LOOKS_APART_S:
+            again.append(one)
+        else:
+            one.state, one.error = "unknown", reason(reasons.UNKNOWN, looked=first or iso(now))
+            came.operations.append(one)
+            waits.append((one, (seconds(first) if first else now) + LOOKS_APART_S))
+    for one, until in waits:
+        remember(run, [one], iso(until))
+        _wait(came, one, iso(until), reason(reasons.BUSY))
+    if again:
+        await _send_again(run, came, again)
+
+
+async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
+    """The same writes under the same keys, word for word as the journal has them."""
+    parents = Parents(run.pair.store, run.pair.run, run.planned)
+    pushing = Pushing(run, parents)
+    at_s = run.pair.clock()
+    if not all(run.pair.ends[one.side].access.unique(one.role) for one in works):
+        await run.pair.run(lambda: run.pair.store.announce(run.run, works))
+    await load_parents(parents, works)
+    await pushing.push(works, at_s)
+    for one in works:
+        if one.state == "done":
+            done(run, came, one, one.id, one.version)
+        elif isinstance(pushing.outcomes.get(one.key), Unknown):
+            came.operations.append(one)
+            until = iso(run.pair.clock() + run.pair.ends[one.side].access.settle_wait(one.role, "create"))
+            remember(run, [one], until)
+            _wait(came, one, until, reason(reasons.BUSY))
+        else:
+            came.operations.append(one)
+            _wait(came, one, run.pair.now(), one.error)
+
+
+async def _by_match(
+    run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation]
+) -> list[SyncOperation]:
+    """Those that nothing is there for, by what they would be found by. One record is it; several are asked about."""
+    pair = run.pair
+    source = {_source(one)[0] for one in works}
+    missing: list[SyncOperation] = []
+    for from_side in source:
+        group = [one for one in works if _source(one)[0] == from_side]
+        records = await _sources(run, role, from_side, [_source(one)[1] for one in group])
+        parents = Parents(pair.store, pair.run, run.planned)
+        wanted = [(one.id, pair.customers.finds(role, from_side, one)) for one in records]
+        found = await partners(pair.customers, pair.store, pair.run, pair.ends[side], parents, role, wanted)
+        for one in group:
+            mine = found.get(_source(one)[1], [])
+            like = [record for record in mine if _holds(one, record)]
+            if len(like) == 1:
+                done(run, came, one, like[0].id, like[0].version)
+            elif mine:
+                _ask(run, came, one, mine)
+            else:
+                missing.append(one)
+    return missing
+
+
+async def _sources(run: Pass, role: str, side: Side, ids: Sequence[str]) -> list[Record]:
+    end = run.pair.ends[side]
+    there = await end.fetch(role, ids)
+    parents = Parents(run.pair.store, run.pair.run, run.planned)
+    await parents.load(end.shape(role), side, there.values())
+    return [parents.record(end.shape(role), side, one) for one in there.values()]
+
+
+def _holds(one: SyncOperation, record: Record) -> bool:
+    """Whether a record holds what the create wrote, as far as text can tell."""
+    written = {name: value for name, value in one.values.items() if isinstance(value, str) and value}
+    return all(str(record.fields.get(name) or "").strip() == value.strip() for name, value in written.items() if name in record.fields)  # fmt: skip
+
+
+def _ask(run: Pass, came: Came, one: SyncOperation, options: Sequence[Record]) -> None:
+    """Nobody knows: a person says which of these it is, or that it is to be made."""
+    side, id = _source(one)
+    said = reason(reasons.UNKNOWN)
+    one.state, one.error = "rejected", said
+    came.operations.append(one)
+    shown = [{"id": record.id, "fields": {name: lively(value) for name, value in record.fields.items() if not hasattr(value, "key")}} for record in options]  # fmt: skip
+    came.asked.append(AskedRow("unknown", one.role, side, id, said, shown, "", one.name))
+    _wait(came, one, None, said, "asked")
+    run.count("asked")

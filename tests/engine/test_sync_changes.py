@@ -1,0 +1,60 @@
+"""The run of changes: both ways, line by line, with what waits and what fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.sync_bench import Bench
+
+
+async def linked(**fields: object) -> tuple[Bench, str, str]:
+    bench = Bench()
+    await bench.begin()
+    left = bench.left.put("Accounts", **({"name": "Holm", "email": "a@holm.dk", "city": "Aarhus"} | fields))
+    await bench.quiet()
+    (right,) = bench.right.all("Accounts")
+    return bench, left, right
+
+
+async def test_a_new_record_is_made_on_the_other_side_and_not_again() -> None:
+    bench, left, right = await linked()
+    made = bench.right.all("Accounts")[right]
+    assert (made["name"], made["email"], made["city"]) == ("Holm", "a@holm.dk", "Aarhus")
+    (link,) = bench.store.rows.values()
+    assert (link.left_id, link.right_id, link.state) == (left, right, "linked")
+    pushes = bench.right.asked["push"] + bench.left.asked["push"]
+    await bench.quiet()
+    assert bench.right.asked["push"] + bench.left.asked["push"] == pushes == 1
+
+
+@pytest.mark.proves("CUST-10")
+async def test_edits_of_different_fields_both_survive() -> None:
+    bench, left, right = await linked()
+    bench.left.edit("Accounts", left, city="Odense")
+    bench.right.edit("Accounts", right, phone="+4512345678")
+    row = await bench.changes()
+    assert row.state == "done"
+    for vendor, id in ((bench.left, left), (bench.right, right)):
+        assert vendor.all("Accounts")[id]["city"] == "Odense"
+        assert vendor.all("Accounts")[id]["phone"] == "+4512345678"
+    assert not bench.store.asked
+
+
+async def test_a_contact_comes_after_its_account() -> None:
+    bench = Bench()
+    await bench.begin()
+    account = bench.right.put("Accounts", name="Holm")
+    bench.right.put("Contacts", name="Ann", email="ann@holm.dk", account=account)
+    await bench.quiet()
+    (there,) = bench.left.all("Accounts")
+    (ann,) = bench.left.all("Contacts").values()
+    assert (ann["name"], ann["account"]) == ("Ann", there)
+
+
+async def test_a_run_in_which_nothing_moved_asks_each_feed_once() -> None:
+    bench, _, _ = await linked()
+    before = bench.left.requests + bench.right.requests
+    row = await bench.changes()
+    assert bench.left.requests + bench.right.requests - before == 4 == row.requests
+    row = await bench.changes(poll="turn")
+    assert row.requests == 2
