@@ -1,5 +1,7 @@
 """Names of companies and people as they are compared: never written anywhere."""
 
+# ruff: noqa: SIM905  a list of words reads as one
+
 from __future__ import annotations
 
 import re

@@ -24,11 +24,11 @@ KIND_OF_RULE: Final[Mapping[str, RuleName]] = {
 }  # fmt: skip
 
 SAME_BY: Final = {
-    "registration_number": declare("customers.evidence.registration_number.same", "value"),
-    "email": declare("customers.evidence.email.same", "value"),
-    "phone": declare("customers.evidence.phone.same", "value"),
-    "name": declare("customers.evidence.name.same", "value"),
-    "place": declare("customers.evidence.place.same", "value"),
+    "registration_number": declare("customers.evidence.registration_number.same", "said"),
+    "email": declare("customers.evidence.email.same", "said"),
+    "phone": declare("customers.evidence.phone.same", "said"),
+    "name": declare("customers.evidence.name.same", "said"),
+    "place": declare("customers.evidence.place.same", "said"),
 }
 DIFFERS_BY: Final = {
     "registration_number": declare("customers.evidence.registration_number.differs", "left", "right"),
@@ -206,7 +206,7 @@ def _compared(
 def _evidence(rule: RuleName, side: Side, mine: frozenset[str], theirs: frozenset[str]) -> Evidence:
     both = sorted(mine & theirs)
     if both:
-        return Evidence(rule, agrees=True, reason=because(SAME_BY[rule], value=both[0]))
+        return Evidence(rule, agrees=True, reason=because(SAME_BY[rule], said=both[0]))
     left, right = (mine, theirs) if side == "left" else (theirs, mine)
     a, b = min(left), min(right)
     if rule == "name":
@@ -232,9 +232,7 @@ def _circumstances(side: Side, record: Record, another: Record, lines: Sequence[
             agrees = str(a).casefold() == str(b).casefold()
             left, right = (str(a), str(b)) if side == "left" else (str(b), str(a))
             reason = (
-                because(SAME_BY["place"], value=left)
-                if agrees
-                else because(DIFFERS_BY["place"], left=left, right=right)
+                because(SAME_BY["place"], said=left) if agrees else because(DIFFERS_BY["place"], left=left, right=right)
             )
             out.append(Evidence("place", agrees=agrees, reason=reason))
     return out

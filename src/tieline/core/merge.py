@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tieline.core.pairing import LEFT, RIGHT, SIDES, Base, Direction, Joined, Line, LineResult, Policy, Side, other
+from tieline.core.pairing import (
+    LEFT,
+    RIGHT,
+    SIDES,
+    Base,
+    Direction,
+    Joined,
+    Line,
+    LineResult,
+    LineState,
+    Policy,
+    Side,
+    other,
+)
 from tieline.core.reasons import Reason, because, declare
 from tieline.core.same import CANNOT_HOLD, DEFAULT_COUNTRY, agree, for_side, is_empty, same
 
@@ -204,7 +217,7 @@ def _move(
         return _held(line, values, because(HELD_NO_VALUE, side=target))
     if same(line.kind, coming, values[target], rules.country):
         return LineResult(line.name, "same", values[LEFT], values[RIGHT], value, because(SAME))
-    state = "to_right" if target == RIGHT else "to_left"
+    state: LineState = "to_right" if target == RIGHT else "to_left"
     return LineResult(line.name, state, values[LEFT], values[RIGHT], value, reason)
 
 

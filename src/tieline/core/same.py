@@ -179,7 +179,8 @@ def _url(value: Any, _: str) -> Hashable:
 
 
 def _country_code(value: Any, _: str) -> Hashable:
-    return countries.code_of(str(value)) or (_name(value, "") and str(_name(value, "")).casefold())
+    text = " ".join(_plain(value).split())
+    return countries.code_of(text) or text.casefold() or None
 
 
 def _address(value: Any, _: str) -> Hashable:

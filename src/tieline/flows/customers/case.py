@@ -60,9 +60,11 @@ def moves(settings: Settings) -> frozenset[Side]:
 
 
 def changed_at(record: Record | None) -> str | None:
-    """When the vendor says that this record changed last: the field of that meaning, else a version that is a time."""
+    """When the vendor says that the record changed last: a version that is a time, else the field of that meaning."""
     if record is None:
         return None
-    said = record.get(CHANGED_AT) or record.version
-    text = str(said) if said is not None else ""
-    return text if len(text) >= 10 and text[4:5] == "-" and seconds_apart(text, text) is not None else None
+    for said in (record.version, *(record.get(name) for name in CHANGED_AT)):
+        text = str(said) if said is not None else ""
+        if len(text) > 10 and text[4] == "-" and seconds_apart(text, text) is not None:
+            return text
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tieline.core.flow import Clash, Need, Target
+from tieline.core.flow import Need, Target
 from tieline.core.match import wanted
 from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told
 from tieline.core.plan import Find
@@ -118,9 +118,9 @@ class Customers:
         """Roles and verbs of this side."""
         return needs.needs(settings, side)
 
-    def check(self, settings: Settings, left: Target, right: Target) -> tuple[Clash, ...]:
-        """Every contradiction; empty: they can be saved."""
-        return checks.check(settings, left, right)
+    def check(self, settings: Settings, targets: Mapping[Side, Target]) -> checks.Checks:
+        """Every contradiction (with one they cannot be saved), and what is only said."""
+        return checks.check(settings, targets)
 
     def of(self, settings: Settings, targets: Mapping[Side, Target] = NO_TARGETS) -> PairRules:
         """The rules of one pair."""

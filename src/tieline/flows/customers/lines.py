@@ -12,8 +12,8 @@ from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.flows.customers.settings import LineRule, Settings
 
-CHANGED_AT: Final = "modified_at"
-"""Canonical field: when the vendor says that the record changed last."""
+CHANGED_AT: Final = ("modified_at", "last_activity")
+"""Canonical fields: when the vendor says that the record changed last, where its version is no time; the first that is there."""
 CREATED_AT: Final = "created_at"
 
 Targets = Mapping[Side, Target]
@@ -28,8 +28,7 @@ def roles(settings: Settings) -> tuple[str, ...]:
         free = [
             one for one in left if not {line.role for line in one.lines if line.kind == "link"} & (waiting - {one.role})
         ]
-        for one in free or left:  # a circle is refused when it is saved
-            out.append(one.role)
+        out.extend(one.role for one in free or left)  # a circle is refused when it is saved
         left = [one for one in left if one.role not in out]
     return tuple(out)
 
@@ -69,7 +68,7 @@ def reads(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
 
 def further(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
     """What is read beside the lines."""
-    names = [CHANGED_AT, CREATED_AT]
+    names = [*CHANGED_AT, CREATED_AT]
     if side == LEFT and is_top(settings, role):
         if settings.mark.kind == "field" and settings.mark.field:
             names.append(settings.mark.field)

@@ -98,9 +98,9 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
         values[name] = coming
         reasons[line.name] = because(LINE_CREATED, side=source)
         base[line.name] = (value, coming) if source == LEFT else (coming, value)
-        held = (value, None) if source == LEFT else (None, value)
+        left, right = (value, None) if source == LEFT else (None, value)
         state: LineState = "to_right" if target == RIGHT else "to_left"
-        results.append(LineResult(line.name, state, *held, value, reasons[line.name]))
+        results.append(LineResult(line.name, state, left, right, value, reasons[line.name]))
     for name, default in given.items():
         if is_empty(values.get(name)):
             values[name] = default

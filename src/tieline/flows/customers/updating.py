@@ -14,7 +14,6 @@ from tieline.core.pairing import (
     Candidate,
     Decision,
     Joined,
-    Line,
     LineResult,
     Status,
     Write,
@@ -35,7 +34,7 @@ def merged(case: Case, base: Base, left: Record, right: Record) -> tuple[LineRes
 
 
 def status_of(results: Sequence[LineResult]) -> Status:
-    """ "same" where every line agrees."""
+    """Whether every line agrees."""
     return "same" if all(one.state == "same" for one in results) else "differs"
 
 
@@ -64,7 +63,7 @@ def update(
         matched=matched,
         asks=asks,
         reason=asks or held or (None if writes else because_of or because(why.SAME)),
-        waits_for=waits_for(case.lines, results),
+        waits_for=waits_for(results),
     )
 
 
@@ -80,7 +79,7 @@ def compare(case: Case, left: Record, right: Record, reason: Reason, status: Sta
     )
 
 
-def waits_for(lines: Sequence[Line], results: Sequence[LineResult]) -> Joined | None:
+def waits_for(results: Sequence[LineResult]) -> Joined | None:
     """The parent that must be linked first."""
     for one in results:
         if one.state == "held" and one.reason.code == HELD_PARENT:

@@ -13,10 +13,10 @@ from tieline.core.reasons import Reason
 from tieline.web import reasons
 from tieline.web.calls import words as calls
 from tieline.web.parts import words
-from tieline.web.words import engine, errors
+from tieline.web.words import customers, engine, errors
 from tieline.web.words.names import FLOWS, SLOTS
 
-reasons.register({**engine.SENTENCES, **engine.STORY, **errors.SENTENCES})
+reasons.register({**engine.SENTENCES, **engine.STORY, **errors.SENTENCES, **customers.SENTENCES})
 
 Raw = Reason | Mapping[str, Any] | None
 
@@ -58,6 +58,8 @@ def say(raw: Raw) -> str:
     reason = raw if isinstance(raw, Reason) else Reason(str(raw.get("code", "")), raw.get("params") or {})
     if reason.code.startswith("call.") and not reason.code.startswith("call.story."):
         return calls.said(reason)
+    if reason.code in customers.SENTENCES:
+        return customers.said(reason)
     try:
         sentence = reasons.sentence(reason.code, **_values(reason))
     except KeyError:
