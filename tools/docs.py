@@ -1,7 +1,8 @@
 """The generated pages of docs/, and a check of every link between the pages of this repository.
 
 Written anew: docs/decisions/README.md (the list of decisions), docs/reference/environment.md (what the environment sets),
-docs/reference/connectors.md (what each connector declares in its connector.toml).
+docs/reference/connectors.md (what each connector declares in its connector.toml), docs/reference/canonical-fields.md (the
+canonical fields of each role).
 """
 
 import ast
@@ -10,6 +11,11 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+from tieline.core.fields import FIELDS, ROLES, SHAPES
+from tieline.flows.calls import FLOW as CALLS
+from tieline.flows.calls.explain import WHOLE
+from tieline.sdk.manifest import connectors as manifests
 
 DOCS = Path("docs")
 GENERATED = "<!-- Written by `make docs`. Change its source instead. -->\n"
@@ -73,6 +79,39 @@ def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str
             yield f"`{prefix}{name}`", ", ".join(str(word) for word in words).replace("|", "\\|").replace("\n", " ")
 
 
+def fields() -> str:
+    """Each role's canonical fields: what they hold, what the flows do with them, which connectors have them."""
+    flows = {"calls": (CALLS.reads(), WHOLE.roles)}
+    have = {manifest.title: manifest.roles for manifest in manifests().values() if manifest.roles}
+    lines = [
+        GENERATED,
+        "# Canonical fields",
+        "",
+        "Flows speak of roles and these fields; the manifest of a connector maps those that its vendor has, and leaves out the others",
+        "([Add a connector](../how-to/connector.md)). A flow does without a field that is not there, or says which rule needs it.",
+        "Customers kept the same go by the lines of their mapping, so every field of a company or a person is worth having.",
+        "",
+        "| value | how it is given |",
+        "|---|---|",
+        *(f"| {value} | {said} |" for value, said in SHAPES.items()),
+        "",
+    ]
+    for role, named in FIELDS.items():
+        lines += [f"## {role}", "", f"{ROLES[role][0].upper()}{ROLES[role][1:]}.", ""]
+        lines += ["| field | value | what it is | flows | connectors |", "|---|---|---|---|---|"]
+        for name, field in named.items():
+            uses = [
+                f"{flow} {' and '.join(verbs)}"
+                for flow, (reads, writes) in flows.items()
+                if (verbs := [verb for verb, of in (("read", reads), ("write", writes)) if name in of.get(role, ())])
+            ]
+            having = [title for title, roles in have.items() if role in roles and name in roles[role].fields]
+            cells = (f"`{name}`", field.value, field.about, ", ".join(uses), ", ".join(sorted(having)))
+            lines.append(f"| {' | '.join(cell or '–' for cell in cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def broken_links() -> list[str]:
     """Links to files of this repository that are not there."""
     pages = [*Path().glob("*.md"), *DOCS.rglob("*.md"), *Path("src").rglob("doc.md")]
@@ -90,6 +129,7 @@ def main() -> int:
         DOCS / "decisions" / "README.md": decisions(),
         DOCS / "reference" / "environment.md": environment(),
         DOCS / "reference" / "connectors.md": connectors(),
+        DOCS / "reference" / "canonical-fields.md": fields(),
     }
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)
