@@ -310,8 +310,7 @@ async def test_a_database_that_does_not_answer_is_away(
     from tieline.api import group_commit
 
     monkeypatch.setattr(group_commit, "ANSWER_S", 0.2)
-    monkeypatch.setattr(group_commit, "_ACCEPT", b"SELECT 1 FROM pg_sleep(60), json_array_length(%s::json)")
-    rows = group_commit.GroupCommit(installation.app)
+    rows = group_commit.GroupCommit(installation.app, b"SELECT 1 FROM pg_sleep(60), json_array_length(%s::json)")
     rows.start()
     told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
     row = {"c": company.source, "k": "00" * 16, "t": "2026-01-01T00:00:00Z", "m": "POST", "q": "", "h": {}, "b": ""}

@@ -28,7 +28,9 @@ PATIENCE_S = 2.0
 """How long a delivery waits for a database that is away."""
 ANSWER_S = 5.0
 """A database that does not answer for so long counts as away: what it kept after all is not kept twice."""
-_ACCEPT = b"SELECT store_accept(%s::json)"
+ACCEPT = b"SELECT store_accept(%s::json)"
+ACCEPT_CHANGES = b"SELECT store_accept_changes(%s::json)"
+"""Of connections that tell of changes of records: their pairs are woken."""
 
 Delivery = dict[str, Any]
 """As `store_accept` takes it: c connection, k event key (hex), t arrival, m method, q query, h headers, b body in base64,
@@ -42,10 +44,11 @@ _Waiting = tuple[Delivery, Tell, float]
 
 
 class GroupCommit:
-    """One connection that keeps what is put in."""
+    """One connection that keeps what is put in. It is opened when something is."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, accept: bytes = ACCEPT) -> None:
         self._url = url
+        self._accept = accept
         self._waiting: list[_Waiting] = []
         self._bytes = 0
         self._something = asyncio.Event()
@@ -147,7 +150,7 @@ class GroupCommit:
             connection = self._connection = await self._connect()
         try:
             async with asyncio.timeout(ANSWER_S):
-                cursor = await connection.execute(_ACCEPT, [orjson.dumps(deliveries).decode()])
+                cursor = await connection.execute(self._accept, [orjson.dumps(deliveries).decode()])
                 row = await cursor.fetchone()
         except TimeoutError:
             raise psycopg.OperationalError("the database does not answer") from None

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tieline.api.group_commit import GroupCommit
+from tieline.api.group_commit import ACCEPT_CHANGES, GroupCommit
 from tieline.api.refused import Refused
 from tieline.api.sources import Source, Sources
 from tieline.core.errors import ProtocolError
@@ -84,6 +84,7 @@ class Intake:
         self.public_url = public_url
         self._sources = Sources(url, seal)
         self._rows = GroupCommit(url)
+        self._changes = GroupCommit(url, ACCEPT_CHANGES)
         self._refused = Refused(url)
         self._asking: set[asyncio.Task[None]] = set()
         self._started = False
@@ -93,6 +94,7 @@ class Intake:
         if not self._started:
             self._started = True
             self._rows.start()
+            self._changes.start()
             await self._sources.start()
 
     async def stop(self) -> None:
@@ -100,6 +102,7 @@ class Intake:
         if self._started:
             self._started = False
             await self._rows.stop()
+            await self._changes.stop()
             await self._refused.stop()
             await self._sources.close()
 
@@ -156,7 +159,8 @@ class Intake:
 
     def _keep(self, source: Source, request: Request, arrived: Arrived, tell: Callable[[Answer], None]) -> None:
         kept = Answer(202, arrived.reply) if arrived.reply else KEPT
-        self._rows.put(
+        rows = self._changes if source.tells else self._rows
+        rows.put(
             _delivery(source, request, arrived), lambda done: tell(kept if done else AWAY if done is None else UNKNOWN)
         )
 

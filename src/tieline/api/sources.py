@@ -19,7 +19,7 @@ import psycopg
 
 from tieline.core.errors import TielineError
 from tieline.sdk import manifest
-from tieline.sdk.contract import Events
+from tieline.sdk.contract import Changes, Events
 from tieline.store.secrets import GRANT, INTAKE_KEY, Seal
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,14 @@ _ALL = "SELECT intake_hash, connection_id, workspace_id, connector, secrets FROM
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A connection that events come in by. `secrets` are those of its manifest's fields, opened."""
+    """A connection that events come in by. `secrets` are those of its manifest's fields, opened. `tells`: its deliveries tell of
+    changes of records."""
 
     connection: int
     workspace: int
-    events: Events
+    events: Events | Changes
     secrets: Mapping[str, str] = field(repr=False)
+    tells: bool = False
 
 
 class Sources:
@@ -149,6 +151,7 @@ class Sources:
     def _source(self, connection: int, workspace: int, connector: str, sealed: dict[str, str] | None) -> Source | None:
         try:
             events = manifest.load(connector)(None)
+            tells = "changes" in manifest.connector(connector).facets
             secrets = {
                 name: self._seal.open(value.encode(), workspace, connection, name)
                 for name, value in (sealed or {}).items()
@@ -157,4 +160,4 @@ class Sources:
         except TielineError as error:
             log.warning("connection %s cannot take deliveries: %s", connection, error.code)
             return None
-        return Source(connection, workspace, events, secrets)
+        return Source(connection, workspace, events, secrets, tells)

@@ -19,75 +19,33 @@ can be chosen; of a write of which nobody knows, a person may also say under whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from tieline.store.connection import workspace_tx
 from tieline.store.deadlock import once_more
 from tieline.store.models import InboxItem, InboxState, Remembered, Run, Subject
-from tieline.store.services import remembered
+from tieline.store.services import pair_cases, remembered
 from tieline.store.services.audit import note
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.flow_settings import wake
+from tieline.store.services.inbox_cases import Case, Group, shown, stopped_case
 
 if TYPE_CHECKING:
     from tieline.store.team.models import User
 
+__all__ = ["Case", "Group"]
+
 OPEN = {"state": InboxState.OPEN}
+QUESTION = Q(subject__isnull=False) | Q(pair__isnull=False)
 OUTCOME = "outcome:"
 """Beginning of the kinds that ask whether a write is there."""
 LONGEST_ID = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that waits or is to be known. `item` None: a subject that stopped (`subject_id` says which).
-
-    options: [[role, id, fields], …] to choose from. subject: the flow's own JSON of what the case is about.
-    """
-
-    item: int | None
-    flow: str
-    kind: str
-    topic: str
-    reason: Mapping[str, Any]
-    options: Sequence[Any]
-    subject_id: int | None
-    subject: Mapping[str, Any] | None
-    run: int | None
-    times: int
-    created: datetime
-    last_at: datetime
-    state: str = InboxState.OPEN
-    answer: Any = None
-    decided_by: str = ""
-    decided_at: datetime | None = None
-    remembered_from: datetime | None = None
-    """Where a remembered decision answered it: when that was made."""
-
-    @property
-    def waits(self) -> bool:
-        """Whether something waits for it: a question, or a subject that stopped."""
-        return self.subject_id is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Like cases: the newest first. `waits`: questions or stopped subjects; otherwise a notice."""
-
-    flow: str
-    kind: str
-    topic: str
-    cases: Sequence[Case] = field(default=())
-
-    @property
-    def waits(self) -> bool:
-        """Whether something waits for it."""
-        return self.cases[0].waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +63,7 @@ class Decision:
 def count(workspace: int) -> int:
     """How many questions and stopped subjects wait for a person."""
     with workspace_tx(workspace):
-        asked = InboxItem.objects.filter(workspace_id=workspace, subject__isnull=False, **OPEN).count()
+        asked = InboxItem.objects.filter(QUESTION, workspace_id=workspace, **OPEN).count()
         return asked + Subject.objects.filter(workspace_id=workspace, state="parked").count()
 
 
@@ -116,8 +74,8 @@ def groups(workspace: int, *, flow: str = "", limit: int = 200) -> list[Group]:
         stopped = Subject.objects.filter(workspace_id=workspace, state="parked").order_by("-id")
         if flow:
             items, stopped = items.filter(flow=flow), stopped.filter(flow=flow)
-        cases = _cases(list(items.select_related("decided_by")[:limit]))
-        cases += [_stopped(row) for row in stopped[:limit]]
+        cases = shown(list(items.select_related("decided_by")[:limit]))
+        cases += [stopped_case(row) for row in stopped[:limit]]
     found: dict[tuple[str, str, str], list[Case]] = {}
     for case in cases:
         found.setdefault((case.flow, case.kind, case.topic), []).append(case)
@@ -133,7 +91,7 @@ def case(workspace: int, item: int) -> Case:
         row = InboxItem.objects.filter(workspace_id=workspace, pk=item).select_related("decided_by").first()
         if row is None:
             raise DeclinedError("inbox.gone")
-        return _cases([row])[0]
+        return shown([row])[0]
 
 
 def answers(workspace: int, subject: int, before_run: int) -> list[Case]:
@@ -142,7 +100,7 @@ def answers(workspace: int, subject: int, before_run: int) -> list[Case]:
         rows = InboxItem.objects.filter(
             workspace_id=workspace, subject=subject, state=InboxState.ANSWERED, run__lt=before_run
         )
-        return _cases(list(rows.select_related("decided_by").order_by("decided_at")))
+        return shown(list(rows.select_related("decided_by").order_by("decided_at")))
 
 
 @once_more
@@ -152,7 +110,7 @@ def answer(workspace: int, user: User | None, item: int, choice: Any, *, always:
     was not offered."""
     with workspace_tx(workspace):
         row = _locked(workspace, item)
-        if row.state != InboxState.OPEN or row.subject_id is None:
+        if row.state != InboxState.OPEN or not _is_question(row):
             return _decision(row, mine=False)
         choice = _chosen(row, choice)
         _decide(row, user, choice, timezone.now())
@@ -170,10 +128,11 @@ def answer_like(workspace: int, user: User | None, item: int, choice: Any, *, al
         asked = _one(workspace, item)
         like = InboxItem.objects.filter(
             workspace_id=workspace, connection=asked.connection_id, epoch=asked.epoch, flow=asked.flow, kind=asked.kind,
-            topic=asked.topic, subject__isnull=False, **OPEN,
-        )  # fmt: skip
-        subjects = _hold(workspace, like.values_list("subject", flat=True))
-        locked = list(like.filter(subject__in=subjects).select_for_update().order_by("id"))
+            topic=asked.topic, pair=asked.pair_id, **OPEN,
+        ).filter(QUESTION)  # fmt: skip
+        if asked.pair_id is None:
+            like = like.filter(subject__in=_hold(workspace, like.values_list("subject", flat=True)))
+        locked = list(like.select_for_update().order_by("id"))
         first = next((row for row in locked if row.pk == item), None)
         if first is None:
             return []
@@ -227,7 +186,7 @@ def dismiss(workspace: int, user: User | None, item: int) -> Decision:
     """A notice was read. It comes again when what it says happens again."""
     with workspace_tx(workspace):
         row = _locked(workspace, item)
-        if row.subject_id is not None:
+        if _is_question(row):
             raise DeclinedError("inbox.not_a_notice")
         if row.state != InboxState.OPEN:
             return _decision(row, mine=False)
@@ -279,7 +238,10 @@ def _why(row: Subject) -> str:
 
 
 def _chosen(row: InboxItem, choice: Any) -> Any:
-    """The choice as it is kept: "none", or {"role", "id"}. DeclinedError for what this case does not offer."""
+    """The choice as it is kept: "none", or {"role", "id"}; of a pair's question as `pair_cases` says. DeclinedError for what this
+    case does not offer."""
+    if row.pair_id is not None:
+        return pair_cases.chosen(row, choice)
     if choice == "none":
         return choice
     role: Any
@@ -296,8 +258,12 @@ def _chosen(row: InboxItem, choice: Any) -> Any:
     raise DeclinedError("inbox.no_choice")
 
 
+def _is_question(row: InboxItem) -> bool:
+    return row.subject_id is not None or row.pair_id is not None
+
+
 def _offers(row: InboxItem, choice: Any) -> bool:
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, Mapping) or row.pair_id is not None:
         return True
     return any(str(one[0]) == choice["role"] and str(one[1]) == choice["id"] for one in row.options)
 
@@ -306,6 +272,9 @@ def _decide(row: InboxItem, user: User | None, choice: Any, now: datetime) -> No
     row.state, row.answer = InboxState.ANSWERED, choice
     row.decided_by, row.decided_at = user, now
     row.save(update_fields=["state", "answer", "decided_by", "decided_at"])
+    if row.pair_id is not None:
+        pair_cases.follow(row, choice)
+        return
     subject = _hold(row.workspace_id, [row.subject_id]).get(row.subject_id or 0)
     if subject is None:
         return
@@ -328,7 +297,10 @@ def _one(workspace: int, item: int, *, lock: bool = False) -> InboxItem:
 
 def _locked(workspace: int, item: int) -> InboxItem:
     """The case, held; before it what it is about, which a drain holds first, too."""
-    _hold(workspace, [_one(workspace, item).subject_id])
+    case = _one(workspace, item)
+    if case.pair_id is not None:
+        pair_cases.hold(case)
+    _hold(workspace, [case.subject_id])
     return _one(workspace, item, lock=True)
 
 
@@ -342,40 +314,3 @@ def _hold(workspace: int, subjects: Iterable[int | None]) -> dict[int, Subject]:
 def _decision(row: InboxItem, *, mine: bool) -> Decision:
     by = row.decided_by.name if row.decided_by else ""
     return Decision(row.pk, row.state, row.answer, by, row.decided_at, mine)
-
-
-def _cases(rows: Sequence[InboxItem]) -> list[Case]:
-    ids = [row.subject_id for row in rows if row.subject_id is not None]
-    subjects = {one.pk: one for one in Subject.objects.filter(pk__in=ids)} if ids else {}
-    by = [row.remembered_id for row in rows if row.remembered_id is not None]
-    since = dict(Remembered.objects.filter(pk__in=by).values_list("pk", "decided_at")) if by else {}
-    return [
-        Case(
-            row.pk,
-            row.flow,
-            row.kind,
-            row.topic,
-            row.reason,
-            row.options,
-            row.subject_id,
-            subjects[row.subject_id].subject if row.subject_id in subjects else None,
-            row.run_id,
-            row.times,
-            row.created,
-            row.last_at,
-            row.state,
-            row.answer,
-            row.decided_by.name if row.decided_by else "",
-            row.decided_at,
-            since.get(row.remembered_id) if row.remembered_id is not None else None,
-        )
-        for row in rows
-    ]
-
-
-def _stopped(row: Subject) -> Case:
-    why = row.why or {"code": "error.internal"}
-    return Case(
-        None, row.flow, "stopped", str(why.get("code", "")), why, (), row.pk, row.subject, None, 1, row.arrived_at,
-        row.arrived_at,
-    )  # fmt: skip

@@ -54,7 +54,7 @@ def can(kind: str) -> bool:
 def remember(workspace: int, user: User | None, item: InboxItem, choice: Any) -> Remembered:
     """Keeps the answer of this case for later like ones, in the place of what was kept for them before. Inside the caller's
     transaction. DeclinedError for what is never remembered."""
-    if not can(item.kind) or item.connection_id is None or not isinstance(choice, Mapping):
+    if not can(item.kind) or item.pair_id is not None or item.connection_id is None or not isinstance(choice, Mapping):
         raise DeclinedError("inbox.not_remembered")
     same = Remembered.objects.select_for_update().filter(
         workspace_id=workspace, connection=item.connection_id, epoch=item.epoch, flow=item.flow, kind=item.kind,

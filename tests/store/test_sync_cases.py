@@ -1,0 +1,143 @@
+"""Questions of pairs in the inbox: listed and decided like all others; the answer is a waiting row of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.store.pairs import PairOf, make_pair
+from tieline.engine.sync.ports import AskedRow, RunRow, Settled, WaitingRow
+
+if TYPE_CHECKING:
+    from tests.conftest import Company, Installation
+    from tieline.store.sync_store import StoredSync
+
+FUTURE = "2999-01-01T00:00:00.000Z"
+WHY = {"code": "sync.conflict", "params": {"line": "email"}}
+
+
+@pytest.fixture
+def pair(installation: Installation, company: Company) -> PairOf:
+    return make_pair(installation, company)
+
+
+@pytest.fixture
+def store(pair: PairOf) -> Iterator[StoredSync]:
+    store = pair.store()
+    assert store.hold()
+    yield store
+    store.let_go()
+
+
+def ask(store: StoredSync, kind: str, *ids: str, why: dict[str, Any] = WHY) -> RunRow:
+    run = RunRow(0, "transfer", options={"from": "left"})
+    store.begin(run)
+    asked = [AskedRow(kind, "account" if id else "", "left", id, why, name=f"Customer {id}") for id in ids]
+    waiting = [WaitingRow("account", "left", id, None, why, state="asked") for id in ids if id]
+    store.settle(run, Settled(asked=asked, waiting=waiting))
+    return run
+
+
+def items(pair: PairOf) -> list[int]:
+    from tieline.store.services import inbox
+
+    return sorted(one.item for group in inbox.groups(pair.workspace) for one in group.cases if one.item is not None)
+
+
+def test_an_answer_makes_the_record_due_with_the_word(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox
+
+    ask(store, "conflict", "1", "2")
+    (group,) = inbox.groups(pair.workspace)
+    assert group.waits
+    assert {(one.pair, one.side, one.record, one.name) for one in group.cases} == {
+        (pair.pair, "left", "1", "Customer 1"),
+        (pair.pair, "left", "2", "Customer 2"),
+    }
+    assert inbox.count(pair.workspace) == 2
+    first = items(pair)[0]
+    decided = inbox.answer(pair.workspace, None, first, {"choices": {"email": "left"}})
+    assert decided.mine
+    assert not inbox.answer(pair.workspace, None, first, {"choices": {"email": "right"}}).mine
+    (row,) = store.waiting(FUTURE, 9)
+    assert (row.id, row.told, row.state) == ("1", {"choices": {"email": "left"}}, "due")
+    assert inbox.count(pair.workspace) == 1
+
+
+def test_choices_of_several_lines_add_up(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox, pair_cases
+
+    ask(store, "conflict", "1")
+    pair_cases.look(pair.workspace, pair.pair, "account", "left", "1", {"choices": {"name": "right"}})
+    inbox.answer(pair.workspace, None, items(pair)[0], {"choices": {"email": "left"}})
+    (row,) = store.waiting(FUTURE, 9)
+    assert row.told == {"choices": {"name": "right", "email": "left"}}
+
+
+def test_like_cases_are_decided_at_once(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox
+
+    ask(store, "deletion", "1", "2", "3", why={"code": "sync.gone"})
+    assert len(inbox.answer_like(pair.workspace, None, items(pair)[0], {"deletion": "unlink"})) == 3
+    assert [row.told for row in store.waiting(FUTURE, 9)] == [{"deletion": "unlink"}] * 3
+    assert items(pair) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "choice"),
+    [
+        ("conflict", {"choices": {"email": "both"}}),
+        ("conflict", {"choices": {}}),
+        ("conflict", {"deletion": "delete"}),
+        ("deletion", {"deletion": "maybe"}),
+        ("match", {"partner": "7", "create": True}),
+        ("match", {"partner": 7}),
+        ("match", {"told": 1}),
+        ("unknown", {}),
+        ("moved", {"again": False}),
+        ("match", "7"),
+    ],
+)
+def test_only_what_a_question_offers_is_an_answer(store: StoredSync, pair: PairOf, kind: str, choice: Any) -> None:
+    from tieline.store.services import inbox
+    from tieline.store.services.declined import DeclinedError
+
+    ask(store, kind, "1")
+    with pytest.raises(DeclinedError, match=r"inbox.no_choice"):
+        inbox.answer(pair.workspace, None, items(pair)[0], choice)
+    with pytest.raises(DeclinedError, match=r"inbox.not_a_notice"):
+        inbox.dismiss(pair.workspace, None, items(pair)[0])
+    assert store.waiting(FUTURE, 9) == []
+
+
+def test_what_is_never_remembered_is_refused_whole(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox
+    from tieline.store.services.declined import DeclinedError
+
+    ask(store, "match", "1", why={"code": "sync.candidates"})
+    with pytest.raises(DeclinedError, match=r"inbox.not_remembered"):
+        inbox.answer(pair.workspace, None, items(pair)[0], "none", always=True)
+    assert store.waiting(FUTURE, 9) == []
+    inbox.answer(pair.workspace, None, items(pair)[0], {"partner": "", "create": True})
+    assert [row.told for row in store.waiting(FUTURE, 9)] == [{"partner": "", "create": True}]
+
+
+@pytest.mark.proves("CUST-12")
+def test_a_limit_is_passed_once_by_a_run_of_its_own(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox
+
+    limit = {"code": "sync.limit", "params": {"role": "account", "count": 60, "most": 50}}
+    run = ask(store, "limit", "", why=limit)
+    run.state, run.why, run.position = "stopped", limit, {"at": 7}
+    store.settle(run, Settled())
+    store.end(run)
+    inbox.answer(pair.workspace, None, items(pair)[0], {"bypass": True})
+    assert pair.rows("SELECT kind, state, options, position FROM store_syncrun ORDER BY id") == [
+        ("transfer", "stopped", {"from": "left"}, {"at": 7}),
+        ("transfer", "running", {"from": "left", "bypass_limit": True}, {"at": 7}),
+    ]
+    ask(store, "limit", "", why=limit)
+    inbox.answer(pair.workspace, None, items(pair)[0], {"leave": True})
+    assert len(pair.rows("SELECT id FROM store_syncrun WHERE options ? 'bypass_limit'")) == 1
