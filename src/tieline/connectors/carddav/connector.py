@@ -13,6 +13,7 @@ from typing import Any
 
 from tieline.connectors.carddav.cursor import Cursor
 from tieline.connectors.carddav.fields import (
+    ANY_OF,
     CONTACTS,
     FIELDS,
     MAILS,
@@ -26,7 +27,7 @@ from tieline.connectors.carddav.fields import (
     read,
 )
 from tieline.connectors.carddav.vcard import Card
-from tieline.connectors.carddav.wire import CardText, Listing, NotThereError, Wire, parts
+from tieline.connectors.carddav.wire import CardText, Listing, NotThereError, Wire
 from tieline.connectors.carddav.writing import Writer, name_for
 from tieline.core.errors import ConfigError
 from tieline.sdk.contract import (
@@ -40,7 +41,6 @@ from tieline.sdk.contract import (
 )
 from tieline.sdk.http import Client
 
-PAGE = 500
 VALUES_AT_ONCE = 50
 """Values of one question to the server. For more it is quicker to read the book: a server compares each card with each value."""
 _ASKED_AS = {
@@ -115,7 +115,7 @@ class Connector:
                 return _records(found.items(), names, wanted)
         listed = (await self._listed(book)).changed
         records: list[VendorRecord] = []
-        for some in parts(sorted(listed), PAGE):
+        for some in self._wire.pages(sorted(listed)):
             records += _records((await self._wire.cards(book, some)).items(), names, wanted)
         return records
 
@@ -141,7 +141,7 @@ class Connector:
             listing = await self._news(state)
             news = sorted(name for name, version in listing.changed.items() if not state.is_told(name, version))
             gone = tuple(listing.gone)
-            for some in parts(news, PAGE):
+            for some in self._wire.pages(news):
                 cards = await self._wire.cards(state.book, some, with_times="modified_at" in fields)
                 records = _records(cards.items(), fields, {})
                 for name, card in cards.items():
@@ -229,9 +229,8 @@ def _has(card: Card, wanted: Mapping[str, set[str]]) -> bool:
     there = properties(card)
     for field, keys in wanted.items():
         if field in PHONES or field in MAILS:
-            texts: list[Any] = [plain(line) for line in lines_of(there, field)]
-            if field in ("email", "phone"):  # whoever looks for one means any of them
-                texts = [plain(line) for line in there.get("TEL" if field == "phone" else "EMAIL", ())]
+            lines = there.get(ANY_OF[field], ()) if field in ANY_OF else lines_of(there, field)
+            texts: list[Any] = [plain(line) for line in lines]
         else:
             texts = [read(card, (field,))[field] or ""]
         if any(key_of(field, text) in keys for text in texts if text):

@@ -51,6 +51,8 @@ _ORGANISATION = {"company": 0, "department": 1}
 _NAME_PARTS = {"last_name": 0, "first_name": 1}
 _SINGLE = {"name": "FN", "title": "TITLE", "note": "NOTE"}
 _LISTS = {"email": "EMAIL", "other_email": "EMAIL", "website": "URL"}
+ANY_OF = {"email": "EMAIL", "phone": "TEL"}
+"""Whoever looks for one of these means any of its properties."""
 _CELL = frozenset({"cell", "mobile", "iphone"})
 _NO_VOICE = frozenset({"fax", "pager", "modem", "textphone"})
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:$|[T ])")
@@ -105,8 +107,11 @@ def _value(there: Properties, name: str, wanted: Collection[str]) -> Any:
     if name in _ADDRESS:
         return _part(_preferred_one(there.get("ADR", ())), _ADDRESS[name])
     if name in PHONES or name in MAILS:
-        texts = [text for line in lines_of(there, name) if (text := plain(line))]
-        return _looked_for(texts, name, wanted)
+        any_of = ANY_OF.get(name) if wanted else None
+        for text in (plain(line) for line in there.get(any_of or "", ())):
+            if key_of(name, text) in wanted:
+                return text
+        return next((text for line in lines_of(there, name) if (text := plain(line))), None)
     if name == "website":
         line = _preferred_one(there.get("URL", ()))
         return (line.text().strip() or None) if line is not None else None
@@ -172,13 +177,6 @@ def plain(line: Line) -> str:
     if not colon or scheme.lower() not in ("tel", "mailto", "sip", "callto"):
         return text
     return unquote(rest.partition(";")[0]).strip() if scheme.lower() != "sip" else text
-
-
-def _looked_for(texts: Sequence[str], name: str, wanted: Collection[str]) -> str | None:
-    for text in texts if wanted else ():
-        if key_of(name, text) in wanted:
-            return text
-    return texts[0] if texts else None
 
 
 def key_of(name: str, text: str) -> str:

@@ -6,7 +6,7 @@ redirect or an href to another server is not followed: the password was typed fo
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -69,6 +69,7 @@ class Wire:
         base = urlsplit(client.hosts["dav"])
         client.hosts.setdefault(ROOT, f"{base.scheme}://{base.netloc}")
         self._start = base.path.rstrip("/")
+        self.most = MULTIGET
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class Wire:
         found: dict[str, CardText] = {}
         at = 0
         while at < len(names):
-            count = self._at_once()
+            count = self.at_once
             some = names[at : at + count]
             body = dav.multiget((dav.member(book, name) for name in some), wanted)
             try:
@@ -208,14 +209,24 @@ class Wire:
             at += len(some)
         return found
 
-    def _at_once(self) -> int:
-        count: int = self._client.memory.get("carddav.at_once", MULTIGET)
-        return count
+    @property
+    def at_once(self) -> int:
+        """How many cards to ask for, by the size of those that came."""
+        count: int = self._client.memory.get("carddav.at_once", self.most)
+        return min(count, self.most)
 
     def _learn(self, count: int, size: int) -> None:
         """Fewer at a time where cards are large, so that memory stays flat; more again once they are small."""
         each = max(1, size // count)
-        self._client.memory["carddav.at_once"] = max(1, min(MULTIGET, LARGE // each))
+        self._client.memory["carddav.at_once"] = max(1, LARGE // each)
+
+    def pages(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
+        """The names in parts of one request each."""
+        at = 0
+        while at < len(names):
+            count = self.at_once
+            yield names[at : at + count]
+            at += count
 
     async def query(self, book: str, properties: Sequence[str], texts: Sequence[str]) -> dict[str, CardText] | None:
         """Cards where a property contains a text, as far as the server finds them; None where it cannot look or stopped half-way."""
@@ -277,15 +288,3 @@ def _slashed(path: str) -> str:
 
 def _last(path: str) -> str:
     return unquote(path.rstrip("/").rpartition("/")[2])
-
-
-def parts(names: Iterable[str], size: int) -> Iterable[list[str]]:
-    """Lists of at most `size`."""
-    held: list[str] = []
-    for name in names:
-        held.append(name)
-        if len(held) == size:
-            yield held
-            held = []
-    if held:
-        yield held

@@ -37,8 +37,6 @@ _CONDITIONS = frozenset(
 )
 """Preconditions of a PUT that speak of the card (RFC 6352, 6.3.2.1; RFC 4331)."""
 _CARD_TYPE = {"Content-Type": "text/vcard; charset=utf-8"}
-_PAGES = ("text/html", "application/json")
-"""What stands before a server answers so when it has not asked it."""
 
 
 def name_for(key: str) -> str:
@@ -246,9 +244,9 @@ def _sure(answer: Response, *, is_delete: bool) -> Response:
     if status >= 300 or status == 204 or not answer.body:
         return answer
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if status == 201 and kind != "application/json":
+    if status == 201 and (kind == "text/html" or kind.endswith("xml")):
         return answer
-    if is_delete and status in (200, 207) and kind not in _PAGES:
+    if is_delete and status in (200, 207) and kind.endswith("xml"):
         return _deleted(answer)
     raise UnknownOutcomeError(f"{status} with a body that is none of WebDAV's")
 
