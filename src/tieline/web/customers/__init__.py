@@ -1,0 +1,1 @@
+"""Pages of customers that are kept the same in two systems."""
