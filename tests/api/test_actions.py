@@ -43,8 +43,8 @@ def test_a_route_names_pages_that_are_there_and_needs_no_more_than_they(table: A
 
 WIZARD = "start"
 """The first steps are one way through several actions, for who may do all of them."""
-OTHER_ACTION = {"connections-take_over", "events-refused"}
-"""One changes a flow from the page of a connection; of refused deliveries the API says no more than that they were refused."""
+OTHER_ACTION = {"connections-take_over"}
+"""It changes a flow from the page of a connection."""
 
 
 def test_the_table_in_the_docs_is_this_one(table: Any) -> None:

@@ -45,7 +45,7 @@ def raise_item(ask: Ask, company: Company, kind: str) -> None:
     ask(
         "INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, state, times,"
         " created, last_at) VALUES (%s, %s, 1, '', %s, 'x', '{\"code\": \"x\"}', '[]', 'open', 1, now(), now())"
-        " ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL"
+        " ON CONFLICT (workspace_id, flow, kind, topic) WHERE state = 'open' AND subject_id IS NULL AND pair_id IS NULL"
         " DO UPDATE SET times = i.times + 1",
         company.workspace,
         company.target,

@@ -36,7 +36,7 @@ KINDS = {
     "call": "store_subject", "member": "team_member", "invite": "team_onetimelink", "audit": "store_audit",
     "user": "team_member", "replay": "store_replay", "undo": "store_undo",
     "imp": "store_import", "token": "team_apitoken",
-    "hook": "store_hook", "message": "store_hookdelivery", "kept": "store_remembered",
+    "refused": "store_refuseddelivery", "hook": "store_hook", "message": "store_hookdelivery", "kept": "store_remembered",
 }  # fmt: skip
 """What each kind of public id names."""
 OF_NO_ROW = {"test", "tryton"}  # kinds of sandboxes and of examples

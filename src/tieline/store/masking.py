@@ -25,6 +25,11 @@ def masked(text: str) -> str:
     return _RUN.sub(_without_mailbox, _DIGITS.sub("•••", text))[:MOST]
 
 
+def without_secrets(text: str) -> str:
+    """The whole text, with nothing taken from it but the values of secret names; JSON stays JSON."""
+    return _SECRETS.sub(lambda found: found[1] + ('"•••"' if '"' in found[1] else "•••"), text)
+
+
 def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers alike."""
     return {name: "•••" if _SECRET_HEADER.search(name) else masked(value)[:200] for name, value in headers.items()}

@@ -91,6 +91,12 @@ def needs(action: str, *pages: str) -> Callable[[View], View]:
     return mark
 
 
+def demand(request: Asked, action: str) -> None:
+    """403 unless the token may do this too: what it asks for is more than its route's action."""
+    if action not in request.auth.actions:
+        raise NotAllowedError(action)
+
+
 def asker(request: Asked) -> tuple[int, Any]:
     """The workspace's id, and the user whose token it is."""
     member = request.auth.member

@@ -7,7 +7,7 @@ from typing import Any
 from ninja import Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import Asked, NotAllowedError, asker, needs
+from tieline.api.v1.access import Asked, asker, demand, needs
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
 from tieline.store.services import inbox, remembered
 
@@ -109,8 +109,8 @@ def answer_case(request: Asked, case: str, given: Answer) -> Any:
     """What waited for it is decided anew with it."""
     workspace, user = asker(request)
     item = read("case", case)
-    if given.always and "inbox.remember" not in request.auth.actions:
-        raise NotAllowedError("inbox.remember")
+    if given.always:
+        demand(request, "inbox.remember")
     if given.like and (made := inbox.answer_like(workspace, user, item, given.choice, always=given.always)):
         return [_decided(one) for one in made]
     return [_decided(inbox.answer(workspace, user, item, given.choice, always=given.always))]

@@ -118,7 +118,7 @@ def remove_member(request: Asked, member: str) -> Any:
 
 
 @router.get("/invitations", response={200: list[Invited], **PROBLEMS}, summary="List invitations")
-@needs("team.see")
+@needs("team.change")
 def list_invitations(request: Asked) -> Any:
     """Those that were not accepted yet."""
     workspace, _ = asker(request)

@@ -6,7 +6,7 @@ from typing import Any
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from tieline.api.v1.access import Asked, asker, needs
+from tieline.api.v1.access import Asked, asker, demand, needs
 from tieline.api.v1.shapes import PROBLEMS, read, shown
 from tieline.store.services import replay
 
@@ -146,7 +146,8 @@ def replayed_calls(request: Asked, replay_id: str, wanted: Query[WantedCalls]) -
 @router.post("/replays/{replay_id}/live", response={200: Version, **PROBLEMS}, summary="Put its settings into force")
 @needs("flows.live", "runs-replay-live")
 def live_replay(request: Asked, replay_id: str) -> Any:
-    """From now on calls are decided so."""
+    """From now on calls are decided so. It saves settings, and so asks for flows.change too."""
+    demand(request, "flows.change")
     workspace, user = asker(request)
     return {"version": replay.go_live(workspace, user, read("replay", replay_id)).version}
 

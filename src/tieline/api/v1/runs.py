@@ -10,6 +10,7 @@ from pydantic import Field
 from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, Done, Run, Runs, read, reason, shown
 from tieline.store.connection import workspace_tx
+from tieline.store.masking import without_secrets
 from tieline.store.models import Connection, Event, Operation, RefusedEvent, Subject
 from tieline.store.models import Run as RunRow
 from tieline.store.services import inbox
@@ -110,8 +111,10 @@ class EventLine(Schema):
     connection: str | None
     received_at: datetime
     method: str
-    query: str | None = Field(description="raw; null without the action events.see")
-    body: str | None = Field(description="raw, bytes that are no text replaced; null without the action events.see")
+    query: str | None = Field(description="as it came, less secrets; null without the action events.see")
+    body: str | None = Field(
+        description="as it came, less secrets, bytes that are no text replaced; null without the action events.see"
+    )
     refused: dict[str, Any] | None
 
 
@@ -131,7 +134,7 @@ class WantedEvents(Schema):
 
 
 @router.get("/events", response={200: EventLines, **PROBLEMS}, summary="List events")
-@needs("runs.see", "events", "events-refused")
+@needs("runs.see", "events")
 def list_events(request: Asked, wanted: Query[WantedEvents]) -> Any:
     """Everything that was acknowledged."""
     workspace, _ = asker(request)
@@ -171,8 +174,8 @@ def _events(request: Asked, workspace: int, rows: list[Event]) -> list[dict[str,
             "connection": shown("conn", row.connection_id),
             "received_at": row.received_at,
             "method": row.method,
-            "query": row.query if raw else None,
-            "body": bytes(row.body).decode("utf-8", "replace") if raw else None,
+            "query": without_secrets(row.query) if raw else None,
+            "body": without_secrets(bytes(row.body).decode("utf-8", "replace")) if raw else None,
             "refused": reason(refused.get(row.pk)),
         }
         for row in rows

@@ -28,7 +28,8 @@ class Token(Schema):
 
 
 class Make(Schema):
-    """What it is called, what it may do, and for how many days (null: until it is ended)."""
+    """What it is called, what it may do, and for how many days (null: until it is ended). It lives no longer than the token that
+    makes it."""
 
     name: str = Field(min_length=1, max_length=80)
     actions: list[str] = Field(min_length=1, max_length=100)
@@ -57,7 +58,7 @@ def make_token(request: Asked, given: Make) -> Any:
     beyond = sorted(set(given.actions) - request.auth.actions)
     if beyond:
         raise NotAllowedError(beyond[0])
-    made, text = tokens.make(workspace, user, given.name, given.actions, given.days)
+    made, text = tokens.make(workspace, user, given.name, given.actions, given.days, until=request.auth.expires)
     return {**_token(made), "token": text}
 
 

@@ -58,9 +58,10 @@ class FoundRecord(Schema):
 
 
 class Found(Schema):
-    """What was found."""
+    """What was found, as far as the token may see it: records and runs with runs.see, connections with connections.see."""
 
     records: list[FoundRecord]
+    runs: list[str]
     connections: list[str]
 
 
@@ -117,9 +118,14 @@ def require_factor(request: Asked, given: Factor) -> Any:
 @router.get("/search", response={200: Found, **PROBLEMS}, summary="Search")
 @needs("search", "search", "search-found")
 def find(request: Asked, wanted: Query[Wanted]) -> Any:
-    """Records by name, number, e-mail or id; connections by name."""
+    """Records by name, number, e-mail or id; runs by their id, their call's number or their records; connections by name."""
     workspace, _ = asker(request)
-    number = phone(wanted.q, request.auth.member.workspace.country or "FR").e164 or ""
+    may = request.auth.actions
+    text = wanted.q.replace("\x00", " ")  # in no text that is kept
+    number = phone(text, request.auth.member.workspace.country or "FR").e164 or ""
+    records = search.records(workspace, text, number, wanted.limit) if "runs.see" in may else ()
+    runs = search.runs(workspace, text, number, records, wanted.limit) if "runs.see" in may else ()
+    found = search.connections(workspace, text) if "connections.see" in may else ()
     return {
         "records": [
             {
@@ -130,9 +136,10 @@ def find(request: Asked, wanted: Query[Wanted]) -> Any:
                 "email": one.email,
                 "at": one.at,
             }
-            for one in search.records(workspace, wanted.q, number, wanted.limit)
+            for one in records
         ],
-        "connections": [shown("conn", one.pk) for one in search.connections(workspace, wanted.q)],
+        "runs": [shown("run", one) for one in runs],
+        "connections": [shown("conn", one.pk) for one in found],
     }
 
 

@@ -101,6 +101,8 @@ def keep(
 
 def forget(workspace: int, user: User | None, connector: str, environment: str = "production") -> None:
     """The installation's client again. Connections made with the other one go on with it."""
+    if not (connector + environment).isprintable():
+        return  # nothing is kept under such a name, and a database does not even look for it
     with workspace_tx(workspace):
         gone, _ = OAuthClient.objects.filter(
             workspace_id=workspace, connector=connector, environment=environment

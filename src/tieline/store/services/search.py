@@ -1,6 +1,7 @@
-"""Records, connections and people that a text may mean. Runs are found by `web.search.finding`, from what they read.
+"""Records, runs, connections and people that a text may mean. Pages find runs by `web.search.finding`, from what they read, too.
 
 records(workspace, text, number) -> [Record]                        one query
+runs(workspace, text, number, records) -> [id]                      one query
 connections(workspace, text) -> [Connection]                       one query over a handful of rows
 members(workspace, text) -> [MemberRow]                            one query over a handful of rows
 
@@ -19,8 +20,9 @@ from typing import Any
 from django.db import connection as database
 from django.db.models import Q
 
+from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, ConnectionState, Event
+from tieline.store.models import Connection, ConnectionState, Event, Operation, Run, Subject
 from tieline.store.services import team
 from tieline.store.services.team import MemberRow
 
@@ -70,10 +72,16 @@ def records(workspace: int, text: str, number: str = "", limit: int = 20) -> Seq
     """Records that a text may mean, newest first. `number` is the same in E.164 where it is a phone number. What looks like
     a number and is none from here, or nobody's, is taken as the end of one: that reads every call of the workspace."""
     found = _records(workspace, text, number, "", limit)
-    digits = "".join(one for one in text if one.isdigit()).lstrip("0")
-    if not found and len(digits) >= 4 and len(digits) >= 0.6 * len(text.replace(" ", "")):
+    digits = _end_of_number(text)
+    if not found and digits:
         found = _records(workspace, text, "", digits, limit)
     return found
+
+
+def _end_of_number(text: str) -> str:
+    """The digits of a text that looks like a number, less the zero of a national form; "" for another text."""
+    digits = "".join(one for one in text if one.isdigit()).lstrip("0")
+    return digits if len(digits) >= 4 and len(digits) >= 0.6 * len(text.replace(" ", "")) else ""
 
 
 def _records(workspace: int, text: str, number: str, end: str, limit: int) -> list[Record]:
@@ -91,6 +99,27 @@ def _records(workspace: int, text: str, number: str, end: str, limit: int) -> li
             Record(target, role, external_id, name or "", email or "", at)
             for _id, target, role, external_id, name, email, at in cursor.fetchall()
         ]
+
+
+def runs(workspace: int, text: str, number: str = "", records: Sequence[Record] = (), limit: int = 20) -> Sequence[int]:
+    """The newest runs that a text may mean: by their own id, by the number of their call or its end, by a record's id in the
+    CRM, and those that wrote one of these `records`."""
+    with workspace_tx(workspace):
+        rows = Run.objects.filter(workspace_id=workspace)
+        own = public_ids.of("run").read(text.strip())
+        if own is not None:
+            return list(rows.filter(pk=own).values_list("pk", flat=True))
+        calls = Subject.objects.filter(workspace_id=workspace)
+        end = _end_of_number(text)
+        if number and calls.filter(lanes__0=f"phone:{number}").exists():
+            found = Q(subject_id__in=calls.filter(lanes__0=f"phone:{number}").values("id"))
+        elif end and calls.filter(lanes__0__endswith=end).exists():
+            found = Q(subject_id__in=calls.filter(lanes__0__endswith=end).values("id"))
+        else:
+            ids = {text.strip(), *(one.external_id for one in records)}
+            wrote = Operation.objects.filter(workspace_id=workspace, external_id__in=ids)
+            found = Q(pk__in=wrote.values("run_id"))
+        return list(rows.filter(found).order_by("-started_at", "-id").values_list("pk", flat=True)[:limit])
 
 
 def connections(workspace: int, text: str, limit: int = 5) -> Sequence[Connection]:

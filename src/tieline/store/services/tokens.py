@@ -1,7 +1,7 @@
 """Keys to the API: made by a member, shown once, ended by hand or by their date.
 
     listed(workspace) -> [Token]
-    make(workspace, user, name, actions, days=None) -> (Token, text)     the text is shown this once
+    make(workspace, user, name, actions, days=None, until=None) -> (Token, text)     the text is shown this once
     end(workspace, user, token)
     bearer(text) -> Bearer | None                                        who asks with it, and what they may do
 
@@ -50,11 +50,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who asks with a token. `actions` are those that the token names and its maker's role allows."""
+    """Who asks with a token. `actions` are those that the token names and its maker's role allows; `expires`: when it ends by
+    itself."""
 
     token: int
     member: Member
     actions: frozenset[str]
+    expires: datetime | None = None
 
 
 def listed(workspace: int) -> list[Token]:
@@ -65,8 +67,16 @@ def listed(workspace: int) -> list[Token]:
         return [_token(row) for row in rows.select_related("made_by").order_by("-id")]
 
 
-def make(workspace: int, user: User, name: str, actions: Sequence[str], days: int | None = None) -> tuple[Token, str]:
-    """A new key, and its text, which nobody can read again. DeclinedError: "token.no_name", "token.no_actions" (none, an
+def make(
+    workspace: int,
+    user: User,
+    name: str,
+    actions: Sequence[str],
+    days: int | None = None,
+    *,
+    until: datetime | None = None,
+) -> tuple[Token, str]:
+    """A new key, and its text, which nobody can read again. It ends after so many days, and at `until` at the latest. DeclinedError: "token.no_name", "token.no_actions" (none, an
     unknown one, or one that the maker may not do)."""
     if not name.strip():
         raise DeclinedError("token.no_name")
@@ -76,6 +86,7 @@ def make(workspace: int, user: User, name: str, actions: Sequence[str], days: in
         if not wanted or any(one not in ACTIONS or not may(member, one) for one in wanted):
             raise DeclinedError("token.no_actions")
         text = PREFIX + secrets.token_urlsafe(32)
+        ends = [one for one in (until, timezone.now() + timedelta(days=days) if days else None) if one is not None]
         row = ApiToken.objects.create(
             workspace_id=workspace,
             name=name.strip()[:80],
@@ -83,7 +94,7 @@ def make(workspace: int, user: User, name: str, actions: Sequence[str], days: in
             hint=text[:9],
             actions=wanted,
             made_by=user,
-            expires=timezone.now() + timedelta(days=days) if days else None,
+            expires=min(ends, default=None),
         )
         note(workspace, user, "token.made", name=row.name)
         return _token(row), text
@@ -118,7 +129,8 @@ def bearer(text: str) -> Bearer | None:
         member = members.filter(workspace_id=found[1], user_id=row.made_by_id or 0).first()
         if member is None or not member.user.is_active:
             return None
-        return Bearer(row.pk, member, frozenset(one for one in row.actions if one in ACTIONS and may(member, one)))
+        actions = frozenset(one for one in row.actions if one in ACTIONS and may(member, one))
+        return Bearer(row.pk, member, actions, row.expires)
 
 
 def _hash(text: str) -> str:
