@@ -313,6 +313,50 @@ def test_two_processes_tell_once(firm: Firm, sink: Sink) -> None:
     assert len(sink.took) == 2
 
 
+@pytest.mark.proves("HUB-4")
+def test_what_is_odd_in_one_company_keeps_no_other_from_being_told(firm: Firm, sink: Sink) -> None:
+    from tieline.store.services import notifying
+    from tieline.store.team import people
+    from tieline.store.team.models import Workspace
+
+    admins(firm)
+    question(firm, phones(firm), crm(firm), "+33612345678")  # goes into a digest, at an hour of its company's zone
+    Workspace.objects.filter(pk=firm.workspace).update(zone="Mars/Olympus")
+    place = people.create_workspace("Another company")
+    another = Firm(place.pk, firm.user, firm.other)
+    admins(another)
+    reconnect(another, crm(another))
+    try:
+        for _ in range(2):
+            notifying.work()
+        assert {one.mail_state for one in mails(another)} == {"sent"}
+        assert mails(firm) == []
+    finally:
+        Workspace.objects.filter(pk=firm.workspace).update(zone="UTC")
+    notifying.work()
+    assert [one.kind for one in mails(firm)] == ["question", "question"]
+
+
+@pytest.mark.proves("HUB-4")
+def test_an_e_mail_that_cannot_be_made_keeps_no_other_back(
+    firm: Firm, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tieline.store.services import notifying
+
+    make = notifying._message
+
+    def odd(user: Any, *rest: Any) -> Any:
+        if user.pk == firm.user.pk:
+            raise ValueError("odd")
+        return make(user, *rest)
+
+    monkeypatch.setattr(notifying, "_message", odd)
+    admins(firm)
+    reconnect(firm, crm(firm))
+    notifying.work()
+    assert {one.user_id: one.mail_state for one in mails(firm)} == {firm.user.pk: "failed", firm.other.pk: "sent"}
+
+
 def test_the_thread_comes_round_by_itself(firm: Firm, sink: Sink) -> None:
     from tieline.store.services.notifying import Notifying
 

@@ -20,7 +20,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections
 from django.db import connection as database
 from django.utils import timezone, translation
 
@@ -45,8 +45,13 @@ def work() -> int:
         found = [row[0] for row in cursor.fetchall()]
     sent = 0
     for workspace in found:
-        notifications.raise_untold(workspace)
-        sent += deliver(workspace)
+        try:
+            notifications.raise_untold(workspace)
+            sent += deliver(workspace)
+        except OperationalError:
+            raise  # the database is away: so it is for the others
+        except Exception as error:  # noqa: BLE001  what one company has odd keeps no other from being told
+            log.warning("people of workspace %s cannot be told: %s", workspace, type(error).__name__)
     return sent
 
 
@@ -76,7 +81,11 @@ def _send(workspace: int, user_id: int) -> bool:
         taken = Notification.objects.filter(pk__in=[row.pk for row in rows])
         taken.update(mail_state=MailState.SENDING, mail_key=key, mail_due=timezone.now(), attempts=attempts)
         user, place = User.objects.get(pk=user_id), Workspace.objects.get(pk=workspace)
-    state = _hand_over(_message(user, place, rows, key))
+    try:
+        state = _hand_over(_message(user, place, rows, key))
+    except Exception as error:  # noqa: BLE001  an address or a text that no e-mail takes: nothing has left, and never will
+        log.warning("an e-mail cannot be made: %s", type(error).__name__)
+        state = MailState.FAILED
     with workspace_tx(workspace):
         mine = Notification.objects.filter(workspace_id=workspace, mail_key=key, mail_state=MailState.SENDING)
         if state == MailState.DUE and attempts <= len(AGAIN):
