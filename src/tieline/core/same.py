@@ -33,7 +33,7 @@ _TRUE: Final = frozenset(("true", "yes", "1", "on", "ja", "oui", "si", "sì", "s
 _FALSE: Final = frozenset(("false", "no", "0", "off", "nej", "non", "falsk", "faux", "falso"))
 _MAILS: Final = re.compile(r"[\s,;]+")
 _CODE_WORDS: Final = re.compile(
-    r"^(?:CVR|SE|VAT|MOMS|TVA|IVA|UST|USTID|ORGNR|SIREN|SIRET)(?:NR|NO|ID)?(?=[A-Z]{0,2}\d)"
+    r"^(?:CVR|VAT|MOMS|TVA|IVA|UST|USTID|ORGNR|SIREN|SIRET)(?:NR|NO|ID)?(?=[A-Z]{0,2}\d)"
 )
 
 
@@ -103,7 +103,8 @@ def for_side(line: Line, side: Side, value: Any, *, held: Any = None, country: s
     if line.kind == "email":
         value = _mails_for(line, side, str(value), held, length)
     if line.kind == "bool":
-        return normal("bool", value, country)
+        meant = normal("bool", value, country)
+        return meant if isinstance(meant, bool) else CANNOT_HOLD
     if line.kind == "address" and line.form_of(side) == "line":
         value = ", ".join(one.strip(" ,") for one in _BREAKS.sub("\n", str(value)).split("\n") if one.strip(" ,"))
     if length is not None and isinstance(value, str) and len(value) > length:
@@ -173,7 +174,7 @@ def _email(value: Any, _: str) -> Hashable:
 
 def _url(value: Any, _: str) -> Hashable:
     text = "".join(_plain(value).split())
-    bare = re.sub(r"^[a-zA-Z][a-zA-Z0-9+.-]*://", "", text)
+    bare = re.sub(r"^(?:[a-zA-Z][a-zA-Z0-9+.-]*://)+", "", text)
     host, slash, path = bare.partition("/")
     return host.casefold() + (slash + path).rstrip("/") or None
 
@@ -220,12 +221,12 @@ def _has_digits(text: str) -> bool:
 def _number(value: Any, _: str) -> Hashable:
     if isinstance(value, bool):
         return "1" if value else "0"
-    text = str(value).strip() if not isinstance(value, float) else repr(value)
+    text = " ".join(_plain(value).split()) if not isinstance(value, float) else repr(value)
     comma = _COMMA.fullmatch(text)
     if comma is not None:
         text = f"{comma[1]}.{comma[2]}"
     if not _NUMBER.fullmatch(text) or not text.isascii():
-        return _name(value, "")
+        return text
     try:
         number = Decimal(text).normalize()
     except InvalidOperation:
@@ -238,7 +239,7 @@ def _number(value: Any, _: str) -> Hashable:
 def _bool(value: Any, _: str) -> Hashable:
     if isinstance(value, bool | int | float):
         return bool(value)
-    text = str(value).strip().casefold()
+    text = " ".join(_plain(value).split()).casefold()
     return True if text in _TRUE else False if text in _FALSE else text
 
 
@@ -247,8 +248,8 @@ def _date(value: Any, _: str) -> Hashable:
         return value.date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
-    text = str(value).strip()
-    return text[:10] if _DAY.match(text) and (len(text) == 10 or text[10] in "T ") else _name(text, "")
+    text = " ".join(_plain(value).split())
+    return text[:10] if _DAY.match(text) and (len(text) == 10 or text[10] in "T ") else text
 
 
 def _choice(value: Any, _: str) -> Hashable:
@@ -297,7 +298,7 @@ def _country(value: str, form: str, held: Any, length: int | None) -> Any:
     code = countries.code_of(value)
     if code is None:
         return value if length is None or len(value) <= length else CANNOT_HOLD
-    if isinstance(held, str) and countries.code_of(held) == code:
+    if isinstance(held, str) and countries.code_of(held) == code and (length is None or len(held) <= length):
         return held
     style = form or (countries.form_of(held) if isinstance(held, str) else "")
     if not style and length in (2, 3):
