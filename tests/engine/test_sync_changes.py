@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.sync_bench import Bench
+from tests.engine.sync_bench import Bench, settings
 
 
 async def linked(**fields: object) -> tuple[Bench, str, str]:
@@ -58,3 +58,21 @@ async def test_a_run_in_which_nothing_moved_asks_each_feed_once() -> None:
     assert bench.left.requests + bench.right.requests - before == 4 == row.requests
     row = await bench.changes(poll="turn")
     assert row.requests == 2
+
+
+async def test_a_transfer_makes_all_once_and_again_makes_none() -> None:
+    bench = Bench(settings=settings(policy="right"))
+    for n in range(20):
+        account = bench.right.put("Accounts", name=f"Firm {n}", registration_number=f"DK{n:08d}")
+        bench.right.put("Contacts", name=f"Ann {n}", email=f"ann{n}@firm.dk", account=account)
+    bench.left.put("Accounts", name="Firm seven", registration_number="DK00000007")
+    row = await bench.sync().transfer({"from": "right"})
+    assert (row.state, row.why) == ("done", None)
+    assert len(bench.left.all("Accounts")) == len(bench.left.all("Contacts")) == 20
+    again = await bench.sync().transfer({"from": "right"})
+    assert again.counts.get("created", 0) == 0
+    assert len(bench.left.all("Accounts")) == 20
+    row = await bench.sync().reconcile()
+    assert row.state == "done"
+    assert bench.store.reports.get(row.id, []) == []
+    await bench.quiet()

@@ -55,6 +55,16 @@ class Batch:
         await self._search(moved)
         return [item for item in moved if self._decided(item)]
 
+    async def alone(self, given: Sequence[Item]) -> list[Item]:
+        """Those of them that are linked with nothing, decided; the others are none of this."""
+        items = [item for item in await self._linked(given) if item.link is None]
+        vendors = [item.vendor for item in items if item.vendor is not None]
+        await self._parents_of(self.side, vendors)
+        for item in items:
+            item.record = self._record(self.side, item.vendor)
+        await self._search(items)
+        return [item for item in items if self._decided(item)]
+
     # -- what is known of them -----------------------------------------------------------------------------------------
 
     async def _linked(self, given: Sequence[Item]) -> list[Item]:
@@ -204,6 +214,7 @@ class Batch:
             told = replace(told, create=True)
         if self._pass.mark is not None and item.link is None and told.mark is None:
             told = replace(told, mark=self._pass.mark)
+        item.heard = told
         link = view(item.link) if item.link is not None else None
         try:
             item.decision = self._pair.customers.decide(self.role, item.left, item.right, link, told, tuple(item.found))

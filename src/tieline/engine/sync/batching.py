@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tieline.core.pairing import Side
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
-from tieline.engine.sync.items import Item, Pass, waiting_row
+from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
 from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
-from tieline.engine.sync.settling import Settling
+from tieline.engine.sync.rows import seen
+from tieline.engine.sync.settling import Settling, asked_at
 from tieline.engine.sync.unfinished import done
 from tieline.engine.sync.writing import Pushing, load_parents, operations
 
 
 async def work(
-    run: Pass, role: str, side: Side, given: Sequence[Item], cursor: tuple[Side, str, str] | None = None
+    run: Pass,
+    role: str,
+    side: Side,
+    given: Sequence[Item],
+    cursor: tuple[Side, str, str] | None = None,
+    position: Mapping[str, Any] | None = None,
 ) -> Settling:
-    """Works a batch off. Everything it came to is kept when this returns; `run.error` and `run.stopped` say whether to go on."""
+    """Works a batch off. Everything it came to is kept when this returns, with the cursor and where the run stands then; `run.error`
+    and `run.stopped` say whether to go on."""
     pair = run.pair
     batch = Batch(run, role, side)
     items = await batch.decide(given)
-    items = _unclaimed(run, role, items, batch.waits)
-    asked = await _within_limit(run, role, items, batch.waits)
+    asked = _moved(run, role, items, batch)
+    items = _unclaimed(run, role, [item for item in items if not item.held], batch.waits)
+    asked.extend(await _within_limit(run, role, items, batch.waits))
     items = [item for item in items if not item.held]
     works = operations(run, role, items)
     pushing = Pushing(run, batch.parents)
@@ -45,20 +54,52 @@ async def work(
         came.asked.extend(asked)
         for create, vendor in batch.adopted:
             done(run, came, create, vendor.id, vendor.version)
-    await settle(run, came.settled(cursor))
+    await settle(run, came.settled(cursor), position)
     return settling
 
 
-async def settle(run: Pass, page: Settled) -> None:
-    """Keeps what there is to keep, with the run's counts."""
-    pair = run.pair
-    run.run.requests = pair.requests() - run.before
-    if any(
-        (page.operations, page.links, page.dropped, page.waiting, page.waited, page.asked, page.answered, page.reports)
-    ) or (
-        page.cursor is not None or page.woken or run.run.kind in {"transfer", "reconcile", "approved", "undo", "redo"}
-    ):
-        await pair.run(lambda: pair.store.settle(run.run, page))
+def _moved(run: Pass, role: str, items: Sequence[Item], batch: Batch) -> list[AskedRow]:
+    """Holds back what is not as it was when a person decided, and asks about what was approved in a dry run."""
+    out: list[AskedRow] = []
+    for item in items:
+        said = run.run.options.get("seen")
+        if said is not None and said != seen_of(run, role, item):
+            item.held = True
+            run.stopped = reason(reasons.MOVED)
+        if item.approved is None or item.approved == item.digest:
+            continue
+        item.held = True
+        if item.link is None or item.plan.writes or item.plan.become != "keep":  # else it was done before a crash
+            out.append(_ask_moved(role, item))
+    out.extend(_ask_moved(role, item) for item in batch.quiet if item.approved is not None)
+    run.count("moved", len(out))
+    return out
+
+
+def _ask_moved(role: str, item: Item) -> AskedRow:
+    side, id = asked_at(item)
+    key = item.link.key if item.link is not None else ""
+    return AskedRow("moved", role, side, id, reason(reasons.MOVED), [], key, name_of(item.record))
+
+
+def seen_of(run: Pass, role: str, item: Item) -> str:
+    """Digest of what a person saw of both sides."""
+    return seen(run.pair.customers.lines(role), item.left, item.right)
+
+
+async def settle(run: Pass, page: Settled, position: Mapping[str, Any] | None = None) -> None:
+    """Keeps what there is to keep, with the run's counts and where it stands."""
+    pair, row = run.pair, run.run
+    row.requests = pair.requests() - run.before
+    before = dict(row.position)
+    row.position.update(position or {})
+    rows = (page.operations, page.links, page.dropped, page.waiting, page.waited, page.asked, page.answered)
+    if any(rows) or page.reports or page.woken or page.cursor is not None or position is not None:
+        try:
+            await pair.run(lambda: pair.store.settle(row, page))
+        except BaseException:
+            row.position = before
+            raise
 
 
 def _unclaimed(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[Item]:

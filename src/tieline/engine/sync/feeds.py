@@ -102,7 +102,7 @@ async def changes(this: Pass, every_s: float) -> None:
 
 async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float) -> None:
     pair, end = this.pair, this.pair.ends[side]
-    asked, keeps = pair.clock() - early, not this.run.options.get("watch")
+    asked, keeps = pair.clock() - early, not this.dry
     old = cursor.old or cursor.vendor is None
     last: str | None = None
     async for page in ahead(end.pull(role, cursor.vendor)):

@@ -73,6 +73,9 @@ class Item:
     held: bool = False
     """By the limit of deletions."""
 
+    heard: Told = field(default_factory=Told)
+    """What deciding was told in the end."""
+
     @property
     def plan(self) -> Decision:
         """The decision of one that was decided."""
@@ -166,6 +169,12 @@ class Pass:
         used, so that it need not come out the same again."""
         self.counter += 1
         text = "\x1f".join((self.pair.name, role, side, id, str(self.run.id), self.pair.now(), str(self.counter)))
+        return blake2b(text.encode(), digest_size=11).hexdigest()
+
+    def planned_key(self, role: str, item: Item) -> str:
+        """The key of what a dry run plans for a record: of watching, the same as long as the same is planned."""
+        run = str(self.run.id) if self.run.kind == "preview" else ""
+        text = f"{self.pair.name}\x1fplanned\x1f{run}\x1f{role}\x1f{item.side}\x1f{item.id}\x1f{item.digest}"
         return blake2b(text.encode(), digest_size=11).hexdigest()
 
     @property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from tieline.core.pairing import Base, Decision, Joined, LinkView, Side, Told
+from tieline.core.pairing import SIDES, Base, Decision, Joined, Line, LinkView, Side, Told
 from tieline.core.reasons import Reason
 from tieline.core.record import Record
 from tieline.engine.sync.ports import LinkRow
@@ -89,9 +89,13 @@ def digest(value: Any) -> str:
     return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
 
 
-def seen(left: Record | None, right: Record | None) -> str:
-    """Digest of what both sides hold: another one once a value has moved."""
-    return digest([None if one is None else [one.id, plain(one.fields)] for one in (left, right)])
+def seen(lines: Sequence[Line], left: Record | None, right: Record | None) -> str:
+    """Digest of what both sides hold of the lines: another one once a value has moved."""
+    held = [
+        None if one is None else [one.id, *(plain(one.fields.get(line.field_of(side))) for line in lines)]
+        for side, one in zip(SIDES, (left, right), strict=True)
+    ]
+    return digest(held)
 
 
 def digest_of(decision: Decision, parent: Callable[[Joined], str]) -> str:

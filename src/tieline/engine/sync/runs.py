@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, TypeVar
 
 from tieline.core.errors import TielineError
-from tieline.core.pairing import Side, Told
+from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batching import settle, work
@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 RESUMED: frozenset[RunKind] = frozenset({"transfer", "reconcile", "preview", "approved", "undo", "redo"})
 """Runs that stand still where they are when something fails, and are gone on with; the others are simply done again."""
-ROWS = 500
-"""Waiting rows looked at together."""
+ROWS, ALL_ROWS = 500, 10_000
+"""Waiting rows looked at together; and at most in a dry run, which changes none of them."""
 
 
 async def run(pair: Pair, kind: RunKind, options: Mapping[str, Any], body: Callable[[Pass], Awaitable[None]]) -> RunRow:
@@ -33,8 +33,10 @@ async def run(pair: Pair, kind: RunKind, options: Mapping[str, Any], body: Calla
     row.id = await pair.run(lambda: pair.store.begin(row))
     row.state = "running"
     this = Pass(pair, row, before=pair.requests() - row.requests, bypass=bool(row.options.get("bypass_limit")))
+    this.dry = kind == "preview" or bool(row.options.get("watch"))
     try:
-        await _unfinished(this)
+        if not this.dry:
+            await _unfinished(this)
         if this.bypass:
             await pair.run(lambda: pair.store.release(reasons.LIMIT))
         await body(this)
@@ -112,16 +114,20 @@ async def work_waiting(this: Pass) -> None:
     """Looks at everything that is due, parents first, until nothing is due any more."""
     pair = this.pair
     while not this.over and not await is_paused(this):
-        rows = await pair.run(lambda: pair.store.waiting(pair.now(), ROWS))
+        rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry else ROWS))
         rows = [row for row in rows if row.role in pair.customers.roles]
         if not rows:
             return
-        role = next(one for one in pair.customers.roles if any(row.role == one for row in rows))
-        for side in ("left", "right"):
-            mine: Sequence[WaitingRow] = [row for row in rows if row.role == role and row.side == side]
-            if mine and not this.over:
-                await renumber(this, role, side, mine)
-                await work(this, role, side, [waited_item(row) for row in mine])
+        roles = [one for one in pair.customers.roles if any(row.role == one for row in rows)]
+        for role in roles if this.dry else roles[:1]:
+            for side in SIDES:
+                mine = [row for row in rows if row.role == role and row.side == side]
+                if mine and not this.over:
+                    if not this.dry:
+                        await renumber(this, role, side, mine)
+                    await work(this, role, side, [waited_item(row) for row in mine])
+        if this.dry:  # they stay due
+            return
 
 
 async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]) -> None:

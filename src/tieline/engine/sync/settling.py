@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieline.core.pairing import Decision, Joined, Side, Told
+from tieline.core.pairing import Decision, Joined, Side, Told, other
 from tieline.core.reasons import Reason
 from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
@@ -283,6 +283,10 @@ class Settling:
     def _report(self, item: Item, decision: Decision) -> None:
         for one in item.writes:
             self._pass.count(VERBS[one.verb] if one.values or one.verb != "update" else "linked")
+        if decision.become in {"make", "stop"} and item.link is None:
+            self._pass.planned[self._role, item.side, item.id] = item.new_key
+            if item.mate is not None:
+                self._pass.planned[self._role, other(item.side), item.mate.id] = item.new_key
         if decision.status == "same" and not item.writes:
             self._pass.count("same")
             return

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tieline.core.pairing import Side, Told
 from tieline.engine.access import Access, Run, at_once
-from tieline.engine.sync import feeds, runs
+from tieline.engine.look import LIMIT_S
+from tieline.engine.sync import feeds, reconcile, runs, transfer, undo
+from tieline.engine.sync.batching import work
 from tieline.engine.sync.customers import Customers
-from tieline.engine.sync.items import Pair
+from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.look import Look, look_at
 from tieline.engine.sync.ports import RunRow, SyncStore
+from tieline.engine.sync.rows import told_of, told_row
 from tieline.engine.sync.sides import ends
 from tieline.engine.times import seconds
 
@@ -61,3 +66,41 @@ class Sync:
     async def changes(self, options: Mapping[str, Any] | None = None) -> RunRow:
         """What moved: what waits, then the feeds that are due. options: poll ("due", "turn", "all", "none"), bypass_limit."""
         return await runs.run(self.pair, "changes", options or {}, lambda this: feeds.changes(this, self.every_s))
+
+    async def transfer(self, options: Mapping[str, Any]) -> RunRow:
+        """All of one side. options: from ("left", "right"), role ("" all), mark (bool, left out: as the settings say), create (True;
+        False: only what the switches make)."""
+        return await runs.run(self.pair, "transfer", options, transfer.transfer)
+
+    async def reconcile(self, options: Mapping[str, Any] | None = None) -> RunRow:
+        """All of both sides compared, nothing written. options: role ("" all), mend (what differs is merged by the next changes)."""
+        return await runs.run(self.pair, "reconcile", options or {}, reconcile.reconcile)
+
+    async def preview(self, options: Mapping[str, Any]) -> RunRow:
+        """A dry run. options: of ("transfer" with its options, or "changes" with poll)."""
+        return await runs.run(self.pair, "preview", options, transfer.preview)
+
+    async def approved(self, options: Mapping[str, Any]) -> RunRow:
+        """What a dry run planned. options: of (its run id)."""
+        return await runs.run(self.pair, "approved", options, transfer.approved)
+
+    async def asked(
+        self, role: str, side: Side, id: str, told: Told, *, seen: str | None = None, by: str | None = None
+    ) -> RunRow:
+        """A person's word on one record, done at once. seen: of the look that they decided by; when a value has moved since, nothing
+        is written and the run is "stopped" with the reason sync.moved. by: who, for the story."""
+        options: dict[str, Any] = {"role": role, "side": side, "id": id, "told": told_row(told)}
+        options |= {name: value for name, value in (("seen", seen), ("by", by)) if value is not None}
+
+        async def body(this: Pass) -> None:
+            await work(this, role, side, [Item(side, id, told_of(this.run.options["told"], side))])
+
+        return await runs.run(self.pair, "asked", options, body)
+
+    async def undo(self, options: Mapping[str, Any], *, redo: bool = False) -> RunRow:
+        """Undo of a run. options: of (its id), link (key: one customer), line (name: one line). redo: of an undo."""
+        return await runs.run(self.pair, "redo" if redo else "undo", options, undo.undo)
+
+    async def look_at(self, role: str, side: Side, id: str, limit_s: float = LIMIT_S) -> Look:
+        """Both records as they are now, for a page. Writes and keeps nothing."""
+        return await look_at(self.pair, role, side, id, limit_s)

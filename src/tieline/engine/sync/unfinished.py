@@ -53,34 +53,40 @@ def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None
     """A create that turned out to have happened: its link is made."""
     one.state, one.error, one.id, one.version = "done", None, id, version
     came.operations.append(one)
+    run.count("created")
+    relink(run, came, one)
+    for key in ((one.role, one.link), (one.role, *one.source[:2])):
+        run.busy.pop(key, None)
+    run.lost.pop(one.key, None)
+    if not any(other.role == one.role and other.side == one.side for other in run.lost.values()):
+        run.made.pop((one.role, one.side), None)
+
+
+def relink(run: Pass, came: Came, one: SyncOperation) -> None:
+    """The link of what a create made with the record that it was made from, which is looked at again: the base is what was sent."""
     source_side, source_id = _source(one)
-    ids = {source_side: source_id, one.side: id}
+    if source_side == one.side:
+        return
+    ids: dict[Side, str] = {source_side: source_id, one.side: one.id}
     came.links.append(
         LinkRow(
             one.link,
             one.role,
-            ids.get("left", ""),
-            ids.get("right", ""),
+            ids["left"],
+            ids["right"],
             one.base,
-            version if one.side == "left" else None,
-            version if one.side == "right" else None,
+            one.version if one.side == "left" else None,
+            one.version if one.side == "right" else None,
             name=one.name,
             parent=_parent(run, one),
         )
     )
-    run.count("created")
     run.count("linked")
     for side, known in ids.items():
         came.woken[one.role, side, known] = None
         came.waited[one.role, side, known] = None
         came.answered[one.role, side, known] = None
-    # what it holds now is read again: the base is what was sent
     _wait(came, one, run.pair.now())
-    for key in ((one.role, one.link), (one.role, source_side, source_id)):
-        run.busy.pop(key, None)
-    run.lost.pop(one.key, None)
-    if not any(other.role == one.role and other.side == one.side for other in run.lost.values()):
-        run.made.pop((one.role, one.side), None)
 
 
 def _source(one: SyncOperation) -> tuple[Side, str]:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from tieline.core.errors import TielineError
 from tieline.core.pairing import Joined, Side, Write, other
 from tieline.engine.access import LEAVES_S
@@ -16,7 +18,7 @@ from tieline.engine.sync import reasons
 from tieline.engine.sync.items import Item, Pass, name_of
 from tieline.engine.sync.parents import Parents, joined_keys
 from tieline.engine.sync.ports import SyncOperation
-from tieline.engine.sync.rows import base_row, lively, plain, reason_row
+from tieline.engine.sync.rows import base_row, lively, plain, reason_row, told_row
 from tieline.engine.sync.sides import End
 from tieline.sdk.contract import (
     Gone,
@@ -41,6 +43,8 @@ def operations(run: Pass, role: str, items: Iterable[Item]) -> list[SyncOperatio
         decision = item.plan
         item.new_key = item.link.key if item.link is not None else run.key(role, item.side, item.id)
         stem = item.new_key if item.link is None else run.key(role, item.side, item.id)
+        if run.dry:
+            stem = run.planned_key(role, item)
         for number, write in enumerate(sorted(decision.writes, key=lambda one: (ORDER[one.verb], one.side))):
             item.writes.append(_operation(run, role, item, write, f"{stem}{number:02d}"))
         if run.dry and not decision.writes and decision.become == "make":
@@ -64,7 +68,7 @@ def _operation(run: Pass, role: str, item: Item, write: Write, key: str) -> Sync
         before=plain(write.before),
         reason=write.reason.to_json(),
         lines={line: said.to_json() for line, said in write.lines.items()},
-        source=[item.side, item.id],
+        source=source_of(run, item),
         state="planned" if run.dry else "sent",
         version=there.version if there is not None and write.verb != "create" else None,
         name=name_of(item.record) or name_of(item.mate),
@@ -90,11 +94,18 @@ def _linking(run: Pass, role: str, item: Item, key: str) -> SyncOperation:
         before={},
         reason=said,
         lines={"": {"code": reasons.LINKED, "params": {"id": mate}}},
-        source=[item.side, item.id],
+        source=source_of(run, item),
         name=name_of(item.record),
         base=base_row(decision.base),
         digest=item.digest,
     )
+
+
+def source_of(run: Pass, item: Item) -> list[str]:
+    """[side, id] of the record it was decided from; in a dry run also what it was told, as JSON, so that it can be decided again."""
+    if not run.dry:
+        return [item.side, item.id]
+    return [item.side, item.id, orjson.dumps(told_row(item.heard)).decode()]
 
 
 async def load_parents(parents: Parents, works: Sequence[SyncOperation]) -> None:

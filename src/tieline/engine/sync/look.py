@@ -1,0 +1,93 @@
+"""A look for a customer's page: both records as they are now, within two seconds, and what the flow says of them. Nothing is written
+or kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieline.core.errors import TielineError
+from tieline.core.pairing import Decision, Side, Told, other
+from tieline.core.record import Record
+from tieline.engine.effects.reasons import of_error
+from tieline.engine.look import LIMIT_S, TIMEOUT
+from tieline.engine.sync.finding import partners
+from tieline.engine.sync.items import Pair
+from tieline.engine.sync.parents import Parents
+from tieline.engine.sync.ports import LinkRow
+from tieline.engine.sync.rows import id_of, seen, view
+from tieline.sdk.contract import VendorRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look came to.
+
+    decision     with event "look": status, lines, candidates, what it waits for. Status "unreachable": see `unreachable`
+    left, right  the records; None where there is none, or where it could not be read
+    seen         digest of both, to be given back with a person's word ("seen" of an `asked` run)
+    unreachable  side → why it could not be read (a Reason as JSON)
+    """
+
+    decision: Decision
+    left: Record | None
+    right: Record | None
+    link: LinkRow | None
+    seen: str
+    unreachable: dict[Side, dict[str, Any]] = field(default_factory=dict)
+
+
+async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = LIMIT_S) -> Look:
+    rows = await pair.run(lambda: pair.store.links(role, side, [id]))
+    link = rows[0] if rows else None
+    across = other(side)
+    sides: dict[Side, str] = {side: id}
+    if link is not None:
+        sides[across] = id_of(link, across)
+    found: dict[Side, VendorRecord | None] = {}
+    failed: dict[Side, dict[str, Any]] = {}
+
+    async def read(one: Side, its: str) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                found[one] = (await pair.ends[one].fetch(role, [its])).get(its)
+        except TimeoutError:
+            failed[one] = dict(TIMEOUT)
+        except TielineError as error:
+            failed[one] = of_error(error)
+
+    await asyncio.gather(*(read(one, its) for one, its in sides.items()))
+    parents = Parents(pair.store, pair.run, {})
+    records: dict[Side, Record | None] = {"left": None, "right": None}
+    for one, vendor in found.items():
+        if vendor is not None:
+            shape = pair.ends[one].shape(role)
+            await parents.load(shape, one, [vendor])
+            records[one] = parents.record(shape, one, vendor)
+    lines = pair.customers.lines(role)
+    digest = seen(lines, records["left"], records["right"])
+    own = records[side]
+    if not failed and link is None and own is not None:
+        try:
+            async with asyncio.timeout(limit_s):
+                wanted = [(id, pair.customers.finds(role, side, own))]
+                there = await partners(pair.customers, pair.store, pair.run, pair.ends[across], parents, role, wanted)
+        except TimeoutError:
+            failed[across] = dict(TIMEOUT)
+        except TielineError as error:
+            failed[across] = of_error(error)
+        else:
+            decision = pair.customers.decide(
+                role, records["left"], records["right"], None, Told(event="look", by=side), tuple(there.get(id, ()))
+            )
+            return Look(decision, records["left"], records["right"], None, digest)
+    if failed:
+        base = view(link).base if link is not None else {}
+        decision = Decision("unreachable", "keep" if link is not None else "none", base=base)
+        return Look(decision, records["left"], records["right"], link, digest, failed)
+    told = Told(event="look", by=side)
+    decision = pair.customers.decide(
+        role, records["left"], records["right"], view(link) if link is not None else None, told
+    )
+    return Look(decision, records["left"], records["right"], link, digest)

@@ -1,0 +1,124 @@
+"""Reconciliation: everything of both sides, whatever the cursors say, in pages. It writes nothing and lists what does not agree.
+
+First the links in order of their keys, both records of each read by id: so a record that is gone is found, and every line is
+compared. Then all records of both sides, for those that are linked with nothing. What is gone waits to be looked at by the next
+run of changes; what differs does too, where that is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tieline.core.pairing import SIDES, Side, Told
+from tieline.engine.effects.reasons import reason
+from tieline.engine.sync import reasons
+from tieline.engine.sync.batch import Batch
+from tieline.engine.sync.batching import settle
+from tieline.engine.sync.items import Item, Pass, waiting_row
+from tieline.engine.sync.parents import Parents
+from tieline.engine.sync.ports import LinkRow
+from tieline.engine.sync.rows import view
+from tieline.engine.sync.runs import ahead, is_paused
+from tieline.engine.sync.settling import Came, report
+
+LINKS = 500
+"""Links compared together."""
+
+
+async def reconcile(this: Pass) -> None:
+    """options: role ("" all), mend (what differs waits for the next run of changes)."""
+    pair = this.pair
+    roles = [role for role in pair.customers.roles if this.run.options.get("role") in (None, "", role)]
+    if this.run.total is None:
+        counts = [await pair.run(lambda role=role: pair.store.count_links(role)) for role in roles]  # type: ignore[misc]
+        this.run.total = sum(counts)
+    for role in roles:
+        for phase in ("links", *SIDES):
+            done = this.run.position.get("done", [])
+            if [role, phase] in done:
+                continue
+            if phase == "links":
+                await _links(this, role)
+            else:
+                await _alone(this, role, "left" if phase == "left" else "right")
+            if this.over or this.run.state != "running":
+                return
+            await settle(this, Came().settled(), {"done": [*done, [role, phase]], "at": None})
+
+
+async def _links(this: Pass, role: str) -> None:
+    pair = this.pair
+    after = str(this.run.position.get("at") or "")
+    while True:
+        rows = await pair.run(lambda after=after: pair.store.links_after(role, after, LINKS))  # type: ignore[misc]
+        if not rows:
+            return
+        after = rows[-1].key
+        came = Came()
+        await _compare(this, role, rows, came)
+        this.count("read", len(rows))
+        await settle(this, came.settled(), {"at": after})
+        if await is_paused(this):
+            return
+
+
+async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -> None:
+    pair = this.pair
+    left, right = pair.ends["left"], pair.ends["right"]
+    there = await asyncio.gather(
+        left.fetch(role, [row.left_id for row in rows]), right.fetch(role, [row.right_id for row in rows])
+    )
+    batch = Batch(this, role, "left")
+    parents: Parents = batch.parents
+    for end, found in zip((left, right), there, strict=True):
+        await parents.load(end.shape(role), end.side, found.values())
+    for row in rows:
+        mine, theirs = there[0].get(row.left_id), there[1].get(row.right_id)
+        at_rest = row.state == "linked" and mine is not None and theirs is not None
+        if at_rest and mine and theirs and batch.is_base("left", mine, row) and batch.is_base("right", theirs, row):
+            this.count("same")
+            continue
+        item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)
+        item.record = parents.record(left.shape(role), "left", mine) if mine is not None else None
+        item.mate = parents.record(right.shape(role), "right", theirs) if theirs is not None else None
+        _found(this, role, item, came)
+
+
+def _found(this: Pass, role: str, item: Item, came: Came) -> None:
+    """A linked customer that is not as it was: whether it agrees all the same, and if not, why."""
+    link = item.link
+    if link is None:
+        return
+    item.decision = this.pair.customers.decide(role, item.left, item.right, view(link), item.told)
+    if item.decision.status == "same" and item.left is not None and item.right is not None:
+        this.count("same")
+        return
+    this.count(item.decision.status)
+    came.reports.append(report(role, item, item.decision))
+    gone: Side | None = "left" if item.left is None else "right" if item.right is None else None
+    if gone is not None and link.state != "pending":
+        id = link.left_id if gone == "left" else link.right_id
+        hint = Item(gone, id, Told(event="deleted", by=gone))
+        came.wait(waiting_row(role, hint, this.pair.now(), reason(reasons.NOT_THERE)))
+    elif gone is None and this.run.options.get("mend") and link.state != "stopped":
+        hint = Item("left", link.left_id, Told(event="changed", by="left"))
+        came.wait(waiting_row(role, hint, this.pair.now(), reason(reasons.MOVED)))
+
+
+async def _alone(this: Pass, role: str, side: Side) -> None:
+    """Records of a side that are linked with nothing."""
+    end = this.pair.ends[side]
+    cursor = this.run.position.get("at")
+    async for page in ahead(end.pull(role, cursor)):
+        batch = Batch(this, role, side)
+        items = [Item(side, one.id, Told(event="look", by=side), one, fresh=True) for one in page.records]
+        decided = await batch.alone(items)
+        came = Came()
+        for item in decided:
+            this.count(item.plan.status)
+            came.reports.append(report(role, item, item.plan))
+        this.count("read", len(items))
+        await settle(this, came.settled(), {"at": page.cursor})
+        if await is_paused(this):
+            return

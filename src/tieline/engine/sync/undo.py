@@ -1,0 +1,251 @@
+"""Undo of a run, of one customer of it, or of one line: its writes backwards, only where what we wrote still stands there. It is a run
+with writes of its own, which can be undone the same way.
+
+A value that was changed afterwards stays. A record that was made is deleted where the vendor lets us, unless somebody has changed it
+since; one that was deleted is made anew, under another id. What is on the other side stays as it is, and so does the base on that
+side: nothing follows until somebody edits one of the two again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tieline.core.pairing import SIDES, Joined, Line, Side
+from tieline.core.reasons import Reason, because
+from tieline.core.same import same
+from tieline.engine.effects.reasons import reason
+from tieline.engine.sync import reasons
+from tieline.engine.sync.batching import settle
+from tieline.engine.sync.items import Pass
+from tieline.engine.sync.parents import Parents
+from tieline.engine.sync.ports import LinkRow, Report, SyncOperation, WaitingRow
+from tieline.engine.sync.rows import id_of, lively, plain
+from tieline.engine.sync.runs import is_paused
+from tieline.engine.sync.settling import Came, remember
+from tieline.engine.sync.unfinished import relink
+from tieline.engine.sync.writing import Pushing, load_parents, settled_at
+from tieline.engine.times import iso
+from tieline.sdk.manifest import Capabilities
+
+PAGE = 500
+"""Writes undone together."""
+
+
+def cannot_undo(verb: str, role: str, capabilities: Capabilities) -> Reason | None:
+    """What is known beforehand of undoing a write at a vendor: why it cannot be done by us, None where it can. The code
+    UNDO_NEW_RECORD is no refusal: what was deleted comes back as another record."""
+    if verb == "create" and role not in capabilities.deletes and role not in capabilities.deleted_with:
+        return because(reasons.UNDO_NO_DELETE, role=role)
+    if verb == "delete":
+        return because(reasons.UNDO_NEW_RECORD)
+    return None
+
+
+async def undo(this: Pass) -> None:
+    """options: of (the run), link (key of one customer's, "" all), line (name, "" all)."""
+    pair, options = this.pair, this.run.options
+    of = int(options["of"])
+    # children first: their parents may go with them
+    for role in reversed(list(pair.customers.roles)):
+        if role in this.run.position.get("done", []):
+            continue
+        at = this.run.position.get("at") or {}
+        after = str(at.get("after", "")) if at.get("role") == role else ""
+        while True:
+            found = await pair.run(lambda after=after: pair.store.planned(of, after, PAGE))  # type: ignore[misc]
+            if not found:
+                break
+            after = found[-1].key
+            for side in SIDES:
+                mine = [one for one in found if one.role == role and one.side == side and _is_meant(one, options)]
+                if mine:
+                    await _undo(this, role, side, mine)
+                if this.over:
+                    return
+            await settle(this, Came().settled(), {"at": {"role": role, "after": after}})
+            if await is_paused(this):
+                return
+        await settle(this, Came().settled(), {"done": [*this.run.position.get("done", []), role], "at": None})
+
+
+def _is_meant(one: SyncOperation, options: dict[str, Any]) -> bool:
+    return (
+        one.state == "done"
+        and options.get("link") in (None, "", one.link)
+        and (bool(one.values) or one.verb == "delete")
+    )
+
+
+async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation]) -> None:
+    """Undoes writes of one role and side."""
+    pair, end = this.pair, this.pair.ends[side]
+    acts = _together(found)
+    there = await end.fetch(role, [one.id for one in acts if one.verb != "delete"])
+    parents = Parents(pair.store, pair.run, {})
+    await parents.load(end.shape(role), side, there.values())
+    links = {row.key: row for row in await pair.run(lambda: pair.store.links_by_key([one.link for one in acts]))}
+    lines = pair.customers.lines(role)
+    sources = await _sources(this, role, [one for one in acts if one.verb == "delete"])
+    came = Came()
+    works: list[SyncOperation] = []
+    for one in acts:
+        vendor = there.get(one.id)
+        now = dict(parents.record(end.shape(role), side, vendor).fields) if vendor is not None else None
+        version = vendor.version if vendor is not None else None
+        made = _back(this, one, now, version, lines, came)
+        if made is not None:
+            works.append(made)
+    if not works:
+        await settle(this, came.settled())
+        return
+    at_s = pair.clock()
+    await pair.run(lambda: pair.store.announce(this.run, works))
+    pushing = Pushing(this, parents)
+    await load_parents(parents, works)
+    await pushing.push(works, at_s)
+    for work in works:
+        _became(this, work, links.get(work.link), lines, came)
+        if work.verb == "create" and work.state == "done" and tuple(work.source) in sources:
+            relink(this, came, work)
+    await settle(this, came.settled())
+
+
+async def _sources(this: Pass, role: str, acts: Sequence[SyncOperation]) -> set[tuple[str, ...]]:
+    """(side, id) of the records that these deletions were decided from, as far as they are there and linked with nothing."""
+    out: set[tuple[str, ...]] = set()
+    pair = this.pair
+    for side in SIDES:
+        ids = [one.source[1] for one in acts if one.source[:1] == [side] and one.side != side]
+        if ids:
+            there = await pair.ends[side].fetch(role, ids)
+            rows = await pair.run(lambda side=side, ids=ids: pair.store.links(role, side, ids))  # type: ignore[misc]
+            linked = {id_of(row, side) for row in rows}
+            out.update((side, id) for id in there if id not in linked)
+    return out
+
+
+def _together(found: Sequence[SyncOperation]) -> list[SyncOperation]:
+    """One for each record: the values that stand there last, and those that stood there first."""
+    out: dict[str, SyncOperation] = {}
+    for one in sorted(found, key=lambda one: one.sent_at or ""):
+        known = out.get(one.id)
+        if known is None:
+            out[one.id] = one
+        elif one.verb == "delete":
+            known.verb, known.values, known.before = "delete", {}, one.before
+        else:
+            known.values = {**known.values, **one.values}
+            known.before = {**one.before, **known.before} if known.verb == "update" else known.before
+    return list(out.values())
+
+
+def _back(
+    this: Pass, one: SyncOperation, now: dict[str, Any] | None, version: str | None, lines: Sequence[Line], came: Came
+) -> SyncOperation | None:
+    """The write that undoes this one; None where there is none, which is reported."""
+    only = str(this.run.options.get("line") or "")
+    kinds = {line.field_of(one.side): line for line in lines}
+    if one.verb == "delete":
+        values = {name: value for name, value in one.before.items() if name in kinds and value not in (None, "", [])}
+        return _operation(this, one, "create", values, {}, None)
+    if now is None:
+        _left(this, one, reason(reasons.UNDO_GONE), came)
+        return None
+    changed = [name for name, value in one.values.items() if not _holds(kinds.get(name), now, name, lively(value))]
+    if one.verb == "create":
+        refused = cannot_undo("create", one.role, this.pair.ends[one.side].access.capabilities)
+        if refused is not None or only:
+            _left(this, one, (refused or because(reasons.UNDO_LATER)).to_json(), came)
+            return None
+        if changed:
+            _left(this, one, reason(reasons.UNDO_CHANGED, field=changed[0]), came)
+            return None
+        return _operation(this, one, "delete", {}, one.values, version)
+    wanted = [name for name in one.values if not only or (name in kinds and kinds[name].name == only)]
+    for name in changed:
+        if name in wanted:
+            _left(this, one, reason(reasons.UNDO_CHANGED, field=name), came)
+    back = {name: one.before.get(name) for name in wanted if name not in changed}
+    if not back:
+        return None
+    return _operation(this, one, "update", back, {name: one.values[name] for name in back}, version)
+
+
+def _holds(line: Line | None, now: dict[str, Any], name: str, value: Any) -> bool:
+    held = now.get(name)
+    if line is None:
+        return name not in now or bool(held == value)
+    if isinstance(value, Joined) or isinstance(held, Joined):
+        return bool(plain(held) == plain(value))
+    return same(line.kind, held, value)
+
+
+def _operation(
+    this: Pass, one: SyncOperation, verb: Any, values: dict[str, Any], before: dict[str, Any], version: str | None
+) -> SyncOperation:
+    said = reason(reasons.UNDONE, run=one.run)
+    key = this.key(one.role, one.side, one.id)
+    return SyncOperation(
+        key=f"{key}00",
+        run=this.run.id,
+        link=one.link,
+        role=one.role,
+        side=one.side,
+        verb=verb,
+        id="" if verb == "create" else one.id,
+        values=values,
+        before=before,
+        reason=said,
+        lines=dict.fromkeys(one.lines, said) if verb == "update" else {},
+        source=one.source[:2],
+        state="sent",
+        version=version,
+        name=one.name,
+        base=one.base,
+    )
+
+
+def _left(this: Pass, one: SyncOperation, why: dict[str, Any], came: Came) -> None:
+    this.count("left")
+    ids = {one.side: one.id}
+    came.reports.append(Report(one.role, ids.get("left", ""), ids.get("right", ""), one.name, "differs", why))
+
+
+def _became(this: Pass, one: SyncOperation, link: LinkRow | None, lines: Iterable[Line], came: Came) -> None:
+    came.operations.append(one)
+    if one.state == "unknown":
+        remember(this, [one], iso(settled_at(this, one)))
+        this.count("unknown")
+        return
+    if one.state != "done":
+        _left(this, one, one.error or reason(reasons.STALE), came)
+        return
+    this.count({"create": "created", "update": "updated", "delete": "deleted"}[one.verb])
+    if one.verb == "update" and link is not None:
+        place = 0 if one.side == "left" else 1
+        for line in lines:
+            name = line.field_of(one.side)
+            if name in one.values:
+                both = list(link.base.get(line.name, [None, None]))
+                both[place] = one.values[name]
+                link.base[line.name] = both
+        if one.side == "left":
+            link.left_version = one.version
+        else:
+            link.right_version = one.version
+        link.agreed_at = None
+        came.links = [row for row in came.links if row.key != link.key] + [link]
+    elif one.verb == "delete":
+        if link is not None:
+            came.dropped.append(link.key)
+        _stays_undone(this, one, came)
+
+
+def _stays_undone(this: Pass, one: SyncOperation, came: Came) -> None:
+    """The record that it was made for is not made again by itself: only when it changes, or somebody says so."""
+    if len(one.source) < 2 or one.source[0] == one.side:
+        return
+    side: Side = "left" if one.source[0] == "left" else "right"
+    said = reason(reasons.UNDONE, run=this.run.id)
+    came.wait(WaitingRow(one.role, side, one.source[1], None, said, None, None, 0, "stuck", one.name))
