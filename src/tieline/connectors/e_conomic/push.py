@@ -9,7 +9,7 @@ between. Legacy PUT would do neither. Contacts are written through customersapi 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -34,6 +34,8 @@ from tieline.sdk.contract import (
 from tieline.sdk.http import Response
 from tieline.sdk.webhook import digest
 
+AT_ONCE = 8
+"""Writes under way at the same time."""
 FROM_CACHE = "X-ResultFromCache"
 _PATHS = {CUSTOMERS: "/Customers", CONTACTS: "/Contacts"}
 _KEYS = {CUSTOMERS: "customerNumber", CONTACTS: "number"}
@@ -55,7 +57,8 @@ class Push:
         """All of it. Raises only when nothing at all was written and it is nobody's record's fault."""
         while (wave := self._ready()) and not self._errors:
             rows, versions = await self._current(wave)
-            await asyncio.gather(*(self._one(at, rows, versions) for at in wave if at not in self._outcomes))
+            left = iter([at for at in wave if at not in self._outcomes])
+            await asyncio.gather(*(self._some(left, rows, versions) for _ in range(AT_ONCE)))
         lost = NotSent(self._errors[0].code) if self._errors else NotSent("its parent failed")
         told = [self._outcomes.get(at, lost) for at in range(len(self._operations))]
         if self._errors and all(isinstance(one, NotSent) for one in told):
@@ -154,11 +157,16 @@ class Push:
 
     # -- one operation ----------------------------------------------------------------------------------------------
 
+    async def _some(self, left: Iterator[int], rows: Rows, versions: Mapping[str, str]) -> None:
+        """One after the other of what is left, until there is trouble with the connection: then nothing more is sent."""
+        for at in left:
+            if self._errors:
+                return
+            await self._one(at, rows, versions)
+
     async def _one(self, at: int, rows: Rows, versions: Mapping[str, str]) -> None:
         """Trouble with it is its outcome; trouble with the connection ends the push."""
         operation = self._operations[at]
-        if self._errors:
-            return
         try:
             self._outcomes[at] = await self._done(operation, rows, versions)
         except UnknownOutcomeError as error:

@@ -20,7 +20,8 @@ Predicate = Callable[[Row], bool]
 
 LONGEST_LIST = 200
 _NULL = object()
-_STAR = "\x00"
+_STAR, _NOTHING = "\x00", "\x01"
+"""An unescaped ``*``, and ``$null:``, as signs that no value has."""
 _OPERATOR = re.compile(r"\$(eq|ne|gte|gt|lte|lt|like|in|nin):")
 _JOIN = re.compile(r"\$(and|or):")
 _NAME = re.compile(r"[A-Za-z][A-Za-z.]*")
@@ -152,7 +153,7 @@ class _Reader:
             if sign == "$":
                 if text.startswith("$null:", self.at) and not pieces:
                     self.at += len("$null:")
-                    return "$null:"
+                    return _NOTHING
                 following = text[self.at + 1 : self.at + 2]
                 if following in ("[", "]"):
                     pieces.append("$" + following)
@@ -173,7 +174,7 @@ class _Reader:
 
 def typed(text: str, kind: Kind) -> Any:
     """A value as rows hold it: times as Unix seconds."""
-    if text == "$null:":
+    if text == _NOTHING:
         return _NULL
     text = text.replace(_STAR, "*")
     try:
@@ -197,7 +198,7 @@ def seconds(text: str) -> float:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    if text == "$null:":
+    if text == _NOTHING:
         raise BadFilterError("Could not parse query string filter.")
     if _STAR not in text:
         return re.compile(re.escape(text.casefold()), re.DOTALL)

@@ -289,7 +289,17 @@ _UNSEEN = (
 
 def _groups(book: Book) -> list[tuple[int, dict[str, Any]]]:
     return [
-        (key, {"customerGroupNumber": key, "name": name, "account": {"accountNumber": 5600 + key, "self": f"https://restapi.e-conomic.com/accounts/{5600 + key}"}})
+        (
+            key,
+            {
+                "customerGroupNumber": key,
+                "name": name,
+                "account": {
+                    "accountNumber": 5600 + key,
+                    "self": f"https://restapi.e-conomic.com/accounts/{5600 + key}",
+                },
+            },
+        )
         for key, name in book.groups.items()
     ]
 
