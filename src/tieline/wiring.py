@@ -3,6 +3,7 @@
     async with Wiring.open(url, seal) as wiring:
         opened = await wiring.connection(workspace, connection)     # a connector with its client
         drain = await wiring.drains(store)                          # everything that drains this store's target
+    sync = await wiring.sync(store)                             # what keeps this store's pair the same
 
 Nothing here decides anything.
 """
@@ -15,7 +16,7 @@ import importlib
 import pkgutil
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,28 +28,36 @@ from tieline import flows as flow_rooms
 from tieline.core.errors import ConfigError, TielineError
 from tieline.core.flow import Flow, Target
 from tieline.core.mapping import RoleMap
+from tieline.core.pairing import SIDES, Side
 from tieline.engine.access import Access
 from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events.backfill import Backfill
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
+from tieline.engine.sync.sync import Sync
+from tieline.flows.customers import CUSTOMERS
 from tieline.sdk import manifest as manifests
 from tieline.sdk.asking import BACKFILL, LIVE
 from tieline.sdk.connect import open_client
-from tieline.sdk.contract import Events, Files
+from tieline.sdk.contract import Changes, Events, Files
 from tieline.sdk.http import Client, open_session
 from tieline.sdk.manifest import Manifest
-from tieline.store import vendor_rows
+from tieline.store import pair_rows, sync_events, vendor_rows
 from tieline.store.backfills import StoredBackfill
 from tieline.store.drain_store import DrainStore
 from tieline.store.pool import Link, Rows
 from tieline.store.secrets import Seal
+from tieline.store.sync_store import StoredSync
 from tieline.store.vendor_budget import StoredBudget
 from tieline.store.vendor_rows import KeptConnection, KeptFlow
 from tieline.store.vendor_tokens import StoredTokens
 
 T = TypeVar("T")
+
+POLL_S = 60.0
+"""How often a system is asked for its changes that says nothing about it."""
+LONGEST_POLL_S = 300.0
 
 
 @cache
@@ -217,16 +226,7 @@ class Wiring:
         settings = room.load(kept.settings)
         target, users = await self.target(opened)
         sources, files, settle = await self._sources(opened.kept.workspace, kept.sources)
-        access = Access(
-            opened.connector,
-            opened.role_maps(),
-            opened.manifest.capabilities,
-            clock=time.time,
-            chance=random.random,
-            requests=lambda: opened.client.requests,
-            run=self.run,
-            budget=opened.budget,
-        )
+        access = self.access(opened)
         rules = Rules(room, settings, kept.version, target, opened.kept.workspace, users)
         return Drain(
             store,
@@ -247,6 +247,19 @@ class Wiring:
                 lacks=opened.lacks,
                 decides=kept.state != "paused",
             ),
+        )
+
+    def access(self, opened: Opened) -> Access:
+        """A connection as the engine uses it."""
+        return Access(
+            opened.connector,
+            opened.role_maps(),
+            opened.manifest.capabilities,
+            clock=time.time,
+            chance=random.random,
+            requests=lambda: opened.client.requests,
+            run=self.run,
+            budget=opened.budget,
         )
 
     async def _sources(
@@ -271,6 +284,42 @@ class Wiring:
             if isinstance(opened.connector, Files):
                 files[id] = opened.connector
         return events, files, settle
+
+    # -- pairs -------------------------------------------------------------------------------------------------------
+
+    async def sync(self, store: StoredSync, *, priority: int = LIVE) -> tuple[Sync, sync_events.Reads]:
+        """What keeps a held pair the same, and how deliveries of its connections are read."""
+        session = store.session
+        kept = await self.read(session.workspace, lambda link: pair_rows.pair(link, session.workspace, session.pair))
+        sides: dict[Side, Opened] = {}
+        targets: dict[Side, Target] = {}
+        for side in SIDES:
+            sides[side] = await self.connection(session.workspace, kept.connections[side], priority=priority)
+            targets[side], _ = await self.target(sides[side])
+        settings = CUSTOMERS.load(kept.settings)
+        rules = CUSTOMERS.of(settings, targets)
+        reads: dict[int, tuple[Side, Any, Mapping[str, Sequence[str]]]] = {}
+        for side, opened in sides.items():
+            if isinstance(opened.connector, Changes):
+                roles: dict[str, list[str]] = {}
+                for role in rules.roles:
+                    if role in opened.manifest.roles:
+                        roles.setdefault(opened.manifest.roles[role].object, []).append(role)
+                reads[opened.kept.id] = (side, opened.connector.changed, roles)
+        made = Sync(
+            f"p{kept.id}.{kept.epoch}",
+            self.access(sides["left"]),
+            self.access(sides["right"]),
+            rules,
+            store,
+            clock=time.time,
+            chance=random.random,
+            run=self.run,
+            every_s=min(max(one.manifest.capabilities.poll_s or POLL_S for one in sides.values()), LONGEST_POLL_S),
+            share=settings.deletions.share,
+            most=settings.deletions.count,
+        )
+        return made, reads
 
     # -- back-fill ---------------------------------------------------------------------------------------------------
 

@@ -256,6 +256,27 @@ def test_a_round_that_found_nothing_leaves_no_run(store: StoredSync, pair: PairO
     assert pair.rows("SELECT state FROM store_syncrun") == [("done",)]
 
 
+def test_a_run_that_gives_way_goes_on_by_itself(store: StoredSync, pair: PairOf) -> None:
+    run = begun(store, options={"from": "left"})
+    store.gives_way = lambda: True
+    assert store.paused(run)
+    assert not store.paused(begun(store, "changes"))
+    run.state, run.why, run.position = "paused", {"code": "sync.run_stopped", "params": {}}, {"at": 1}
+    store.end(run)
+    assert run.state == "paused"
+    assert ("transfer", {"from": "left"}) in store.open_runs()
+    # One that a vendor stopped goes on too, a little later.
+    run.why = {"code": "error.rate_limited", "params": {}}
+    store.end(run)
+    assert ("transfer", {"from": "left"}) not in store.open_runs()
+    pair.rows("UPDATE store_syncrun SET moved_at = now() - interval '1 minute' WHERE id = %s", run.id)
+    assert ("transfer", {"from": "left"}) in store.open_runs()
+    # What a person wishes while nobody is at it is done by whoever comes.
+    pair.rows("UPDATE store_syncrun SET wish = 'stop' WHERE id = %s", run.id)
+    assert ("transfer", {"from": "left"}) not in store.open_runs()
+    assert pair.rows("SELECT state FROM store_syncrun WHERE id = %s", run.id) == [("stopped",)]
+
+
 @pytest.mark.proves("CUST-15")
 def test_reports_and_questions_of_a_page(store: StoredSync, pair: PairOf) -> None:
     from tieline.store.services import inbox

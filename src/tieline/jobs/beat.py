@@ -12,6 +12,7 @@ import uuid
 
 from tieline.store.drain_session import DRAIN_LOCK
 from tieline.store.pool import Rows
+from tieline.store.sync_session import PAIR_LOCK
 
 BEAT_S = 2.0
 HANGS_S = 15.0
@@ -29,6 +30,7 @@ SELECT h.target_id, pg_terminate_backend(h.backend) FROM store_hold h
                   AND l.objsubid = 2 AND l.granted AND l.pid = h.backend
                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """
+_END_PAIRS = _END_HANGING.replace("store_hold", "store_pairhold").replace("target_id", "pair_id")
 _FORGET = "DELETE FROM store_worker WHERE beat_at < now() - interval '1 day'"
 
 
@@ -39,9 +41,11 @@ def beat(rows: Rows, worker: uuid.UUID) -> None:
 
 
 def end_hanging(rows: Rows, after_s: float = HANGS_S) -> list[int]:
-    """Ends the sessions of workers that have not beaten for so long; the targets that are free now."""
+    """Ends the sessions of workers that have not beaten for so long; the targets that are free now. Pairs that are free now are
+    found by the sweep."""
     with rows.plain() as link:
         ended = link.execute(_END_HANGING, [after_s, DRAIN_LOCK]).fetchall()
+        link.execute(_END_PAIRS, [after_s, PAIR_LOCK])
         link.execute(_FORGET)
     return [target for target, done in ended if done]
 

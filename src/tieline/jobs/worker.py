@@ -22,6 +22,7 @@ from tieline.jobs.backfilling import Backfilling
 from tieline.jobs.holding import Holding
 from tieline.jobs.mistakes import told
 from tieline.jobs.outgoing import Outgoing
+from tieline.jobs.pairing import Pairing
 from tieline.store import trouble
 from tieline.store.drain_session import DRAIN_LOCK, is_lost
 from tieline.store.pool import Rows
@@ -86,11 +87,13 @@ class Worker:
             self._wiring = wiring
             backfilling = Backfilling(wiring, self.id)
             outgoing = Outgoing(wiring, self._seal)
+            pairing = self._pairing = Pairing(wiring, self.id)
             loops = [self._every("listen", FIRST_PAUSE_S, self._listen), self._every("beat", beat.BEAT_S, self._beat)]
             if self._sweeps:
                 loops += [self._every("sweep", SWEEP_S, self._sweep), self._every("chores", CHORES_S, self._chores)]
                 loops.append(self._every("backfill", BACKFILL_S, backfilling.take))
                 loops.append(self._every("outgoing", OUTGOING_S, outgoing.take))
+                loops.append(self._every("pairs", SWEEP_S, pairing.sweep))
             tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(self._stopping.wait())
             ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +103,7 @@ class Worker:
             await asyncio.gather(*tasks, stopped, return_exceptions=True)
             await backfilling.stop()
             await outgoing.stop()
+            await pairing.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=15)
             for left in self._tasks:
@@ -189,12 +193,16 @@ class Worker:
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             await self._sweep()
+            await self._pairing.sweep()
             self.listening.set()
             self._failures["listen"] = 0
             try:
                 async for said in connection.notifies():
-                    if said.payload.isdecimal():
-                        self.wake(int(said.payload))
+                    kind, _, pair = said.payload.partition(":")
+                    if kind.isdecimal():
+                        self.wake(int(kind))
+                    elif kind == "pair" and pair.isdecimal():
+                        self._pairing.wake(int(pair))
             finally:
                 self.listening.clear()
 

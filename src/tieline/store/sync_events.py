@@ -55,7 +55,7 @@ Reads = Mapping[int, tuple[Side, Callable[[Request], Sequence[Changed]], Mapping
 
 
 def take(session: PairSession, reads: Reads) -> int:
-    """Reads some deliveries of a held pair; how many. 0: there is none."""
+    """Reads some deliveries of a held pair; how many. 0: there is none (any more)."""
     with session.ask() as connection:
         unread = connection.execute(_UNREAD, [session.pair, AT_ONCE]).fetchall()
         if not unread:

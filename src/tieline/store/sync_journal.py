@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
 
-from tieline.engine.sync.ports import Report, RunRow, SyncOperation
+from tieline.engine.sync.ports import Report, RunKind, RunRow, SyncOperation
 from tieline.store.drain_subjects import iso
 from tieline.store.held import dumps
 from tieline.store.pool import Link
@@ -21,7 +22,7 @@ json_to_recordset(%(rows)s::json) AS r(key text, run bigint, link text, role tex
        "values" json, before json, reason json, lines json, source json, state text, error json, version text,
        sent_at timestamptz, attempts int, name text, base json, digest text)
 """
-# What is done stays as it is, whoever announces it again.
+# What is done stays as it is, whoever announces it again; and so does what a watched pair has planned before.
 _ANNOUNCE = f"""
 INSERT INTO store_syncoperation AS o (workspace_id, pair_id, epoch, key, run_id, link, role, side, verb, record, values, before,
                                       reason, lines, source, state, error, version, sent_at, attempts, name, base, digest)
@@ -36,7 +37,7 @@ ON CONFLICT (pair_id, key) DO UPDATE SET
        lines = excluded.lines, source = excluded.source, state = excluded.state, error = NULL, version = excluded.version,
        sent_at = coalesce(excluded.sent_at, o.sent_at), attempts = greatest(o.attempts + 1, excluded.attempts),
        name = excluded.name, base = excluded.base, digest = excluded.digest
- WHERE o.state <> 'done'
+ WHERE o.state <> 'done' AND NOT (o.state = 'planned' AND excluded.state = 'planned' AND o.digest = excluded.digest)
 RETURNING o.key, {iso("o.sent_at")}, o.attempts
 """
 _SETTLE = f"""
@@ -81,14 +82,26 @@ _MOVE = """
 UPDATE store_syncrun SET counts = %s::jsonb, position = %s::jsonb, requests = %s, total = %s, moved_at = now()
  WHERE id = %s AND pair_id = %s
 """
+# Paused by nobody: it gave way to what is more urgent, or a vendor does not answer. It goes on by itself, so it is "running".
 _END = """
 UPDATE store_syncrun
-   SET state = CASE WHEN %(state)s = 'paused' AND wish = 'stop' THEN 'stopped' ELSE %(state)s END, wish = '',
+   SET state = CASE WHEN %(state)s <> 'paused' THEN %(state)s WHEN wish = 'stop' THEN 'stopped' WHEN wish = 'pause' THEN 'paused'
+                    ELSE 'running' END, wish = '',
        counts = %(counts)s::jsonb, position = %(position)s::jsonb, requests = %(requests)s, total = %(total)s,
-       why = %(why)s::jsonb, moved_at = now(),
+       why = CASE WHEN %(gave_way)s THEN NULL ELSE %(why)s::jsonb END, moved_at = now(),
        finished_at = CASE WHEN %(state)s = 'paused' AND wish <> 'stop' THEN NULL ELSE now() END
  WHERE id = %(run)s AND pair_id = %(pair)s
 RETURNING state
+"""
+# What a person wished of a run that nobody is at.
+_WISHED = """
+UPDATE store_syncrun SET state = CASE wish WHEN 'stop' THEN 'stopped' ELSE 'paused' END, wish = '', moved_at = now(),
+       finished_at = CASE wish WHEN 'stop' THEN now() END
+ WHERE pair_id = %s AND state IN ('running', 'paused') AND wish <> ''
+"""
+_OPEN = """
+SELECT kind, options FROM store_syncrun
+ WHERE pair_id = %s AND state = 'running' AND epoch = %s AND (why IS NULL OR moved_at < now() - interval '30 seconds') ORDER BY id
 """
 # A round of changes that came to nothing says so with the pair, and leaves no run.
 _QUIET = """
@@ -109,6 +122,8 @@ SELECT %(workspace)s, %(pair)s, %(run)s, r.role, r.left_id, r.right_id, r.name, 
        lines json)
 """
 
+STOPPED = "sync.run_stopped"
+"""Code of a run that was asked to pause."""
 NOTHING = {"read", "same", "excluded", "echo", "waiting"}
 """Counts that say that nothing moved."""
 
@@ -117,6 +132,16 @@ class JournalSide:
     """Runs and operations, over the session that holds the pair."""
 
     session: PairSession
+    gives_way: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether something more urgent waits: a long run is then interrupted as if a person had paused it, and goes on after."""
+
+    def open_runs(self) -> list[tuple[RunKind, dict[str, Any]]]:
+        """(kind, options) of the runs that are to be done or gone on with, oldest first; what people wished of runs that nobody is
+        at is done."""
+        session = self.session
+        with session.ask() as connection, connection.transaction():
+            connection.execute(_WISHED, [session.pair])
+            return connection.execute(_OPEN, [session.pair, session.epoch]).fetchall()
 
     def unfinished(self) -> list[SyncOperation]:
         """Operations in state "sent" or "unknown"."""
@@ -185,17 +210,22 @@ class JournalSide:
             "requests": run.requests,
             "total": run.total,
             "why": None if run.why is None else dumps(run.why),
+            "gave_way": run.state == "paused" and (run.why or {}).get("code") == STOPPED,
         }
-        is_quiet = run.kind == "changes" and all(name in NOTHING for name, count in run.counts.items() if count)
+        is_quiet = run.kind == "changes" and (
+            bool(run.options.get("watch")) or all(name in NOTHING for name, count in run.counts.items() if count)
+        )
         with session.ask() as connection, connection.transaction():
             row = connection.execute(_END, values).fetchone()
-            if row is not None:
+            if row is not None and row[0] != "running":
                 run.state = row[0]
             if is_quiet:
                 connection.execute(_QUIET, values)
 
     def paused(self, run: RunRow) -> bool:
-        """Whether a person has asked this run to pause or stop."""
+        """Whether a person has asked this run to pause or stop, or something more urgent waits."""
+        if run.kind != "changes" and self.gives_way():
+            return True
         with self.session.ask() as connection:
             row = connection.execute(_WISH, [run.id, self.session.pair]).fetchone()
         return bool(row and row[0])

@@ -40,7 +40,7 @@ ON CONFLICT (pair_id, role, side, record, epoch) DO UPDATE SET
                        THEN jsonb_build_object('choices', coalesce(w.told::jsonb->'choices', '{}') || (excluded.told::jsonb->'choices'))
                        ELSE '{}' END)::json
 """
-_WAKE = "SELECT pg_notify('tieline', 'pair ' || %s)"
+_WAKE = "SELECT pg_notify('tieline', 'pair:' || %s)"
 
 
 def wake(pair: int) -> None:

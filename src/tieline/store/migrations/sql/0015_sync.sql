@@ -39,21 +39,23 @@ CREATE TRIGGER count_gone AFTER DELETE ON store_syncwaiting REFERENCING OLD TABL
     FOR EACH STATEMENT EXECUTE FUNCTION store_count_sync();
 
 -- Pairs with work: a poll is due, a record waits, a delivery is unread, a run goes on. Not while one of their two connections
--- is paused or cannot be asked.
+-- is paused or cannot be asked; where something went wrong only the time says when. What waits for a watched pair stays due.
 CREATE FUNCTION store_due_pairs() RETURNS TABLE (pair bigint, workspace bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT p.id, p.workspace_id FROM store_syncpair p
-      JOIN store_connection l ON l.id = p.left_id AND l.state = 'active' 
+      JOIN store_connection l ON l.id = p.left_id AND l.state = 'active'
        AND (l.paused_until IS NULL OR l.paused_until <= now())
-      JOIN store_connection r ON r.id = p.right_id AND r.state = 'active' 
+      JOIN store_connection r ON r.id = p.right_id AND r.state = 'active'
        AND (r.paused_until IS NULL OR r.paused_until <= now())
      WHERE p.state = 'active' AND p.is_on AND p.version > 0
-       AND (p.poll_at <= now()
-         OR EXISTS (SELECT 1 FROM store_syncevent e WHERE e.pair_id = p.id)
-         OR EXISTS (SELECT 1 FROM store_syncrun x WHERE x.pair_id = p.id AND x.state = 'running' AND x.wish = '')
-         OR EXISTS (SELECT 1 FROM (VALUES (0), (1)) AS k(rank)
+       AND (p.poll_at <= now() OR p.trouble IS NULL AND (
+            EXISTS (SELECT 1 FROM store_syncevent e WHERE e.pair_id = p.id)
+         OR EXISTS (SELECT 1 FROM store_syncrun x
+                     WHERE x.pair_id = p.id AND x.state IN ('running', 'paused')
+                       AND (x.wish <> '' OR (x.state = 'running' AND (x.why IS NULL OR x.moved_at < now() - interval '30 seconds'))))
+         OR p.live AND EXISTS (SELECT 1 FROM (VALUES (0), (1)) AS k(rank)
                      CROSS JOIN LATERAL (SELECT 1 FROM store_syncwaiting w
-                                          WHERE w.pair_id = p.id AND w.rank = k.rank AND w.due_at <= now() LIMIT 1) AS w))
+                                          WHERE w.pair_id = p.id AND w.rank = k.rank AND w.due_at <= now() LIMIT 1) AS w)))
 $$;
 
 CREATE FUNCTION store_workspace_of_pair(pair bigint) RETURNS bigint
@@ -100,7 +102,7 @@ BEGIN
         RETURNING pair_id
     ), woken AS (
         SELECT pg_notify('tieline', target_id::text) FROM (SELECT DISTINCT target_id FROM queued) AS t
-         UNION ALL SELECT pg_notify('tieline', 'pair ' || pair_id) FROM (SELECT DISTINCT pair_id FROM noted) AS p
+         UNION ALL SELECT pg_notify('tieline', 'pair:' || pair_id) FROM (SELECT DISTINCT pair_id FROM noted) AS p
     )
     SELECT (SELECT count(*) FROM arrived) + 0 * (SELECT count(*) FROM woken) INTO kept;
     UPDATE store_subscription s SET proven_at = now(), trouble = NULL
