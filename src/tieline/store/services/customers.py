@@ -12,18 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Q
+from django.utils import timezone
 
 from tieline.core.pairing import Side, other
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, SyncLink, SyncPair, SyncPairVersion, SyncWaiting
+from tieline.store.models import Connection, SyncLink, SyncPair, SyncPairVersion, SyncRun, SyncWaiting
 from tieline.store.models.pairs import PairState
 from tieline.store.services.declined import DeclinedError
 
 SIZE: Final = 50
+LOOK_BACK: Final = 50
+ASKED_FOR: Final = timedelta(minutes=10)
 STATES: Final = ("linked", "conflict", "failing", "pending", "stopped", "waiting", "excluded")
 """What a list can be narrowed to: states of links; "waiting" records that will move, "excluded" those that cannot as they are."""
 
@@ -86,6 +89,8 @@ class Customer:
     waiting: Sequence[SyncWaiting] = field(default=())
     persons: Sequence[SyncLink] = field(default=())
     parent: SyncLink | None = None
+    asked: SyncRun | None = None
+    """The newest run that a person asked for about this record, while it is worth telling of."""
 
     def id_of(self, side: Side) -> str:
         """Its id there, "" where it is not known to be there."""
@@ -192,7 +197,19 @@ def one(pair: Pair, role: str, side: Side, record: str) -> Customer:
         waiting = list(SyncWaiting.objects.filter(known, workspace_id=workspace, role=role, **here))
         persons = list(links.filter(parent=link.key).defer("base").order_by("name", "pk")[:200]) if link else []
         parent = links.filter(key=link.parent).defer("base").first() if link is not None and link.parent else None
-    return Customer(pair, role, side, record, link, waiting, persons, parent)
+        asked = _asked(pair, role, side, record)
+    return Customer(pair, role, side, record, link, waiting, persons, parent, asked)
+
+
+def _asked(pair: Pair, role: str, side: Side, record: str) -> SyncRun | None:
+    """Inside `workspace_tx`."""
+    runs = SyncRun.objects.filter(workspace_id=pair.row.workspace_id, pair_id=pair.id).order_by("-id")
+    about = {"role": role, "side": side, "id": record}
+    recent = timezone.now() - ASKED_FOR
+    for row in runs.only("kind", "state", "options", "why", "finished_at")[:LOOK_BACK]:
+        if row.kind == "asked" and all(row.options.get(name) == value for name, value in about.items()):
+            return row if row.finished_at is None or row.finished_at > recent else None
+    return None
 
 
 def side_of(text: str) -> Side:

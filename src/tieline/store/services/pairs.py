@@ -27,7 +27,7 @@ from tieline.core.flow import Clash, Target
 from tieline.core.pairing import SIDES, Side
 from tieline.flows.customers import CUSTOMERS
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, ConnectionState, SyncLink, SyncPair, SyncPairVersion, SyncRun, SyncWaiting
+from tieline.store.models import Connection, ConnectionState, SyncLink, SyncPair, SyncPairVersion, SyncRun
 from tieline.store.models.pairs import PairState
 from tieline.store.services import pair_cases
 from tieline.store.services.asking import manifest_of
@@ -187,15 +187,13 @@ def approve(workspace: int, user: User | None, run: int) -> int:
 
 
 def undo(workspace: int, user: User | None, pair: int, options: Mapping[str, Any]) -> int:
-    """Takes back what was written: options {"of": run} or {"link": key} or {"operation": key, "line": name}."""
+    """Takes back what a run wrote: options {"of": its id}, and "link" (its key) for one customer, "line" (its name) for one field."""
     with workspace_tx(workspace):
         row = _locked(workspace, pair)
-        kind = "undo"
-        if (of := options.get("of")) is not None:
-            before = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=of).first()
-            if before is None or before.state in OPEN:
-                raise DeclinedError("undo.not_there")
-            kind = "redo" if before.kind == "undo" else "undo"
+        before = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=options.get("of")).first()
+        if before is None or before.state in OPEN:
+            raise DeclinedError("undo.not_there")
+        kind = "redo" if before.kind == "undo" else "undo"
         return _begun(workspace, user, row, kind, options)
 
 
@@ -217,7 +215,8 @@ def _begun(workspace: int, user: User | None, row: SyncPair, kind: str, options:
         version=row.version,
         asked_by=user,
     )
-    note(workspace, user, "pair.asked", pair=row.name, run=kind)
+    if kind != "asked":
+        note(workspace, user, "pair.asked", pair=row.name, run=kind)
     pair_cases.wake(row.pk)
     return made.pk
 
@@ -239,16 +238,18 @@ def wish(workspace: int, user: User | None, run: int, wanted: str) -> None:
         pair_cases.wake(row.pair_id)
 
 
-def tell(workspace: int, user: User | None, customer: Customer, told: Mapping[str, Any], seen: str = "") -> None:
-    """A person's word about one customer (`core.pairing.Told` as JSON), worked on at once. seen: digest of what the person saw:
-    where something moved since, it becomes a question instead of a write."""
+def tell(workspace: int, user: User | None, customer: Customer, told: Mapping[str, Any], seen: str = "") -> int:
+    """A person's word about one customer (`core.pairing.Told` as JSON), worked on at once; the run that does it. seen: digest of
+    what the person saw: where something moved since, nothing is written and the run says so."""
+    options: dict[str, Any] = {"role": customer.role, "side": customer.side, "id": customer.id, "told": dict(told)}
+    if seen:
+        options["seen"] = seen
+    if user is not None:
+        options["by"] = user.name
     with workspace_tx(workspace):
-        row = _locked(workspace, customer.pair.id)
-        if not row.on:
-            raise DeclinedError("pair.off")
-        _wait(customer, told, seen)
+        made = _begun(workspace, user, _locked(workspace, customer.pair.id), "asked", options)
         note(workspace, user, "customer.told", customer=customer.name, role=customer.role, what=_what(told))
-        pair_cases.wake(row.pk)
+    return made
 
 
 def mark(workspace: int, user: User | None, customer: Customer, on: bool) -> None:
@@ -267,18 +268,10 @@ def mark(workspace: int, user: User | None, customer: Customer, on: bool) -> Non
         link.state, link.why, link.code = ("linked", None, "") if on else ("stopped", None, "")
         link.save(update_fields=["state", "why", "code"])
         if on:
-            _wait(customer, {}, "")
+            place = (customer.role, customer.side, customer.id)
+            pair_cases.tell(workspace, row.pk, customer.pair.epoch, *place, {}, customer.name)
         note(workspace, user, "customer.marked" if on else "customer.unmarked", customer=customer.name)
         pair_cases.wake(row.pk)
-
-
-def _wait(customer: Customer, told: Mapping[str, Any], seen: str) -> None:
-    pair = customer.pair
-    workspace = pair.row.workspace_id
-    pair_cases.tell(workspace, pair.id, pair.epoch, customer.role, customer.side, customer.id, told, customer.name)
-    if seen:
-        place = {"role": customer.role, "side": customer.side, "record": customer.id, "epoch": pair.epoch}
-        SyncWaiting.objects.filter(workspace_id=workspace, pair_id=pair.id, **place).update(approved=seen)
 
 
 def _what(told: Mapping[str, Any]) -> str:

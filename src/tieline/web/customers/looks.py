@@ -16,6 +16,7 @@ from tieline.store.services.customers import Customer
 from tieline.web.customers import compare, labels, shown
 from tieline.web.customers import words as own
 from tieline.web.customers.compare import Row
+from tieline.web.words import customers as sides
 from tieline.web.words import say
 
 
@@ -62,13 +63,18 @@ def look(request: HttpRequest, one: Customer) -> dict[str, Any]:
     if decision is None:
         _unreachable(out, one, found.unreachable)
         return {"look": out, "looked": shown.customer(one, status=found.status)}
+    with sides.named(one.pair.left.title, one.pair.right.title):
+        _fill(out, one, decision, across)
+    return {"look": out, "looked": shown.customer(one, status=decision.status, differing=out.differing)}
+
+
+def _fill(out: Look, one: Customer, decision: Decision, across: str) -> None:
     out.rows = compare.rows(decision, labels.of(one.pair, one.role))
     out.differing = sum(row.state == "differs" for row in out.rows)
     titles = {"left": one.pair.left.title, "right": one.pair.right.title}
     chosen = [(row.label, titles[row.choice]) for row in out.rows if row.choice]
     out.said = own.chosen(chosen) if chosen else _("Choose which value holds, field by field.")
     _open_ends(out, one, decision, across)
-    return {"look": out, "looked": shown.customer(one, status=decision.status, differing=out.differing)}
 
 
 def _open_ends(out: Look, one: Customer, decision: Decision, across: str) -> None:
@@ -97,16 +103,20 @@ def _choice(candidate: Candidate) -> Choice:
 
 
 def _moving(out: Look, one: Customer) -> None:
-    """What waits for the worker, or what it could not do."""
-    row = next((row for row in one.waiting if row.told or row.approved), None) or next(iter(one.waiting), None)
-    if row is not None and row.state == "due" and not row.why and row.told:
+    """What is being written, or what could not be."""
+    run = one.asked
+    if run is not None and run.finished_at is None:
         out.moving = _("The worker is at it; this page follows by itself.")
-    elif row is not None and row.why:
-        out.trouble_title = _("Not finished yet") if row.state == "due" else _("This cannot be finished as it is")
-        out.trouble, out.may_finish = say(row.why), True
+        return
+    row = next((row for row in one.waiting if row.why), None)
+    if run is not None and run.why:
+        out.trouble_title, out.trouble = _("This was not written"), say(run.why)
     elif one.link is not None and one.link.state == "failing" and one.link.why:
         out.trouble_title, out.trouble_kind = _("One of the two systems did not take it"), "fail"
         out.trouble, out.may_finish = say(one.link.why), True
+    elif row is not None and row.why:
+        out.trouble_title = _("Not finished yet") if row.state == "due" else _("This cannot be finished as it is")
+        out.trouble, out.may_finish = say(row.why), True
 
 
 def _unreachable(out: Look, one: Customer, unreachable: Mapping[str, Any]) -> None:
@@ -140,4 +150,4 @@ def told(request: HttpRequest, one: Customer, act: str) -> dict[str, Any] | None
         return {"create": True, "partner": ""}
     if act in ("delete", "restore", "unlink"):
         return {"deletion": act}
-    return {"event": "look", "by": one.side} if act == "finish" else None
+    return {} if act == "finish" else None

@@ -140,7 +140,9 @@ def ask(request: PageRequest, pair: str) -> HttpResponse:
     """A dry run or a comparison of everything, now."""
     kept = pair_of(request, pair)
     try:
-        made = pairs.ask(request.workspace.pk, request.user, kept.id, request.POST.get("kind", ""))
+        kind = request.POST.get("kind", "")
+        options = {"of": "changes", "poll": "all"} if kind == "preview" else {}
+        made = pairs.ask(request.workspace.pk, request.user, kept.id, kind, options)
     except DeclinedError as error:
         messages.error(request, declined(error))
         return HttpResponseRedirect(_url(kept))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -39,7 +39,7 @@ class Value:
     kind: str
     word: str
     tie: str
-    key: str
+    run: int
     line: str
     may_undo: bool
 
@@ -77,7 +77,7 @@ def _value(row: Any, named: dict[str, str], titles: dict[str, str]) -> Value:
         kind,
         word,
         kind if kind in ("ok", "fail", "wait", "watch", "off") else "ok",
-        row.key,
+        row.run,
         row.line,
         row.state == "done" and row.verb == "update",
     )
@@ -88,8 +88,11 @@ def _value(row: Any, named: dict[str, str], titles: dict[str, str]) -> Value:
 def undo(request: PageRequest, pair: str, role: str, side: str, record: str) -> HttpResponse:
     """One field goes back to what it was before a write, where the value there is still ours."""
     one = found_of(request, pair, role, side, record)
-    options = {"operation": request.POST.get("key", "")[:80], "line": request.POST.get("line", "")[:200]}
+    run = request.POST.get("run", "")
+    if one.link is None or not run.isdecimal():
+        raise Http404
     try:
+        options = {"of": int(run), "link": one.link.key, "line": request.POST.get("line", "")[:200]}
         pairs.undo(request.workspace.pk, request.user, one.pair.id, options)
     except DeclinedError as error:
         messages.error(request, declined(error))

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from tieline.jobs import looking
 from tieline.store import public_ids
-from tieline.store.services import customers, looking, pairs
+from tieline.store.services import customers, pairs
 from tieline.store.services.customers import STATES, Customer, Pair
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions

@@ -245,10 +245,10 @@ def _policies(pair: Pair, chosen: str) -> list[Option]:
 def _new_values(pair: Pair, side: Side, raw: Mapping[str, Any], target: Target, at: str) -> list[Mapping[str, Any]]:
     """What a new record gets on this side: what it requires and no line fills, and what is chosen already."""
     role = str(raw["role"])
+    out: list[Mapping[str, Any]] = []
     chosen: Mapping[str, Any] = raw.get(f"{side}_values", {})
     filled = {line["left" if side == "left" else "right"] for line in raw.get("lines", ())}
     required = [name for names in target.required.get(role, {}).values() for name in names if name not in filled]
-    out = []
     for name in dict.fromkeys([*required, *chosen]):
         now = chosen.get(name)
         value = now.get("id") if isinstance(now, dict) else now

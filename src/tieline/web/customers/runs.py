@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tieline.core.pairing import Side
 from tieline.store import public_ids
 from tieline.store.models import SyncRun
 from tieline.store.services import pair_runs, pairs
@@ -94,7 +95,7 @@ def transfer(request: PageRequest, pair: str) -> HttpResponse:
         }  # fmt: skip
         kind = "preview" if request.POST.get("act") == "preview" else "transfer"
         if kind == "preview":
-            options["as"] = "transfer"
+            options["of"] = "transfer"
         return _begun(request, kept, "", lambda: pairs.ask(request.workspace.pk, request.user, kept.id, kind, options))
     context = {
         "pair": _pair(kept),
@@ -243,7 +244,7 @@ def _operation(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[s
          "new": compare.value(value, name)}
         for name, value in one.values.items()
     ]  # fmt: skip
-    side = "left" if one.side == "left" else "right"
+    side: Side = "left" if one.side == "left" else "right"
     url = shown.url_of(pair, one.role, side, one.record) if one.record else ""
     if not url and len(one.source) == 2:
         url = shown.url_of(pair, one.role, "left" if one.source[0] == "left" else "right", str(one.source[1]))

@@ -1,0 +1,106 @@
+"""A live look at one customer for whoever waits for a page: both systems as they are now, and what the rules would do.
+
+    look(customer) -> Looked                     two seconds; then a side is "unreachable"
+    search(customer, text) -> [id]               records across that have this number, registration number or name
+
+In a thread and an event loop of its own: a page's thread may have a loop that must not be blocked, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, cast
+
+from django.utils import timezone
+
+from tieline.core.errors import TielineError
+from tieline.core.pairing import Decision, Side, other
+from tieline.engine.sync.look import Look, look_at
+from tieline.sdk.contract import VendorRecord
+from tieline.store.look_store import LookStore
+from tieline.store.postgres import database_urls
+from tieline.store.secrets import installed
+from tieline.store.services.asking import alone
+from tieline.store.services.customers import Customer
+from tieline.store.services.declined import DeclinedError, of_vendor
+from tieline.store.sync_store import StoredSync
+from tieline.wiring import Wiring
+
+WAIT_S: Final = 6.0
+"""Both reads have two seconds each, side by side; a first match has as long again; the rest is our own."""
+SEARCH_S: Final = 8.0
+FIELDS: Final = ("registration_number", "name", "email", "phone")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """status as `core.pairing.Status`; decision None where it says nothing (switched off, not set up, unreachable). seen: digest of
+    both records, to be given back with a person's word. unreachable: side → Reason as JSON."""
+
+    status: str
+    decision: Decision | None = None
+    seen: str = ""
+    at: datetime | None = None
+    unreachable: Mapping[Side, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def look(customer: Customer) -> Looked:
+    """Both records as they are. Switched off, nobody is asked anything (CUST-2)."""
+    pair = customer.pair
+    if pair.settings is None or pair.row.state == "ended":
+        return Looked("not_set_up")
+    if not pair.row.on:
+        return Looked("switched_off")
+
+    async def inside() -> Look:
+        async with Wiring.open(database_urls().app, installed()) as wiring:
+            store = LookStore(wiring.rows, pair.row.workspace_id, pair.id, pair.epoch)
+            sync, _ = await wiring.sync(cast("StoredSync", store))
+            return await look_at(sync.pair, customer.role, customer.side, customer.id)
+
+    try:
+        found = alone(inside, WAIT_S)
+    except (TielineError, TimeoutError) as error:
+        why = (
+            {"code": "error.timeout"}
+            if isinstance(error, TimeoutError)
+            else {"code": error.code, "params": dict(error.params)}
+        )
+        return Looked("unreachable", at=timezone.now(), unreachable={customer.side: why})
+    if found.unreachable:
+        return Looked("unreachable", seen=found.seen, at=timezone.now(), unreachable=found.unreachable)
+    return Looked(found.decision.status, found.decision, found.seen, timezone.now())
+
+
+def search(customer: Customer, text: str) -> list[str]:
+    """Ids of records across that have this id, registration number, e-mail, phone or name; at most a few."""
+    if not text:
+        return []
+    pair, role, across = customer.pair, customer.role, other(customer.side)
+
+    async def inside() -> list[str]:
+        async with Wiring.open(database_urls().app, installed()) as wiring:
+            store = LookStore(wiring.rows, pair.row.workspace_id, pair.id, pair.epoch)
+            sync, _ = await wiring.sync(cast("StoredSync", store))
+            end = sync.pair.ends[across]
+            mapped = end.access.role_maps[role]
+            own = mapped.fields.get("name", ())
+            found: list[VendorRecord] = []
+            try:
+                found = await end.access.fetch(mapped.object, [text], own)
+            except TielineError:
+                found = []  # an id of another shape is refused by some vendors: then it is no id
+            for name in FIELDS:
+                by = [one for one in mapped.fields.get(name, ()) if not one.startswith("$")]
+                if not found and by:
+                    found = await end.access.find(mapped.object, by, [text], own)
+            return [one.id for one in found[:5]]
+
+    manifest_title = pair.connection(across).title
+    try:
+        return alone(inside, SEARCH_S)
+    except (TielineError, TimeoutError) as error:
+        declined: DeclinedError = of_vendor(error, manifest_title, seconds=SEARCH_S)
+        raise declined from error
