@@ -7,6 +7,7 @@ from typing import Any
 from quillbook.sandbox import KEY
 from tieline.sdk.conformance.on_sandbox import on_sandbox
 from tieline.sdk.conformance.subject import Subject
+from tieline.sdk.contract import PushOperation
 
 
 @asynccontextmanager
@@ -22,6 +23,8 @@ async def subject() -> AsyncIterator[Subject]:
         bad_values={"full_name": "Bad", "house": "h-none"},
         bad_field="house",
         clear_field="phone",
+        parent=lambda key, name: PushOperation(key, "create", "houses", {"title": name}),
+        child=lambda key, link: PushOperation(key, "create", "authors", {"full_name": "Child", "house": link}),
         finds=("email", lambda n: (f"p{n}@example.com", f"p{n}@example.com")),
         compares_versions=True,
         secrets=(KEY,),

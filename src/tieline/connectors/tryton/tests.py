@@ -92,6 +92,11 @@ async def subject() -> AsyncIterator[Subject]:
     async def delete(_: str, id: str) -> None:
         admin.call("model.party.party.delete", [int(id)])
 
+    async def files(object: str, id: str) -> list[int]:
+        place = f"{object.partition('/')[0]},{id}"
+        found: list[int] = admin.call("model.ir.attachment.search", [["resource", "=", place]])
+        return found
+
     async def changed_by(_: str, id: str) -> None:
         admin.call("model.party.party.write", [int(id)], {"name": "By somebody else"})
 
@@ -110,6 +115,10 @@ async def subject() -> AsyncIterator[Subject]:
         bad_field="phone",
         clear_field="city",
         changed_by=changed_by,
+        child=lambda key, link: PushOperation(key, "create", PERSON, {"name": "Child", "organisation": link}),
+        checks_links=False,  # SQLite, on which this one runs, does not; Postgres does
+        files=files,
+        attach_path=r"/rest/model/ir\.attachment$",
         finds=("email", lambda n: (f"n{n}-{number}@example.com", f"N{n}-{number}@EXAMPLE.com")),
         compares_versions=True,
         secrets=(server.seed.api_key,),

@@ -225,7 +225,14 @@ class Push:
         target = self._id_of(operation.target) if operation.target else ""
         path = f"/{operation.object}/{target}/Attachments"
         name = _file_name(str(operation.values.get("name") or "file"), operation.key)
-        known = await self._api.get(path, {"fields": "id,File_Name", "per_page": "200"})
+        try:
+            known = await self._api.get(path, {"fields": "id,File_Name", "per_page": "200"})
+        except ProtocolError as error:
+            if (
+                error.params.get("vendor_code") == "INVALID_DATA"
+            ):  # the record's id is the one thing here that can be wrong
+                return Gone()
+            raise
         for row in (known or {}).get("data") or ():
             if row.get("File_Name") == name:
                 return Written(str(row["id"]), existed=True)

@@ -52,6 +52,9 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
         answer = await found.client.request("DELETE", "api", f"/crm/v8/{object}", read=False, query={"ids": id})
         assert answer.status == 200
 
+    async def files(_: str, id: str) -> list[dict[str, object]]:
+        return [one for one in running.sandbox("zoho_crm").stored("Attachments") if one["Parent_Id"]["id"] == id]
+
     async def expire() -> None:
         running.sandbox("zoho_crm").expire_tokens()
 
@@ -83,6 +86,8 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
         clear_field="Phone",
         changed_by=change,
         child=lambda key, link: PushOperation(key, "create", "Tasks", {"Subject": "Child", "Who_Id": link}),
+        files=files,
+        attach_path=r"^/api/crm/v8/Contacts/\d+/Attachments$",
         finds=("Phone", lambda n: (f"01 98 76 {n // 100:02} {n % 100:02}", f"+3319876{n:04}")),
         compares_versions=True,
         secrets=(CLIENT_SECRET, given["access_token"], given["refresh_token"]),

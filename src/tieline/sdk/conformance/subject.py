@@ -70,7 +70,11 @@ class Subject:
     bad_values, bad_field   a record that the vendor refuses, and for which field
     clear_field   a field that may be emptied
     changed_by    changes a stored record behind the connector's back: (object, id)
-    child         (key, link to the parent) → an operation that refers to it; None where none can
+    child         (key, link to the parent) → a creation that refers to it; None where none can
+    parent        (key, name) → the creation of what a child links to, where that is not a record of `object`
+    checks_links  the vendor refuses a link to a record that is not there
+    files         the attachments of a record as the vendor holds them: (object, id); for capabilities.attachments
+    attach_path   the vendor's path of a POST that attaches; "" where no answer to it can be lost
     finds         a field, and how the n-th record is found by it: n → (stored value, asked value)
     compares_versions   a write with an old version is refused (by the vendor, or by comparing first)
     many          so many records fill more than two pages of a pull
@@ -101,6 +105,10 @@ class Subject:
     clear_field: str = ""
     changed_by: Callable[[str, str], Awaitable[None]] = _none
     child: Callable[[str, Link], PushOperation] | None = None
+    parent: Callable[[str, str], PushOperation] | None = None
+    checks_links: bool = True
+    files: Callable[[str, str], Awaitable[Sequence[Any]]] = _none
+    attach_path: str = ""
     finds: tuple[str, Callable[[int], tuple[Any, str]]] | None = None
     compares_versions: bool = False
     many: int = 450
