@@ -173,12 +173,25 @@ def test_a_wrong_manifest_says_so(tmp_path: Path, old: str, new: str) -> None:
         read(folder(tmp_path, TOML.replace(old, new)), "toy")
 
 
+def test_deletes_are_reported_of_all_roles_or_of_the_named_ones(tmp_path: Path) -> None:
+    def reported(how: str) -> list[bool]:
+        made = read(folder(tmp_path, TOML.replace("write_batch = 100", f"write_batch = 100\ndeletes_reported = {how}")), "toy")
+        return [made.reports_deletes(role) for role in ("account", "contact")]
+
+    assert reported("true") == [True, True]
+    assert reported("false") == [False, False]
+    assert reported('["contact"]') == [False, True]
+    with pytest.raises(ConfigError):
+        reported('["nobody"]')
+
+
 def test_every_folder_is_found_and_holds_what_it_declares() -> None:
     facets = {
         "records": ["check", "find", "push"],
         "events": ["arrive", "parse"],
         "history": ["list_since", "lines"],
         "files": ["open"],
+        "changes": ["arrive", "changed", "subscribe", "subscription", "unsubscribe"],
     }
     found = connectors()
     assert {"sipsim", "zoho_crm"} <= found.keys()

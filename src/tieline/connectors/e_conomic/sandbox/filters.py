@@ -63,9 +63,18 @@ class Joined:
 
     def test(self, properties: Mapping[str, Property]) -> Predicate:
         """As a predicate."""
-        tests = [part.test(properties) for part in self.parts]
         if self.join == "and":
+            tests = [part.test(properties) for part in self.parts]
             return lambda row: all(test(row) for test in tests)
+        # hundreds of "contains" of one property (a look-up by e-mail) read it once
+        contained: dict[str, list[str]] = {}
+        tests = []
+        for part in self.parts:
+            if isinstance(part, Clause) and part.operator == "like" and isinstance(part.value, str):
+                contained.setdefault(part.name, []).append(part.value)
+            else:
+                tests.append(part.test(properties))
+        tests += [_contains(properties[name].get, texts) for name, texts in contained.items()]
         return lambda row: any(test(row) for test in tests)
 
 
@@ -197,12 +206,26 @@ def seconds(text: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(text: str) -> str | re.Pattern[str]:
+    """What ``$like:`` looks for: a text that is contained, or a pattern for the whole value."""
     if text == _NOTHING:
         raise BadFilterError("Could not parse query string filter.")
-    if _STAR not in text:
-        return re.compile(re.escape(text.casefold()), re.DOTALL)
-    return re.compile(".*".join(map(re.escape, text.casefold().split(_STAR))) + r"\Z", re.DOTALL)
+    folded = text.casefold()
+    inner = folded[1:-1] if folded.startswith(_STAR) and folded.endswith(_STAR) and len(folded) > 1 else folded
+    if _STAR not in inner and (inner is not folded or _STAR not in folded):
+        return inner
+    return re.compile(".*".join(map(re.escape, folded.split(_STAR))) + r"\Z", re.DOTALL)
+
+
+def _contains(get: Get, texts: Sequence[str]) -> Predicate:
+    def test(row: Row) -> bool:
+        found = get(row)
+        if found is None:
+            return False
+        folded = found.casefold()
+        return any(text in folded for text in texts)
+
+    return test
 
 
 def _folded(value: Any) -> Any:
@@ -211,8 +234,9 @@ def _folded(value: Any) -> Any:
 
 def _compare(get: Get, operator: str, value: Any) -> Predicate:
     if operator == "like":
-        look = value.match if value.pattern.endswith(r"\Z") else value.search
-        return lambda row: (text := get(row)) is not None and look(text.casefold()) is not None
+        if isinstance(value, str):
+            return _contains(get, [value])
+        return lambda row: (text := get(row)) is not None and value.match(text.casefold()) is not None
     if operator in ("in", "nin"):
         has_null = _NULL in value
 
