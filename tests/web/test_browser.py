@@ -14,7 +14,17 @@ from tests.web.conftest import PASSWORD, Company
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("web")]
 
 LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
-INSIDE = ("/", "/parts/", "/me/", "/me/password/", "/me/second-factor/", "/more/", "/sign-out/", "/nothing/")
+INSIDE = (
+    "/",
+    "/parts/",
+    "/me/",
+    "/me/password/",
+    "/me/second-factor/",
+    "/more/",
+    "/sign-out/",
+    "/nothing/",
+    "/tokens/",
+)
 
 
 def name_of(path: str) -> str:
@@ -41,7 +51,7 @@ def test_the_door_can_be_read_and_reached(browser_page: BrowserPage, company: Co
 
     invitation = people.invitation_link(company.workspace, f"b.{company.key}.{width}{theme}@nordlys.example", "member")
     page = browser_page(width, theme)
-    for path in ("/sign-in/", "/sign-in/new/", f"/welcome/{invitation}/", "/welcome/x/"):
+    for path in ("/sign-in/", "/sign-in/new/", f"/welcome/{invitation}/", "/welcome/x/", "/api/v1/docs"):
         page.goto(path)
         name = "invitation" if invitation in path else name_of(path)
         look(page, f"{name}-{width}-{theme}")

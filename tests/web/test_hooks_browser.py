@@ -27,6 +27,7 @@ def test_a_webhook_is_made_and_its_messages_are_seen(
     assert page.get_by_label("Copy it now: it is shown this once").input_value().startswith("whsec_")
     look(page, f"hooks-made-{width}-{theme}", whole=True)
     assert contrast_faults(page) == []
+    assert reach_faults(page) == []
     assert page.get_by_label("Copy it now: it is shown this once").evaluate(
         "one => { const box = one.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight }"
     )

@@ -83,7 +83,7 @@ def test_a_run_offers_its_undo_to_whom_may_and_says_before_what_stays(
     assert "Tieline reads what is there now" in text_of(admin.get(where))
     row = planned(day, {}, EDITED)
     text = text_of(admin.get(where))
-    assert "What will happen 1 task Delete" in text
+    assert "What will happen Delete 1 task" in text
     assert "What cannot be undone, and why 1 Changed since Tieline wrote it" in text
     assert "Undo 1 write" in text
     assert "Undo 1 write" not in text_of(member.get(where))
@@ -95,7 +95,7 @@ def test_a_run_offers_its_undo_to_whom_may_and_says_before_what_stays(
         rows.UndoItem.objects.filter(undo=row, state="planned").update(state="done", key="k")
         rows.Undo.objects.filter(pk=row.pk).update(state="done", counts={"done": 1, "left": 1})
     text = text_of(admin.get(where))
-    assert "What happened 1 task Deleted" in text
+    assert "What happened Deleted 1 task" in text
     assert "What stayed, and why" in text
     assert "Undo this undo" in text
     assert "What this run wrote was undone. See the undo" in text_of(admin.get(page))

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
 from ninja import NinjaAPI
 
 from tieline.api.v1.access import ROUTES
@@ -15,10 +16,11 @@ from tieline.api.v1.access import ROUTES
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tieline API</title><link rel="stylesheet" href="{}"></head>
-<body class="api"><main><h1>Tieline API, version 1</h1>
+<body class="api"><header><a class="logo" href="/"><img src="{}" alt="">Tieline</a></header><main><h1>Tieline API, version 1</h1>
 <p>Send <code>Authorization: Bearer tl_…</code>, a token made under Settings, API. It says which workspace is meant and what may be done.
 Ids are opaque, times are ISO 8601 in UTC. Lists have <code>items</code> and <code>next</code>, to be given as <code>after</code>. An error is
-<code>{{"error": {{"code", "message", "params"}}}}</code>. The machine's description: <a href="openapi.json">openapi.json</a>.</p>{}</main></body></html>"""
+<code>{{"error": {{"code", "message", "params"}}}}</code>. The machine's description: <a href="openapi.json">openapi.json</a>.</p>
+<nav class="chips" aria-label="Subjects">{}</nav>{}</main></body></html>"""
 
 
 def add_to(api: NinjaAPI) -> None:
@@ -26,17 +28,25 @@ def add_to(api: NinjaAPI) -> None:
 
     @api.get("/docs", auth=None, include_in_schema=False)
     def read_docs(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - ninja looks at the name
-        return HttpResponse(format_html(_PAGE, static("tieline/tieline.css"), _rooms(api.get_openapi_schema())))
+        rooms = _rooms(api.get_openapi_schema())
+        chips = format_html_join("", '<a class="chip" href="#{}">{}</a>', ((slugify(room), room) for room in rooms))
+        sections = format_html_join(
+            "",
+            '<section id="{}"><h2>{}</h2><div class="card">{}</div></section>',
+            ((slugify(room), room, SafeString("".join(routes))) for room, routes in rooms.items()),
+        )
+        return HttpResponse(
+            format_html(_PAGE, static("tieline/tieline.css"), static("tieline/favicon.svg"), chips, sections)
+        )
 
 
-def _rooms(schema: Any) -> SafeString:
+def _rooms(schema: Any) -> dict[str, list[SafeString]]:
+    """Subject → its routes, as the pages of them."""
     rooms: dict[str, list[SafeString]] = {}
     for path, methods in schema["paths"].items():
         for method, route in methods.items():
             rooms.setdefault(route["tags"][0], []).append(_route(method, path, route, schema))
-    return format_html_join(
-        "", "<section><h2>{}</h2>{}</section>", ((room, SafeString("".join(routes))) for room, routes in rooms.items())
-    )
+    return rooms
 
 
 def _route(method: str, path: str, route: Any, schema: Any) -> SafeString:
@@ -46,7 +56,8 @@ def _route(method: str, path: str, route: Any, schema: Any) -> SafeString:
     body = route.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     told = route["responses"].get(200, {}).get("content", {}).get("application/json", {}).get("schema")
     return format_html(
-        '<details class="card"><summary><code><b>{}</b> {}</code> {}</summary><p>{}</p>{}{}{}<p class="muted s">Action: <code>{}</code></p></details>',
+        '<details><summary><b class="{}">{}</b><code>{}</code><span>{}</span></summary><div><p>{}</p>{}{}{}<p class="muted s">Action: <code>{}</code></p></div></details>',
+        method,
         method.upper(),
         path,
         route["summary"],

@@ -183,8 +183,10 @@ def _raw_errors(connection: Connection) -> list[tuple[Any, Any, datetime, int | 
         if row.error:
             at = row.sent_at or runs[row.run_id].started_at
             out.append(("operation", row.error, at, row.run_id, row.subject_id))
+    told = {(subject, error.get("code")) for _what, error, _at, _run, subject in out}  # what parked a call, told once
     parked = Subject.objects.filter(workspace_id=workspace, target=connection, state="parked").order_by("-id")
-    out += [("subject", row.why, row.arrived_at, None, row.pk) for row in parked[:LOOK_BACK]]
+    alone = [row for row in parked[:LOOK_BACK] if (row.pk, (row.why or {}).get("code")) not in told]
+    out += [("subject", row.why, row.arrived_at, None, row.pk) for row in alone]
     refused = RefusedDelivery.objects.filter(workspace_id=workspace, connection=connection).order_by("-id")
     newest = Event.objects.filter(workspace_id=workspace, connection=connection).order_by("-id").first()
     for delivery in refused[:LOOK_BACK]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,6 +34,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "call": ("manager", "default", "account", "contact", "lead", "deal"),
 }
 """Whose record it may become; a named user stands apart in each list."""
+_ENDED: Final = re.compile(r"%\(\w+\)s[.,;:]")
 
 
 @dataclass
@@ -61,8 +63,10 @@ class Rule:
 
 
 def sentence(text: str, **parts: Any) -> SafeString:
-    """A translated sentence with its controls put in as %(name)s; the words are escaped, the controls are not."""
-    return mark_safe(conditional_escape(text) % {name: conditional_escape(one) for name, one in parts.items()})  # noqa: S308
+    """A translated sentence with its controls put in as %(name)s; the words are escaped, the controls are not. What ends a
+    sentence stays on the line of the control before it."""
+    held = _ENDED.sub(r'<span class="held">\g<0></span>', conditional_escape(text))
+    return mark_safe(held % {name: conditional_escape(one) for name, one in parts.items()})  # noqa: S308
 
 
 def identity(place: str) -> str:
