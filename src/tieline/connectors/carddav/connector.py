@@ -137,8 +137,10 @@ class Connector:
         state = Cursor.load(cursor, place)
         if state is None:
             state = Cursor((await self._wire.book()).path, place)
+        refused = 0
         while True:
-            listing = await self._news(state)
+            listing = await self._news(state, trusts=refused < 2)
+            refused += not listing.is_by_token
             news = sorted(name for name, version in listing.changed.items() if not state.is_told(name, version))
             gone = tuple(listing.gone)
             for some in self._wire.pages(news):
@@ -161,14 +163,15 @@ class Connector:
                 return
             cursor = state.dump()
 
-    async def _news(self, state: Cursor) -> Listing:
-        if state.token:
+    async def _news(self, state: Cursor, *, trusts: bool) -> Listing:
+        """What is to be looked at. trusts: the server's tokens hold for longer than a moment; else the whole list says it."""
+        if state.token and trusts:
             try:
                 return await self._wire.changes(state.book, state.token)
             except NotThereError:
                 state.token = ""
         listing: Listing | None = None
-        if state.is_synced:
+        if state.is_synced and trusts:
             try:
                 listing = await self._wire.changes(state.book, "")
             except NotThereError:
@@ -176,9 +179,11 @@ class Connector:
         if listing is None or (listing.more and state.known):
             # The whole list once, to know what is gone; a listing in parts goes on by its own token.
             whole = await self._wire.everything(state.book)
+            state.is_synced = whole.is_by_token
             listing = Listing(whole.changed, [], listing.token if listing else "", bool(listing and listing.more))
         if not listing.more or state.known:
             listing.gone = sorted(state.known.keys() - listing.changed.keys())
+        listing.is_by_token = False
         return listing
 
     def _place(self) -> str:

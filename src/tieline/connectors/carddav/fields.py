@@ -285,20 +285,21 @@ def _put_plain(card: Card, line: Line | None, head: str, value: str | None) -> N
         if line is not None:
             card.remove(line)
     elif line is None:
-        card.add(head, _escaped_link(value) if head == "URL" else escaped(value.strip()))
+        card.add(head, _escaped_link(card, value) if head == "URL" else escaped(value.strip()))
     elif plain(line) != value.strip():
         scheme = line.text().strip().partition(":")[0].lower()
         if line.name == "TEL" and scheme == "tel":
             card.put(line, f"tel:{_NOT_DIALLED.sub('', value)}")
         elif line.name == "URL":
-            card.put(line, _escaped_link(value))
+            card.put(line, _escaped_link(card, value))
         else:
             card.put(line, escaped(value.strip()))
 
 
-def _escaped_link(value: str) -> str:
-    """A URI stands as it is (RFC 6350 section 5.2); only what would end the line cannot."""
-    return re.sub(r"\s", "", value).replace("\\", "%5C")
+def _escaped_link(card: Card, value: str) -> str:
+    """In 4.0 a URI stands as it is (RFC 6350 section 4.2); in 3.0 commas are escaped by everybody, and servers cut at one that is not."""
+    link = re.sub(r"\s", "", value).replace("\\", "%5C")
+    return link if card.version == "4.0" else escaped(link)
 
 
 def _put_day(card: Card, line: Line | None, value: str | None) -> None:

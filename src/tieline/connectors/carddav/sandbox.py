@@ -90,7 +90,8 @@ class Book:
         self.changes: dict[str, int] = {}
         """Name → number of its last change, deletions too; in the order of the changes."""
         self.at = 0
-        self.oldest = 0
+        self.epoch = 0
+        """Tokens of another one are too old."""
 
     def touch(self, name: str) -> int:
         self.at += 1
@@ -274,9 +275,10 @@ class CardDavSandbox(Sandbox):
         )
         since = 0
         if token:
-            since = int(number) if (number := token.rpartition("/")[2]).isdigit() else -1
-            if not book.oldest <= since <= book.at:
+            epoch, _, number = token.rpartition("/")
+            if epoch != self._token(book, 0)[:-2] or not number.isdigit():
                 return self._error(403, f"{D}valid-sync-token")
+            since = int(number)
         news = [(name, at) for name, at in book.changes.items() if at > since and (token or name in book.cards)]
         most = self.manners.at_once
         told, rest = (news[:most], news[most:]) if most else (news, [])
@@ -322,7 +324,7 @@ class CardDavSandbox(Sandbox):
         return f'W/"{kept.tag}"' if self.manners.etags in ("weak", "strict") else f'"{kept.tag}"'
 
     def _token(self, book: Book, at: int | None = None) -> str:
-        return f"http://sandbox.example.com/sync/{book.at if at is None else at}"
+        return f"http://sandbox.example.com/sync/{book.epoch}/{book.at if at is None else at}"
 
     def _error(self, status: int, condition: str) -> Reply:
         return Reply(status, Writer(self.manners.dialect).error(condition), XML)
@@ -384,8 +386,7 @@ class CardDavSandbox(Sandbox):
     def age(self) -> None:
         """Every sync-token that was given grows too old."""
         for book in self.books.values():
-            book.at += 1
-            book.oldest = book.at
+            book.epoch += 1
 
     def control(self, action: str, request: Request) -> Reply | None:
         """Own control routes."""

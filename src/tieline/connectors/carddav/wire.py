@@ -53,12 +53,14 @@ class CardText:
 
 @dataclass(slots=True)
 class Listing:
-    """changed: name → version · gone: names · token: behind all this, "" where there is none · more: the server has told a part only."""
+    """changed: name → version · gone: names · token: behind all this, "" where there is none · more: the server has told a part only ·
+    is_by_token: it says what changed, not what there is."""
 
     changed: dict[str, str]
     gone: list[str]
     token: str = ""
     more: bool = False
+    is_by_token: bool = True
 
 
 class Wire:
@@ -184,9 +186,11 @@ class Wire:
         return listing
 
     async def everything(self, book: str) -> Listing:
-        """All names and versions, where sync-collection cannot tell."""
-        _, told = await self.ask("PROPFIND", book, dav.propfind((dav.ETAG, dav.KIND)), "1")
-        return _listing(told, book)
+        """All names and versions, where sync-collection cannot tell; `is_by_token`: it could, after all."""
+        _, told = await self.ask("PROPFIND", book, dav.propfind((dav.ETAG, dav.KIND, dav.TOKEN)), "1")
+        listing = _listing(told, book)
+        listing.is_by_token = any(dav.TOKEN in found.props for found in told.responses)
+        return listing
 
     async def cards(self, book: str, names: Sequence[str], *, with_times: bool = False) -> dict[str, CardText]:
         """Name → card, in as few requests as their size allows; names that are not there are left out."""
