@@ -266,7 +266,7 @@ def test_once_a_side_holds_what_it_shall_nothing_more_is_to_be_written(
     if coming is CANNOT_HOLD:
         return
     length = one.length_of(side)
-    if isinstance(coming, str) and length is not None and one.kind not in ("choice",):
+    if isinstance(coming, str) and length is not None and one.kind != "choice":
         assert len(coming) <= length
     again = for_side(one, side, value, held=coming)
     assert again is not CANNOT_HOLD

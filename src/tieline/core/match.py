@@ -163,21 +163,20 @@ def is_another(
     by: Sequence[MatchBy], lines: Sequence[Line], side: Side, base: Base, record: Record, country: str
 ) -> bool:
     """Whether this record has nothing in common any more with what its link last knew of it: its number was given to somebody
-    else. Where nothing can be compared it is the same."""
+    else. A new name alone is a new name; two things at least must be others, or gone."""
     before = {line.field_of(side): base[line.name][0 if side == "left" else 1] for line in lines if line.name in base}
     person = _is_person(lines)
-    compared_any = False
+    others = lost = 0
     for one in by:
-        if one.rule == "phone":
-            continue
         then = keys(one.rule, [before.get(name) for name in one.fields_of(side)], country, person=person)
         now = keys(one.rule, [record.get(name) for name in one.fields_of(side)], country, person=person)
-        if not then or not now:
-            continue
-        if then & now or (one.rule == "name" and max(likeness(a, b) for a in then for b in now) >= UNLIKE):
+        if then & now or (one.rule == "name" and any(likeness(a, b) >= UNLIKE for a in then for b in now)):
             return False
-        compared_any = True
-    return compared_any
+        if then and now:
+            others += 1
+        elif then and any(name in record.fields for name in one.fields_of(side)):
+            lost += 1
+    return others > 0 and others + lost > 1
 
 
 # -- one pair of records -----------------------------------------------------------------------------------------------

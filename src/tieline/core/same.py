@@ -32,9 +32,7 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TRUE: Final = frozenset(("true", "yes", "1", "on", "ja", "oui", "si", "sì", "sand", "vrai", "vero"))
 _FALSE: Final = frozenset(("false", "no", "0", "off", "nej", "non", "falsk", "faux", "falso"))
 _MAILS: Final = re.compile(r"[\s,;]+")
-_CODE_WORDS: Final = re.compile(
-    r"^(?:CVR|VAT|MOMS|TVA|IVA|UST|USTID|ORGNR|SIREN|SIRET)(?:NR|NO|ID)?(?=[A-Z]{0,2}\d)"
-)
+_CODE_WORDS: Final = re.compile(r"^(?:CVR|VAT|MOMS|TVA|IVA|UST|USTID|ORGNR|SIREN|SIRET)(?:NR|NO|ID)?(?=[A-Z]{0,2}\d)")
 
 
 class _CannotHold:

@@ -14,7 +14,10 @@ CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside
     .related_finds(record)          what leads to a customer and says whether it is active (CUST-3); answers go in as `related`
     .watched                        roles of the CRM to be pulled too, since a change there may make a customer active
     .candidates(role, side, record, found, taken)
-    .decide(role, left, right, link, told, found, times=, related=, taken=)
+    .parent_fields(role)            of the CRM's record of its customer, for the mark; it goes in as `parent`
+    .decide(role, left, right, link, told, found, times=, related=, taken=, parent=, parent_stopped=)
+
+A link with `pending` whose decision is "keep" is whole again; "stop" keeps it as the memory that it is not kept the same.
 
 `decide` and `candidates_of` are there as plain functions too.
 """

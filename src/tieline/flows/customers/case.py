@@ -22,6 +22,8 @@ class Case:
     times        side → when the vendor says its record changed last, ISO 8601; None where it says nothing
     targets      what each side can hold
     related      records that lead to this customer, for a condition about them (a won deal)
+    parent       the CRM's record of the customer that a contact person belongs to, where the mark is a field of it
+    parent_stopped   the customer that a contact person belongs to is not kept the same
     """
 
     settings: Settings
@@ -36,6 +38,8 @@ class Case:
     times: Mapping[Side, str | None] = field(default_factory=dict)
     targets: Targets = field(default_factory=dict)
     related: tuple[Record, ...] = ()
+    parent: Record | None = None
+    parent_stopped: bool = False
 
     def record(self, side: Side) -> Record | None:
         return self.left if side == LEFT else self.right

@@ -39,6 +39,8 @@ def decide(
     times: Mapping[Side, str | None] = NOTHING,
     targets: Targets = NO_TARGETS,
     related: Sequence[Record] = (),
+    parent: Record | None = None,
+    parent_stopped: bool = False,
 ) -> Decision:
     """What shall happen with one customer, or contact person.
 
@@ -47,12 +49,13 @@ def decide(
                   that may be its successor on that same side
     times         side → when the vendor says its record changed last; without it the record's "modified_at", else its version
     related       records that lead to this customer, where the condition of being active is about them
+    parent, parent_stopped   of a contact person: the CRM's record of its customer, and whether that one's link is stopped
 
     With told.event "look" nothing is written, whatever would follow: the decision says how they are.
     """
     case = Case(
         settings, role, lines(settings, role, targets), match_by(settings, role), link, left, right, told,
-        tuple(candidates), times, targets, tuple(related),
+        tuple(candidates), times, targets, tuple(related), parent, parent_stopped,
     )  # fmt: skip
     decision = _decided(case)
     return _looked(case, decision) if told.event == "look" and not _is_told(told) else decision
@@ -85,11 +88,12 @@ def _decided(case: Case) -> Decision:
     another = is_reused(case, link) if told.partner != link.right_id else None
     if another is not None and told.partner != link.left_id:
         return reused(case, link, another)
-    if link.stopped and not _is_told(told):
+    if (link.stopped or case.parent_stopped) and not _is_told(told):
         return _still(case, "not_marked", because(why.STOPPED))
     if case.left is None or case.right is None:
         return gone(case, link)
-    if is_top(settings, case.role) and not _is_told(told) and not is_marked(settings, case.left):
+    marked = is_marked(settings, case.left if is_top(settings, case.role) else case.parent)
+    if not marked and not _is_told(told):
         return compare(case, case.left, case.right, because(why.NOT_MARKED), "not_marked")
     return update(case, case.left, case.right, base=link.base, become="keep")
 

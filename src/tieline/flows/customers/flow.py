@@ -69,6 +69,12 @@ class PairRules:
             return ()
         return ((condition.role, condition.link, tuple(dict.fromkeys(test.field for test in condition.tests))),)
 
+    def parent_fields(self, role: str) -> tuple[str, ...]:
+        """Fields of the parent's record in the CRM that deciding about this role needs: the mark of its customer."""
+        mark = self.settings.mark
+        marked = mark.kind == "field" and mark.field and not lines.is_top(self.settings, role)
+        return (mark.field,) if marked else ()
+
     def related_finds(self, record: Record) -> tuple[Find, ...]:
         """What leads to this customer of the CRM, for the condition of being active."""
         return tuple(Find(role, link, record.id) for role, link, _ in self.watched)
@@ -91,6 +97,8 @@ class PairRules:
         times: Mapping[Side, str | None] = NOTHING,
         related: Sequence[Record] = (),
         taken: Collection[str] = (),
+        parent: Record | None = None,
+        parent_stopped: bool = False,
     ) -> Decision:
         """What shall happen. found: records of the other side that the look-ups gave (of the side that is gone, for a link)."""
         side = next((one for one, record in zip(SIDES, (left, right), strict=True) if record is not None), None)
@@ -98,7 +106,20 @@ class PairRules:
         candidates: tuple[Candidate, ...] = ()
         if found and side is not None and record is not None and (left is None or right is None):
             candidates = self.candidates(role, side, record, found, taken)
-        return decide(link, left, right, self.settings, role, told, candidates, times, self.targets, related)
+        return decide(
+            link,
+            left,
+            right,
+            self.settings,
+            role,
+            told,
+            candidates,
+            times,
+            self.targets,
+            related,
+            parent,
+            parent_stopped,
+        )
 
 
 class Customers:

@@ -40,11 +40,11 @@ def gone(case: Case, link: LinkView) -> Decision:
 
 
 def is_reused(case: Case, link: LinkView) -> Side | None:
-    """The side whose record has nothing in common with what the link knew: its number was given to another customer."""
-    for side in (RIGHT, LEFT):
-        record = case.record(side)
-        if record is not None and is_another(case.by, case.lines, side, link.base, record, case.country):
-            return side
+    """The side whose record has nothing in common with what the link knew: its number was given to another customer. A CRM gives
+    an id once."""
+    right = case.right
+    if right is not None and is_another(case.by, case.lines, RIGHT, link.base, right, case.country):
+        return RIGHT
     return None
 
 

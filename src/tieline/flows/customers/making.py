@@ -44,10 +44,7 @@ def unlinked(case: Case, side: Side, record: Record) -> Decision:
     closed = _closed(case, side, record)
     if closed is not None:
         return Decision(
-            "not_marked" if closed.code == why.NOT_MARKED else "missing",
-            "none",
-            candidates=case.candidates,
-            reason=closed,
+            "missing" if closed.code == why.SWITCH else "not_marked", "none", candidates=case.candidates, reason=closed
         )
     sure = [one for one in case.candidates if one.sure]
     if told.partner is None and len(sure) == 1:
@@ -61,9 +58,8 @@ def unlinked(case: Case, side: Side, record: Record) -> Decision:
             "candidates", "none", candidates=case.candidates, asks=None if failed else asks, reason=failed or asks
         )
     if failed is not None:
-        return Decision(
-            "missing", "none", candidates=case.candidates, reason=failed, waits_for=_unlinked_parent(case, side, record)
-        )
+        waits_for = _unlinked_parent(case, side, record) if failed.code == why.PARENT else None
+        return Decision("missing", "none", candidates=case.candidates, reason=failed, waits_for=waits_for)
     return make(case, side, record, _created_because(case, side))
 
 
@@ -124,7 +120,9 @@ def _closed(case: Case, side: Side, record: Record) -> Reason | None:
     if case.told.create:
         return None
     settings = case.settings
-    if is_top(settings, case.role) and side == LEFT and not is_marked(settings, record):
+    if case.parent_stopped:
+        return because(why.STOPPED)
+    if side == LEFT and not is_marked(settings, record if is_top(settings, case.role) else case.parent):
         return because(why.NOT_MARKED)
     on = (
         (settings.crm_new != "off" or settings.crm_changed)
@@ -144,8 +142,6 @@ def _not_created(case: Case, side: Side, record: Record) -> Reason | None:
             failed = _crm_not_created(case, record)
             if failed is not None:
                 return failed
-    if told.partner == "" and not told.create:
-        return because(why.BY_HAND)
     waiting = _unlinked_parent(case, side, record)
     parent = parent_of(settings, case.role)
     if waiting is not None and parent is not None:
@@ -161,10 +157,10 @@ def _crm_not_created(case: Case, record: Record) -> Reason | None:
     settings = case.settings
     if settings.crm_new == "off":
         return because(why.SWITCH, side=LEFT)
-    if settings.crm_new == "by_hand":
-        return because(why.BY_HAND)
     if not is_top(settings, case.role):  # contact persons go along with their customer
         return None
+    if settings.crm_new == "by_hand":
+        return because(why.BY_HAND)
     if settings.crm_new == "when_active":
         if settings.active is None:
             return because(why.NO_CONDITION)
