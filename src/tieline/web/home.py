@@ -39,7 +39,7 @@ from tieline.store.services.health import Health
 from tieline.web import nav, permissions
 from tieline.web.connections import words as connection_words
 from tieline.web.inbox import asked
-from tieline.web.inbox.asked import Entry
+from tieline.web.inbox.shapes import Entry
 from tieline.web.parts import words
 from tieline.web.parts.chart import Bar
 from tieline.web.request import PageRequest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,8 @@ from tieline.store.models import Connection, Run
 from tieline.store.services import remembered
 from tieline.store.services.inbox import OUTCOME, Case, Group
 from tieline.web.calls import words as calls
+from tieline.web.inbox import pair_cases
+from tieline.web.inbox.shapes import Asked, Candidate, Entry, Evidence, Way
 from tieline.web.parts import words
 from tieline.web.runs import told
 from tieline.web.runs.line import call_id, run_id
@@ -29,75 +30,6 @@ from tieline.web.words.say import flow_name, slot_name
 RECENT = timedelta(days=30)
 THERE = "there"
 """What the form sends where a person found what was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One thing that speaks for (yes) or against a candidate."""
-
-    text: str
-    yes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One answer. `value` is what the form sends."""
-
-    value: str
-    name: str
-    about: str
-    evidence: tuple[Evidence, ...]
-    sub: str = ""
-    asks_id: bool = False
-    """Whether it needs the id of the record in the CRM beside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Where the reader can put the cause right."""
-
-    label: str
-    url: str
-
-
-@dataclass(slots=True)
-class Asked:
-    """What the right half of the inbox shows."""
-
-    id: str
-    title: str
-    question: str
-    arrived: str
-    since: datetime
-    flow: str
-    run: str = ""
-    candidates: list[Candidate] = field(default_factory=list)
-    system: str = ""
-    alike: int = 0
-    times: int = 1
-    notice: bool = False
-    stopped: str = ""
-    ways: list[Way] = field(default_factory=list)
-    decided: str = ""
-    step: str = ""
-    can_always: bool = False
-    """Whether an answer may hold for later cases."""
-
-    @property
-    def open(self) -> bool:
-        """Whether somebody still has to say something."""
-        return not self.decided
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the left half."""
-
-    id: str
-    url: str
-    title: str
-    sub: str
-    mark: str
 
 
 def case_id(case: Case) -> str:
@@ -135,6 +67,8 @@ def settled(case: Case, names: Names, connections: Mapping[int, Connection]) -> 
 def title(case: Case) -> str:
     """The case in a few words."""
     params = case.reason.get("params") or {}
+    if case.pair is not None:
+        return pair_cases.title(case)
     if case.kind == "several":
         return _("Who is %(number)s?") % {"number": words.phone(case.topic)}
     if case.kind.startswith(OUTCOME):
@@ -170,12 +104,17 @@ def asked(
     names: Names,
     target: int | None,
     country: str = "FR",
+    workspace: int = 0,
 ) -> Asked:
     """Everything about one case."""
     out = Asked(case_id(case), title(case), _question(case, names), "", case.created, flow_name(case.flow))
-    out.notice, out.times = case.subject_id is None, case.times
+    out.notice, out.times = not case.waits, case.times
     out.alike = max(len(group) - 1, 0) if case.waits else 0
     out.can_always = case.waits and case.kind != "stopped" and remembered.can(case.kind)
+    if case.pair is not None:
+        pair_cases.fill(out, case, pair_cases.pair_of(workspace, case), len(group))
+        out.decided = decided(case) if case.state != "open" else ""
+        return out
     system = connections.get(target) if target is not None else None
     out.system = system.title if system is not None else _("the CRM")
     if case.subject is not None:
@@ -345,6 +284,8 @@ def decided(case: Case) -> str:
 
 def chosen(case: Case) -> str:
     """The answer by name."""
+    if case.pair is not None and case.state == "answered":
+        return pair_cases.chosen(case.answer, case.options)
     return choice_name(case.answer, case.options, case.kind, case.state)
 
 
@@ -354,6 +295,8 @@ def choice_name(answer: Any, options: Sequence[Any], kind: str, state: str = "an
         return _("put aside")
     if state == "overtaken":
         return _("not asked any more")
+    if isinstance(answer, Mapping) and "role" not in answer:
+        return pair_cases.chosen(answer, options)
     if isinstance(answer, Mapping):
         for role, id, fields in options:
             if str(id) == str(answer.get("id")) and role == answer.get("role", role):

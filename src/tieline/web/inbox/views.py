@@ -21,8 +21,8 @@ from tieline.store.services import sentences
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.inbox import OUTCOME, Case, Decision, Group
 from tieline.web import nav, permissions
-from tieline.web.inbox import asked
-from tieline.web.inbox.asked import Asked, Entry
+from tieline.web.inbox import asked, pair_cases
+from tieline.web.inbox.shapes import Asked, Entry
 from tieline.web.parts import words
 from tieline.web.request import PageRequest
 from tieline.web.runs import rows
@@ -164,6 +164,8 @@ def _case(workspace: int, shown: str) -> Case:
 
 def _choice(said: QueryDict, found: Case) -> Any:
     text = said.get("choice", "")
+    if found.pair is not None:
+        return pair_cases.choice(text)
     if text == "none":
         return "none"
     if text == asked.THERE and found.kind.startswith(OUTCOME):
@@ -225,7 +227,8 @@ def _right(request: PageRequest, shown: Case, groups: list[Group], known: Names,
             Subject.objects.filter(workspace_id=workspace, pk=shown.subject_id).values_list("target", flat=True).first()
         )
     like = group.cases if group is not None else ()
-    return asked.asked(shown, like, run, connections, known, target, request.workspace.country or "FR")
+    country = request.workspace.country or "FR"
+    return asked.asked(shown, like, run, connections, known, target, country, workspace)
 
 
 def _tell(request: PageRequest, found: Case, decision: Decision, count: int) -> None:
@@ -239,7 +242,8 @@ def _tell(request: PageRequest, found: Case, decision: Decision, count: int) -> 
         said = ngettext("%(count)s case settled: %(choice)s.", "%(count)s cases settled: %(choice)s.", count)
         messages.success(request, said % {"count": words.number(count), "choice": choice})
     else:
-        messages.success(request, _("Settled: %(choice)s. The call goes on now.") % {"choice": choice})
+        said = _("Settled: %(choice)s.") if found.pair else _("Settled: %(choice)s. The call goes on now.")
+        messages.success(request, said % {"choice": choice})
 
 
 def _onwards(request: PageRequest, shown: str) -> HttpResponse:
