@@ -28,6 +28,7 @@ ENVIRONMENT = (
     "src/tieline/store/services/oauth_clients.py",
     "src/tieline/connectors/tryton/server.py",
     "src/tieline/connectors/tryton/sandbox.py",
+    "src/tieline/connectors/carddav/server.py",
 )
 
 
