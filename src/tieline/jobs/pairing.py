@@ -108,7 +108,8 @@ class HeldPair:
             if not await self._came(row):
                 return False
         self._next_s = await self._looked(sync)
-        for kind, options in await run(store.open_runs):
+        # What a person waits for goes before what takes long.
+        for kind, options in sorted(await run(store.open_runs), key=lambda one: one[0] in BACKGROUND):
             if should_end() or self._something_waits():
                 break
             if kind == "changes" and options == watch:

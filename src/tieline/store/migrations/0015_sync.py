@@ -9,6 +9,10 @@ import tieline.store.models.fields
 from tieline.store.policies import protect, sql_file
 
 _BACK = """
+DROP FUNCTION store_find_links(bigint, text[], integer);
+DROP INDEX store_synclink_words;
+DROP FUNCTION store_link_words(bigint, bigint, text);
+DROP INDEX store_synclink_page;
 DROP FUNCTION store_accept_changes(json);
 DROP FUNCTION store_due_subscriptions(interval, interval);
 DROP FUNCTION store_workspace_of_pair(bigint);

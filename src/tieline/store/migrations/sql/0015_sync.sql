@@ -110,3 +110,26 @@ BEGIN
        AND s.connection_id IN (SELECT d.c FROM json_to_recordset(deliveries) AS d(c bigint));
     RETURN kept;
 END $$;
+
+-- Links by the words of their names: as store_find_records (0012), asked as the owner with the workspace named here.
+CREATE FUNCTION store_link_words(workspace bigint, pair bigint, name text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT to_tsvector('simple'::regconfig, 'ws' || workspace::text || 'p' || pair::text || ' ' || translate(name, '@.-_/&', '      '))
+$$;
+CREATE INDEX store_synclink_words ON store_synclink USING gin (store_link_words(workspace_id, pair_id, name)) WHERE name <> '';
+CREATE FUNCTION store_find_links(of_pair bigint, words text[], most integer)
+RETURNS TABLE (link bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH here AS (SELECT nullif(current_setting('app.workspace', true), '')::bigint AS id),
+    asked AS (
+        SELECT to_tsquery('simple', string_agg(quote_literal(word) || ':*', ' & ') || ' & ws' || min(here.id) || 'p' || of_pair) AS query
+          FROM here, unnest(words) AS word WHERE word ~ '\w'
+    )
+    SELECT l.id FROM store_synclink l, asked, here
+     WHERE l.workspace_id = here.id AND l.pair_id = of_pair AND l.name <> ''
+       AND store_link_words(l.workspace_id, l.pair_id, l.name) @@ asked.query
+       AND l.epoch = (SELECT a.epoch + b.epoch FROM store_syncpair p JOIN store_connection a ON a.id = p.left_id
+                        JOIN store_connection b ON b.id = p.right_id WHERE p.id = of_pair)
+     ORDER BY l.id DESC LIMIT least(most, 200)
+$$;
+CREATE INDEX store_synclink_page ON store_synclink (pair_id, id);
