@@ -63,7 +63,9 @@ def rules(**changes: Any) -> PairRules:
 
 def crm(id: str = "1", **fields: Any) -> Record:
     """A customer of the CRM, every field read."""
-    return Record("account", id, {**dict.fromkeys(ACCOUNT), "name": "Nordlys ApS", "registration_number": "DK26134439", **fields})
+    return Record(
+        "account", id, {**dict.fromkeys(ACCOUNT), "name": "Nordlys ApS", "registration_number": "DK26134439", **fields}
+    )
 
 
 def erp(id: str = "9", **fields: Any) -> Record:

@@ -192,7 +192,9 @@ def test_what_the_erp_asks_for_and_nobody_gives_keeps_it_here() -> None:
 
 @pytest.mark.proves("CUST-9")
 def test_one_that_is_there_already_is_linked_and_made_the_same() -> None:
-    decision = decide(rules(), crm(city="Aarhus", phone="86123456"), found=[erp(email="info@nordlys.dk")], event="created")
+    decision = decide(
+        rules(), crm(city="Aarhus", phone="86123456"), found=[erp(email="info@nordlys.dk")], event="created"
+    )
     assert (decision.become, decision.status) == ("make", "differs")
     assert decision.matched is not None
     assert decision.matched.record.id == "9"

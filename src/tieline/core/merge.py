@@ -50,6 +50,7 @@ HELD_NOT_EMPTIED: Final = declare("customers.held.not_emptied", "side")
 HELD_NO_VALUE: Final = declare("customers.held.no_value", "side")
 HELD_PARENT: Final = declare("customers.held.parent", "role")
 HELD_NOT_READ: Final = declare("customers.held.not_read", "side")
+HELD_DRIFT: Final = declare("customers.held.drift")
 
 USABLE_S: Final = 2.0
 """Two changes within so many seconds: nobody can say which was the later one (CUST-10)."""
@@ -63,12 +64,14 @@ class Rules:
     choices   line → side whose value a person chose
     times     side → when the vendor says the record changed last, ISO 8601; None where it says nothing
     moves     sides from which changes may go to the other one; a person's choice goes all the same
+    strict    what does not agree is named even where neither side changed it since (a proof of agreement knows no base)
     """
 
     country: str = DEFAULT_COUNTRY
     choices: Mapping[str, Side] = field(default_factory=dict)
     times: Mapping[Side, str | None] = field(default_factory=dict)
     moves: frozenset[Side] = frozenset(SIDES)
+    strict: bool = False
 
 
 def merge(
@@ -143,6 +146,8 @@ def _merged(
         for side, before in zip(SIDES, base, strict=True)
         if not same(line.kind, values[side], before, rules.country)
     )
+    if not changed and rules.strict and not agree(line, left, right, rules.country):
+        return _held(line, values, because(HELD_DRIFT))
     if not changed or agree(line, left, right, rules.country):
         return LineResult(line.name, "same", left, right, left, because(SAME))
     if len(changed) == 1:

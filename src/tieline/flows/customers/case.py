@@ -55,7 +55,7 @@ class Case:
     def rules(self) -> Rules:
         """For the merge: a person's choices, the times, and the sides whose changes may go to the other one."""
         times = {side: self.times.get(side) or changed_at(self.record(side)) for side in SIDES}
-        return Rules(self.country, self.told.choices, times, moves(self.settings))
+        return Rules(self.country, self.told.choices, times, moves(self.settings), strict=self.told.event == "look")
 
 
 def moves(settings: Settings) -> frozenset[Side]:

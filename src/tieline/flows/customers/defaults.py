@@ -28,6 +28,7 @@ _MATCH: Final[Mapping[str, tuple[MatchRule, ...]]] = {
     ),
     "contact": (MatchRule(rule="email"), MatchRule(rule="phone"), MatchRule(rule="name")),
 }  # fmt: skip
+_NUMBERS: Final = ("registration_number", "tax_number")
 _PARENT: Final = {"contact": ("account", "account")}
 """Role → (its field that leads to the parent, the parent's role)."""
 
@@ -45,8 +46,10 @@ def _role(role: str, left: Target, right: Target, country: str, roles: tuple[str
     if link is not None and link[1] in roles and link[0] in left.roles[role] and link[0] in right.roles[role]:
         lines.append(LineRule(name=link[0], left=link[0], right=link[0], kind="link", role=link[1]))
     kinds = {line.kind for line in lines}
-    wanted = {"registration_number": "code"}
-    match = tuple(rule for rule in _MATCH[role] if wanted.get(rule.rule, rule.rule) in kinds)
+    numbers = any(line.name in _NUMBERS for line in lines)
+    match = tuple(
+        rule for rule in _MATCH[role] if (numbers if rule.rule == "registration_number" else rule.rule in kinds)
+    )
     return RoleRule(
         role=role,
         lines=tuple(lines),
@@ -57,10 +60,10 @@ def _role(role: str, left: Target, right: Target, country: str, roles: tuple[str
 
 
 def _only_number(rule: MatchRule, lines: list[LineRule]) -> MatchRule:
-    """The registration number is matched by itself and the VAT number; a place's number (EAN) stands at several customers."""
+    """By the company's own number and its VAT number; a place's number (EAN) stands at several customers."""
     if rule.rule != "registration_number":
         return rule
-    names = tuple(line.name for line in lines if line.kind == "code" and line.name != "ean")
+    names = tuple(line.name for line in lines if line.name in _NUMBERS)
     return rule.model_copy(update={"lines": names})
 
 

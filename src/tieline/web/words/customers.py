@@ -158,6 +158,7 @@ LINES: Final[Sentences] = {
     "customers.held.not_emptied": _("It was emptied in %(side)s; by the rules the other system keeps its value."),
     "customers.held.no_value": _("It differs, and %(side)s has no value that means the same."),
     "customers.held.parent": _("It waits for the record that it leads to, which is not linked yet."),
+    "customers.held.drift": _("The two do not agree, though neither side changed since they were last written."),
     "customers.held.not_read": _("%(side_first)s did not tell what it holds."),
 }
 
