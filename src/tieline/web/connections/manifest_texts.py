@@ -43,6 +43,13 @@ TEXTS: Final = (
     _("Tryton does not tell persons from companies. Parties in this category are contacts, all others are accounts."),
     _("Relation of a person to the company"),
     _("The type of relation that links a contact to its account. It needs the module party_relationship."),
+    # e-conomic
+    _("App secret token"),
+    _("From your app in e-conomic's developer agreement. It says which app asks."),
+    _("Agreement grant token"),
+    _("Shown when a superuser of your agreement opens the app's installation address and says yes. It says whose books are asked for."),
+    _("Secret of the webhook"),
+    _("Leave it empty: Tieline makes one when it sets the webhook up. Fill it in only for a webhook that you made yourself in e-conomic."),
     # Zoho CRM
     _("Client ID"),
     _("From Zoho's API console: a server-based application with this page's redirect address."),
