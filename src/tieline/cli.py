@@ -228,6 +228,7 @@ _FINDINGS = {
     "doctor.role": "the application's role {role} is held to row-level security",
     "doctor.tables": "the tables are up to date ({missing} steps are missing: tieline migrate)",
     "doctor.worker": "a worker is alive ({alive} are: tieline worker)",
+    "doctor.intake": "whatever takes deliveries is alive ({stopped} stopped: {hosts})",
     "doctor.due": "nothing waits for a worker ({targets} connections do)",
 }
 

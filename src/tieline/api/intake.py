@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tieline.api.beating import Beating
 from tieline.api.group_commit import ACCEPT_CHANGES, GroupCommit
 from tieline.api.refused import Refused
 from tieline.api.sources import Source, Sources
@@ -88,6 +89,7 @@ class Intake:
         self._refused = Refused(url)
         self._asking: set[asyncio.Task[None]] = set()
         self._started = False
+        self._beating = Beating(url)
 
     async def start(self) -> None:
         """Connect, as far as the database is there; what is not there yet is tried again with each request."""
@@ -96,11 +98,13 @@ class Intake:
             self._rows.start()
             self._changes.start()
             await self._sources.start()
+            self._beating.start()
 
     async def stop(self) -> None:
         """Keep what waits, then close."""
         if self._started:
             self._started = False
+            await self._beating.stop()
             await self._rows.stop()
             await self._changes.stop()
             await self._refused.stop()

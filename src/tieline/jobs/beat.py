@@ -7,9 +7,9 @@ A worker that dies frees its targets by dying. One that hangs (stopped, swapped 
 from __future__ import annotations
 
 import os
-import socket
 import uuid
 
+from tieline.store import living
 from tieline.store.drain_session import DRAIN_LOCK
 from tieline.store.pool import Rows
 from tieline.store.sync_session import PAIR_LOCK
@@ -17,10 +17,6 @@ from tieline.store.sync_session import PAIR_LOCK
 BEAT_S = 2.0
 HANGS_S = 15.0
 
-_BEAT = """
-INSERT INTO store_worker (id, host, pid, started_at, beat_at) VALUES (%s, %s, %s, now(), now())
-ON CONFLICT (id) DO UPDATE SET beat_at = now()
-"""
 # The session is ended only while it really has the lock: process numbers are used again.
 _END_HANGING = """
 SELECT h.target_id, pg_terminate_backend(h.backend) FROM store_hold h
@@ -37,7 +33,7 @@ _FORGET = "DELETE FROM store_worker WHERE beat_at < now() - interval '1 day'"
 def beat(rows: Rows, worker: uuid.UUID) -> None:
     """This worker lives."""
     with rows.plain() as link:
-        link.execute(_BEAT, [worker, socket.gethostname()[:255], os.getpid()])
+        link.execute(living.BEAT, [worker, living.host(), os.getpid()])
 
 
 def end_hanging(rows: Rows, after_s: float = HANGS_S) -> list[int]:
@@ -53,4 +49,4 @@ def end_hanging(rows: Rows, after_s: float = HANGS_S) -> list[int]:
 def leave(rows: Rows, worker: uuid.UUID) -> None:
     """This worker ends properly."""
     with rows.plain() as link:
-        link.execute("DELETE FROM store_worker WHERE id = %s", [worker])
+        link.execute(living.LEAVE, [worker])

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from tieline.jobs.beat import HANGS_S
+from tieline.store import living
 from tieline.store.pool import connect
 
 OLDEST_POSTGRES = 150000
@@ -39,9 +40,11 @@ def findings(url: str, key_file: Path, missing_migrations: int) -> list[Finding]
         out.append(Finding(missing_migrations == 0, "doctor.tables", {"missing": missing_migrations}))
         if missing_migrations:
             return out
-        living = "SELECT count(*) FROM store_worker WHERE beat_at > now() - make_interval(secs => %s)"
-        alive = _one(link, living, HANGS_S)
+        alive = _one(link, living.WORKERS, HANGS_S)
         out.append(Finding(alive > 0, "doctor.worker", {"alive": alive}))
+        silent = living.silent(link)
+        hosts = ", ".join(one.host for one in silent)
+        out.append(Finding(not silent, "doctor.intake", {"stopped": len(silent), "hosts": hosts or "-"}))
         left = _one(
             link,
             "SELECT count(*) FROM store_due_targets() d WHERE d.ready AND NOT EXISTS (SELECT 1 FROM pg_locks l"

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Worker(models.Model):
-    """A worker process that is alive: it beats every two seconds."""
+    """A worker process that is alive: it beats every two seconds. Or one that takes deliveries (`store.living`)."""
 
     id = models.UUIDField(primary_key=True)
     host = models.CharField(max_length=255)
