@@ -69,6 +69,22 @@ def test_of_a_call_that_nobody_knows_it_makes_no_record(name: str, what: str) ->
 
 
 @pytest.mark.proves("CALL-19")
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("twilio", form("CallSid=77&RecordingSid=RE1&RecordingStatus=completed&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr")),
+        ("ringover", sent({"resource": "call", "event": "record_available", "timestamp": 1780315200, "data": {"call_id": "77", "record_link": "https://cdn.ringover.com/r"}})),
+        ("aircall", sent({"event": "call.comm_assets_generated", "timestamp": 1780315200, "data": {"id": 77, "recording_short_url": "https://x"}})),
+        ("webhook", sent({"kind": "recording", "call_id": "77", "recording_url": "https://pbx.example.com/r"})),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_recording_alone_is_no_call(name: str, request_: Request) -> None:
+    assert load(name)(None).parse(request_)[0].recording_url
+    assert asyncio.run(made(name, [request_])) == ({"Calls": 0, "Leads": 0, "Tasks": 0}, 0)
+
+
+@pytest.mark.proves("CALL-19")
 @pytest.mark.parametrize(("name", "path"), [one for one in FIXTURES if one.values[0] in ADDED])
 @pytest.mark.parametrize("first", [True, False])
 def test_of_a_call_that_is_known_it_changes_nothing(name: str, path: Path, first: bool) -> None:

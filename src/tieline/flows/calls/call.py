@@ -82,6 +82,8 @@ class Call:
     talk_s: int | None
     total_s: int | None
     recordings: tuple[tuple[str, int | None], ...]
+    told: bool = True
+    """Whether anything of the call itself was told: that it rang, was answered or ended, who it was with."""
 
     @property
     def unreached(self) -> bool:
@@ -136,6 +138,7 @@ def call_of(subject: Mapping[str, Any], settings: Settings) -> Call:
         talk_s=subject.get("talk_s"),
         total_s=subject.get("total_s"),
         recordings=tuple((one["url"], one.get("s")) for one in subject.get("recordings", ())),
+        told=any(subject.get(name) for name in ("last_at", "ended_at", "direction", "external", "line", "agent")),
     )
 
 

@@ -47,8 +47,8 @@ def decide(call: Call, known: Known, settings: Settings, target: Target) -> Plan
             late = because(why.IGNORED_LATE, line=call.ignored.label or call.ignored.number)
             notices = (Notice("ignored_late", call.ignored.number, late),)
         return Plan(notices=notices, considered=tuple(Considered(rule, False, reason) for rule in RULES))
-    if call.direction == "internal":
-        reason = because(why.INTERNAL)
+    if call.direction == "internal" or not (call.told or known.own):
+        reason = because(why.INTERNAL if call.told else why.NOTHING_KNOWN)
         return Plan(considered=tuple(Considered(rule, False, reason) for rule in RULES))
     wants = wants_of(call, known, settings)
     people = people_of(call, known, settings, wants) if wants is not None else People()

@@ -10,6 +10,8 @@ from tieline.core.reasons import declare
 # -- why nothing is done at all
 IGNORED_LINE = declare("call.ignored_line", "line")
 INTERNAL = declare("call.internal")
+NOTHING_KNOWN = declare("call.nothing_known")
+"""All that came is a recording or a remark: of a call before the connection, or on a leg that no other event names."""
 IGNORED_LATE = declare("call.ignored_late", "line")
 
 # -- why a rule does not apply

@@ -72,6 +72,7 @@ RESULTS: Final[Texts] = {
 SENTENCES: Final[dict[str, str | Promise]] = {
     "call.ignored_line": _("line %(line)s is marked “ignore in CRM”"),
     "call.internal": _("it is a call between colleagues"),
+    "call.nothing_known": _("only a recording or a remark of it came, and nothing of the call itself"),
     "call.rule_off": _("the rule is off"),
     "call.no_person": _("%(kind)s, so there is nobody to create"),
     "call.role_missing": _("this CRM has no place for it: %(role)s"),
