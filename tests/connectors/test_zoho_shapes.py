@@ -89,8 +89,12 @@ def test_values_as_zoho_wants_them() -> None:
         "Owner": {"id": "7"},
         "Layout": {"id": "8"},
         "Last_Name": "A" * 80,
+        "First_Name": None,
         "Company": None,
     }
+    person = {"First_Name": "Augusta Ada", "Last_Name": "Lovelace"}
+    assert sent("Contacts", __name="Augusta Ada Lovelace") == person
+    assert sent("Contacts", __name="Line 4") == {"First_Name": None, "Last_Name": "Line 4"}
     assert sent("Calls", Call_Start_Time="2026-11-21T10:00:00.250Z") == {"Call_Start_Time": "2026-11-21T10:00:00+00:00"}
     assert sent("Leads", __name="Cut", Last_Name="Given") == {"Last_Name": "Given"}
 

@@ -4,7 +4,7 @@ Names that begin with "$" are ours; each stands for several of Zoho's fields:
 
 | ours | Zoho |
 |---|---|
-| $name | Last_Name when written; First_Name and Last_Name when read |
+| $name | First_Name and Last_Name: the last word and what stands before it; all in Last_Name where it is no person's name |
 | $stage_kind | open, won or lost: what the pipelines say of Stage |
 | $direction, $outcome | Call_Type: Inbound, Outbound, or Missed for an inbound call that nobody took |
 | $external_number, $line_number | Caller_ID and Dialled_Number, whichever it is in that direction |
@@ -40,7 +40,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 NAMED = ("Leads", "Contacts")
 """Objects whose name is a person's."""
 LONGEST_NAME = 80
-"""Of Last_Name."""
+"""Of Last_Name; Zoho asks for one."""
+LONGEST_FIRST = 40
 MISSED = frozenset(("missed", "no_answer", "busy", "canceled", "failed", "rejected", "voicemail"))
 """Outcomes of an inbound call that make it Missed."""
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -106,13 +107,24 @@ def body(object: str, values: Mapping[str, Any], id_of: Callable[[Link], str]) -
     """The item that is sent for these values; `id_of` gives the id (or the composite reference) of a link."""
     out = {name: _sent(name, value, id_of) for name, value in values.items() if not name.startswith("$")}
     if "$name" in values and "Last_Name" not in out:
-        name = values["$name"]
-        out["Last_Name"] = name[:LONGEST_NAME] if isinstance(name, str) else name
+        _name(out, values["$name"])
     if object in ("Calls", "Tasks"):
         _hang(out, values, id_of)
     if object == "Calls":
         _call(out, values)
     return out
+
+
+def _name(out: dict[str, Any], name: Any) -> None:
+    """A person's name in Zoho's two fields, so that reading gives it back. What has a digit in it ("+33 1 86 …", "Line 4") is no
+    first and last name."""
+    words = name.split() if isinstance(name, str) else []
+    first = " ".join(words[:-1])
+    if first and len(first) <= LONGEST_FIRST and len(words[-1]) <= LONGEST_NAME and not any(map(str.isdigit, name)):
+        out["First_Name"], out["Last_Name"] = first, words[-1]
+        return
+    out["Last_Name"] = name[:LONGEST_NAME] if isinstance(name, str) else name
+    out.setdefault("First_Name", None)
 
 
 def _sent(name: str, value: Any, id_of: Callable[[Link], str]) -> Any:

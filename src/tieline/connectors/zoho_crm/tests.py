@@ -80,7 +80,7 @@ async def subject(*, prepared: bool = True, scope: str = "") -> AsyncIterator[Su
         token_path="^/accounts/oauth/v2/token$",
         object="Contacts",
         values=lambda name: {"$name": name, "Phone": "+33612345678"},
-        stored_name=lambda row: row["Last_Name"],
+        stored_name=lambda row: " ".join(part for part in (row.get("First_Name"), row["Last_Name"]) if part),
         bad_values={"$name": "Bad", "Email": "no address"},
         bad_field="Email",
         clear_field="Phone",
