@@ -9,6 +9,7 @@ import pytest
 from tests.connectors.economic import CUSTOMERS, Books, keeping
 from tieline.connectors.e_conomic.answers import errors_of, refusal
 from tieline.connectors.e_conomic.hooks import HEADER, SECRET
+from tieline.connectors.e_conomic.sandbox.answers import answer
 from tieline.connectors.e_conomic.tests import FIELDS
 from tieline.core.errors import AuthError, ConfigError, ProtocolError, RateLimitedError, ScopeError
 from tieline.sdk.connect import open_client
@@ -140,6 +141,26 @@ def test_three_shapes_of_errors_and_problem_json() -> None:
         "CustomerBarredPaymentTerm", "paymentTerms", ""
     )
     assert isinstance(refusal(Response(400, {}, b"<html>", is_read=False)), Unknown)
+
+
+async def test_an_answer_in_another_shape_is_said_to_be_one(books: Books) -> None:
+    """Rows without their number, a page without rows, a time that is none: an error of ours, never an empty answer."""
+    for spoilt in ({"collection": [{}], "items": [{}]}, {"collection": 5, "items": 5}, {}, []):
+        books.sandbox.answer = lambda _request, body=spoilt: answer(200, body)  # type: ignore[misc, assignment]
+        for asked in (
+            lambda: books.pages(CUSTOMERS), lambda: books.pages("contacts"), lambda: books.connector.fetch("contacts", ["1"], []), books.connector.users,
+            lambda: books.push(books.update("1", city="x")), books.connector.check, lambda: books.connector.describe([]),
+        ):  # fmt: skip
+            with pytest.raises(ProtocolError):
+                await asked()
+    odd = {"collection": [{"customerNumber": 1, "lastUpdated": "yesterday"}]}
+    books.sandbox.answer = lambda _request: answer(200, odd)  # type: ignore[misc, assignment]
+    with pytest.raises(ProtocolError):
+        await books.pages(CUSTOMERS)
+    undated = {"collection": [{"customerNumber": number} for number in range(1, 1001)]}
+    books.sandbox.answer = lambda _request: answer(200, undated)  # type: ignore[misc, assignment]
+    with pytest.raises(ProtocolError):
+        await books.pages(CUSTOMERS)
 
 
 # -- the webhook ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ PAGE = 1000
 JUDGED = frozenset((400, 404, 409))
 """Statuses whose body says what became of the one record."""
 _LIMIT = re.compile(r"token-limit-(\d+)-per-(\d+)-seconds:\s*(\d+)/(\d+)")
+_KEYS = {"/Customers": "customerNumber", "/Contacts": "number"}
 _NEARLY = 0.9
 """Share of the bucket above which we slow down by ourselves: others drink from it too."""
 
@@ -55,11 +56,13 @@ class Api:
         headers = {"Idempotency-Key": key} if key else {}
         return await self._ask(method, host, path, read=False, json=body, headers=headers, accept=accept)
 
-    async def rows(self, path: str, query: Mapping[str, str]) -> tuple[list[dict[str, Any]], Response]:
-        """One page of a legacy collection."""
+    async def rows(
+        self, path: str, query: Mapping[str, str], key: str = "customerNumber"
+    ) -> tuple[list[dict[str, Any]], Response]:
+        """One page of a legacy collection whose rows have `key`."""
         response = await self.get(REST, path, query)
         body = response.json()
-        return _rows(body.get("collection") if isinstance(body, dict) else None, path), response
+        return _rows(body.get("collection") if isinstance(body, dict) else None, path, key), response
 
     async def items(self, path: str, query: Mapping[str, str]) -> tuple[list[dict[str, Any]], str, Response]:
         """One page of a cursor listing of customersapi, and the cursor of the next, "" at the end."""
@@ -67,7 +70,7 @@ class Api:
         body = response.json()
         if not isinstance(body, dict):
             raise ProtocolError(f"GET {path}: no page")
-        return _rows(body.get("items"), path), str(body.get("cursor") or ""), response
+        return _rows(body.get("items"), path, _KEYS[path]), str(body.get("cursor") or ""), response
 
     async def _ask(
         self, method: str, host: str, path: str, *, read: bool, headers: Any = None, **more: Any
@@ -99,9 +102,9 @@ class Api:
                 await paused
 
 
-def _rows(found: Any, path: str) -> list[dict[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise ProtocolError(f"GET {path}: no rows")
+def _rows(found: Any, path: str, key: str) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(row, dict) and row.get(key) is not None for row in found):
+        raise ProtocolError(f"GET {path}: no rows with {key}")
     return found
 
 

@@ -138,11 +138,7 @@ class Push:
             for at in range(0, len(numbers), VALUES):
                 part = ",".join(numbers[at : at + VALUES])
                 rows, _, _ = await self._api.items(_PATHS[object], {"filter": f"{_KEYS[object]}$in:[{part}]"})
-                found |= {
-                    (object, str(row[_KEYS[object]])): row
-                    for row in rows
-                    if row.get("isDeleted") is not True and _KEYS[object] in row
-                }
+                found |= {(object, str(row[_KEYS[object]])): row for row in rows if row.get("isDeleted") is not True}
         return found
 
     async def _versions(self, numbers: Sequence[str]) -> dict[str, str]:

@@ -64,7 +64,7 @@ async def check(api: Api) -> Identity:
 
 async def users(api: Api) -> list[VendorUser]:
     """Employees: who a customer's "our reference" can be."""
-    rows, _ = await api.rows("/employees", {"pagesize": str(PAGE)})
+    rows, _ = await api.rows("/employees", {"pagesize": str(PAGE)}, "employeeNumber")
     return [
         VendorUser(
             str(row["employeeNumber"]),
@@ -87,7 +87,7 @@ async def describe(api: Api, objects: Sequence[str]) -> list[ObjectSchema]:
 async def _lists(api: Api) -> Mapping[str, Choices]:
     """List → (id, label), what the agreement itself takes by default first."""
     pages, setup, own = await asyncio.gather(
-        asyncio.gather(*(api.rows(f"/{name}", {"pagesize": str(PAGE)}) for name in _LISTS)),
+        asyncio.gather(*(api.rows(f"/{name}", {"pagesize": str(PAGE)}, key) for name, key in _LISTS.items())),
         api.get(APIS, f"{CUSTOMERSAPI}/Setup"),
         api.get(REST, "/self"),
     )
@@ -95,7 +95,7 @@ async def _lists(api: Api) -> Mapping[str, Choices]:
     found: dict[str, Choices] = {}
     for (name, key), (rows, _) in zip(_LISTS.items(), pages, strict=True):
         usable = [row for row in rows if row.get("enabledForCustomer") is not False and row.get("deleted") is not True]
-        choices = [(str(row[key]), str(row.get("name") or row[key])) for row in usable if key in row]
+        choices = [(str(row[key]), str(row.get("name") or row[key])) for row in usable]
         found[name] = tuple(sorted(choices, key=lambda one: one[0] != defaults.get(name)))
     return found
 

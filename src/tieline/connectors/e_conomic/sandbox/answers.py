@@ -103,3 +103,8 @@ def is_open(path: str) -> bool:
     """Whether a path is one of the OpenAPI services' (``/{service}api/v…``)."""
     first = path.lstrip("/").partition("/")[0]
     return first.endswith("api") and "/v" in path
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number that is not too long to be one."""
+    return text.isascii() and text.isdigit() and len(text) <= 18

@@ -126,7 +126,7 @@ class _Reader:
         known = self.properties.get(name[0])
         if known is None:
             raise BadFilterError(f"Filtering is not allowed on property '{name[0]}'.")
-        if operator[1] not in known.operators:
+        if operator[1] not in known.operators or (operator[1] == "like" and known.kind != "text"):
             raise BadFilterError(f"Operator ${operator[1]}: not supported on property {name[0]}")
         self.at = operator.end()
         if operator[1] in ("in", "nin"):

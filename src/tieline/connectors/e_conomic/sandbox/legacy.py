@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from tieline.connectors.e_conomic.sandbox import filters
-from tieline.connectors.e_conomic.sandbox.answers import JSON, answer, refuse_legacy
+from tieline.connectors.e_conomic.sandbox.answers import JSON, answer, is_number, refuse_legacy
 from tieline.connectors.e_conomic.sandbox.book import Book, Customer
 from tieline.connectors.e_conomic.sandbox.shown import (
     LEGACY_FILTERS,
@@ -43,9 +43,9 @@ class Legacy:
                 return self._customers(request, base)
             case ["customers"] if method == "POST":
                 return self._create(request, base)
-            case ["customers", number] if number.isdigit():
+            case ["customers", number] if is_number(number):
                 return self._customer(request, int(number), base)
-            case ["customers", number, "contacts", *rest] if number.isdigit() and len(rest) < 2:
+            case ["customers", number, "contacts", *rest] if is_number(number) and len(rest) < 2:
                 return self._contacts(request, int(number), rest, base)
             case ["self"] if method == "GET":
                 return answer(200, {**self.agreement, "self": f"{base}/self"})
@@ -262,7 +262,7 @@ def _edge(part: filters.Filter, name: str) -> float | None:
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, "")
-    if text and not text.isdigit():
+    if text and not is_number(text):
         raise refuse_legacy(400, f"{name} must be a number.", "E04810")
     return int(text) if text else default
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from tieline.connectors.e_conomic.sandbox import filters
-from tieline.connectors.e_conomic.sandbox.answers import answer, refuse
+from tieline.connectors.e_conomic.sandbox.answers import answer, is_number, refuse
 from tieline.connectors.e_conomic.sandbox.book import Book, version_text
 from tieline.connectors.e_conomic.sandbox.hooks import EVENTS, Hook, Hooks
 from tieline.connectors.e_conomic.sandbox.legacy import Fire
@@ -77,7 +77,7 @@ class Services:
                 )
             case "POST", ["Customers"]:
                 return self._create(request)
-            case method, ["Customers", number] if number.isdigit():
+            case method, ["Customers", number] if is_number(number):
                 return self._customer(method, request, int(number))
             case "POST", ["Contacts"]:
                 made = self.book.add_contact(open_contact_values(self.book, _body(request)), self.now())
@@ -85,7 +85,7 @@ class Services:
                 return answer(201, {"number": made.number}, [("Location", f"{request.path}/{made.number}")])
             case "PUT", ["Contacts"]:
                 return self._change_contact(_body(request))
-            case method, ["Contacts", number] if number.isdigit():
+            case method, ["Contacts", number] if is_number(number):
                 return self._contact(method, int(number))
         raise _missing() if rest[:1] not in (["Customers"], ["Contacts"]) else _not_allowed()
 
@@ -153,7 +153,8 @@ class Services:
         raise _not_allowed()
 
     def _change_contact(self, body: Mapping[str, Any]) -> Reply:
-        known = self.book.contacts.get(body.get("number", 0))
+        number = body.get("number")
+        known = self.book.contacts.get(number) if isinstance(number, int) else None
         if known is None or known.deleted:
             raise _missing()
         if body.get("objectVersion") != version_text(known.number, known.version):
@@ -222,7 +223,7 @@ def _hook_values(body: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(body.get(name), str) or not 0 < len(body[name]) <= longest:
             raise _hook_refused(name, "InvalidValue", f"The field {name} is required, with {longest} signs at most.")
     headers = body.get("customHeaders", [])
-    if not isinstance(headers, list) or len(headers) > 5 or not all({"key", "value"} >= set(one) for one in headers):
+    if not isinstance(headers, list) or len(headers) > 5 or not all(map(_is_header, headers)):
         raise _hook_refused("customHeaders", "InvalidValue", "At most five headers, each with key and value.")
     if not isinstance(body.get("postData", ""), str) or len(body.get("postData", "")) > 4000:
         raise _hook_refused("postData", "InvalidValue", "At most 4000 signs.")
@@ -230,6 +231,12 @@ def _hook_values(body: Mapping[str, Any]) -> dict[str, Any]:
         raise _hook_refused("eventType", "UnknownEventType", "There is no such event.")
     names = ("eventType", "name", "url", "contentType", "postData", "customHeaders", "isDisabled", "objectVersion")
     return {name: body[name] for name in names if name in body}
+
+
+def _is_header(one: Any) -> bool:
+    return (
+        isinstance(one, dict) and {"key", "value"} == one.keys() and all(isinstance(text, str) for text in one.values())
+    )
 
 
 def _hook_refused(name: str, code: str, why: str) -> Exception:
@@ -256,7 +263,7 @@ def _listed(
     if how == ["paged"]:
         return _paged(query, [row for row in _some(rows, 0, few, number) if test(row)], shown, known, sorts)
     start = query.get("cursor", "0")
-    if not start.isdigit() or len(start) > 50:
+    if not is_number(start):
         raise refuse(400, "The cursor is not valid.", "BadCursorRequest")
     found = list(islice((row for row in _some(rows, int(start), few, number) if test(row)), CURSOR_PAGE + 1))
     page: dict[str, Any] = {"items": [shown(row) for row in found[:CURSOR_PAGE]]}
@@ -316,7 +323,7 @@ def _paged(
 ) -> Reply:
     names = {name.lower(): value for name, value in query.items()}
     size, skipped = names.get("pagesize", "20"), names.get("skippages", "0")
-    if not size.isdigit() or not 1 <= int(size) <= 100 or not skipped.isdigit():
+    if not is_number(size) or not 1 <= int(size) <= 100 or not is_number(skipped):
         told = [("pageSize", "InvalidValue", "The field PageSize must be between 1 and 100")]
         raise refuse(400, INVALID, "ValidationFailed", told)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tieline.connectors.e_conomic.sandbox.answers import NoError, invalid, refuse, refuse_legacy
+from tieline.connectors.e_conomic.sandbox.answers import NoError, invalid, is_number, refuse, refuse_legacy
 from tieline.connectors.e_conomic.sandbox.book import (
     BOOLEANS,
     CONTACT_LENGTHS,
@@ -124,7 +124,7 @@ def _number_of(value: Any, key: str) -> Any:
         return None
     if value.get(key) is None and isinstance(value.get("self"), str):
         last = value["self"].rstrip("/").rpartition("/")[2]
-        return int(last) if last.isdigit() else None
+        return int(last) if is_number(last) else None
     return value.get(key)
 
 
@@ -252,7 +252,7 @@ def open_contact_values(book: Book, body: Mapping[str, Any], own: int = 0, of: i
             else:
                 wrong.append((name, "InvalidValue", f"The field {name} is a boolean."))
     customer = body.get("customerNumber")
-    if customer not in book.customers:
+    if not isinstance(customer, int) or customer not in book.customers:
         wrong.append(("customerNumber", "CustomerDoesNotExist", "There is no such customer."))
     elif of is not None and customer != of:
         wrong.append(("customerNumber", "CustomerNumberMismatch", "A contact stays with its customer."))
