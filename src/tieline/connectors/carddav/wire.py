@@ -22,6 +22,8 @@ MULTIGET = 500
 LARGE = 8 * 1024 * 1024
 """What an answer may come to before fewer cards are asked for at a time (photographs)."""
 TRIES_OF_A_PAGE = 2
+LISTED = 10
+"""How many times longer than for other questions a whole book may take: Radicale parses each card that it has not seen (11 ms)."""
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
 _MOVED = (301, 302, 303, 307, 308)
 _ELSEWHERE = frozenset({*_MOVED, 400, 403, 404, 405, 410, 501})
@@ -76,7 +78,7 @@ class Wire:
     # -- requests ------------------------------------------------------------------------------------------------------
 
     async def ask(
-        self, method: str, path: str, body: bytes, depth: str, accept: Container[int] = ()
+        self, method: str, path: str, body: bytes, depth: str, accept: Container[int] = (), patience: int = 1
     ) -> tuple[Response, Multistatus]:
         """A question; nothing changes there. An answer that is none of WebDAV's (a page of what stands before the server) is asked for
         again, as the client does where an API speaks JSON. Of a status in `accept` the multistatus is empty."""
@@ -85,7 +87,15 @@ class Wire:
         while True:
             tried += 1
             answer = await self._client.request(
-                method, ROOT, path, read=True, content=body, headers=headers, accept=accept, expect_json=False
+                method,
+                ROOT,
+                path,
+                read=True,
+                content=body,
+                headers=headers,
+                accept=accept,
+                timeout_s=self._client.timeout_s * patience,
+                expect_json=False,
             )
             if answer.status in accept:
                 return answer, Multistatus()
@@ -176,7 +186,7 @@ class Wire:
 
     async def changes(self, book: str, token: str) -> Listing:
         """Names and versions since the token, all of them for "". NotThereError: no such report here, or the token is too old."""
-        answer, told = await self.ask("REPORT", book, dav.sync_collection(token), "0", _NO_SUCH_REPORT)
+        answer, told = await self.ask("REPORT", book, dav.sync_collection(token), "0", _NO_SUCH_REPORT, LISTED)
         if answer.status in _NO_SUCH_REPORT:
             raise NotThereError(f"sync-collection: {answer.status}")
         if not told.token:
@@ -187,7 +197,7 @@ class Wire:
 
     async def everything(self, book: str) -> Listing:
         """All names and versions, where sync-collection cannot tell; `is_by_token`: it could, after all."""
-        _, told = await self.ask("PROPFIND", book, dav.propfind((dav.ETAG, dav.KIND, dav.TOKEN)), "1")
+        _, told = await self.ask("PROPFIND", book, dav.propfind((dav.ETAG, dav.KIND, dav.TOKEN)), "1", patience=LISTED)
         listing = _listing(told, book)
         listing.is_by_token = any(dav.TOKEN in found.props for found in told.responses)
         return listing
@@ -235,7 +245,7 @@ class Wire:
     async def query(self, book: str, properties: Sequence[str], texts: Sequence[str]) -> dict[str, CardText] | None:
         """Cards where a property contains a text, as far as the server finds them; None where it cannot look or stopped half-way."""
         body = dav.query(properties, texts, (dav.ETAG, dav.DATA))
-        answer, told = await self.ask("REPORT", book, body, "1", _NO_SUCH_REPORT)
+        answer, told = await self.ask("REPORT", book, body, "1", _NO_SUCH_REPORT, LISTED)
         if answer.status in _NO_SUCH_REPORT:
             return None
         return None if any(found.status == 507 for found in told.responses) else _cards(told)
