@@ -29,6 +29,7 @@ urlpatterns = [
     path("", include("tieline.web.tokens.urls")),
     path("", include("tieline.web.calls.urls")),
     path("", include("tieline.web.replay.urls")),
+    path("", include("tieline.web.customers.urls")),
 ]
 
 if settings.DEBUG or getattr(settings, "TIELINE_SAMPLES", False):

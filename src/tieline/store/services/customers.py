@@ -22,9 +22,12 @@ from tieline.core.pairing import Side, other
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, SyncLink, SyncPair, SyncPairVersion, SyncRun, SyncWaiting
 from tieline.store.models.pairs import PairState
+from tieline.store.services import pair_views
 from tieline.store.services.declined import DeclinedError
 
 SIZE: Final = 50
+MOST_NAMED: Final = 500
+"""Links that the words of a name may find: the newest of them."""
 LOOK_BACK: Final = 50
 ASKED_FOR: Final = timedelta(minutes=10)
 STATES: Final = ("linked", "conflict", "failing", "pending", "stopped", "waiting", "excluded")
@@ -141,7 +144,8 @@ def listed(
         if role:
             rows = rows.filter(role=role)
         if words:
-            rows = rows.filter(Q(name__icontains=words) | Q(left_id=words) | Q(right_id=words))
+            named = pair_views.find(workspace, pair.id, words, MOST_NAMED)
+            rows = rows.filter(Q(pk__in=named) | Q(left_id=words) | Q(right_id=words))
         found, older, newer = _page(rows.defer("base"), before, after)
     lines = [
         Line(one.role, "left" if one.left_id else "right", one.left_id or one.right_id, one.left_id, one.right_id, one.name,

@@ -13,21 +13,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.db.models.fields.json import KT
 from pydantic import ValidationError
 
 from tieline.core.flow import Target
+from tieline.core.pairing import Side
 from tieline.engine.effects.undoing import CONVERTED
+from tieline.flows.customers import CUSTOMERS
 from tieline.sdk.manifest import ALWAYS, Manifest
 from tieline.store.models import (
     Connection,
     ConnectionState,
     FlowSetting,
     FlowVersion,
+    SyncPair,
+    SyncPairVersion,
     Undo,
     UndoItem,
     UndoState,
 )
+from tieline.store.models.pairs import PairState
 from tieline.store.services import flows
 from tieline.store.services.asking import manifest_of
 
@@ -55,7 +61,25 @@ def needed(connection: Connection) -> dict[str, list[Rule]]:
             _add_flow(out, manifest, setting.flow, raw)
     for scope in undo_lacks(connection):
         out.setdefault(scope, []).append(Rule("", UNDO))
+    _add_pairs(out, manifest, connection)
     return out
+
+
+def _add_pairs(out: dict[str, list[Rule]], manifest: Manifest, connection: Connection) -> None:
+    """What the pairs ask for that this connection is a side of."""
+    pairs = SyncPair.objects.filter(Q(left=connection) | Q(right=connection), workspace_id=connection.workspace_id)
+    for pair in pairs.exclude(state=PairState.ENDED):
+        kept = SyncPairVersion.objects.filter(
+            workspace_id=connection.workspace_id, pair=pair, number=pair.version
+        ).first()
+        if kept is None:
+            continue
+        try:
+            settings = CUSTOMERS.load(kept.settings)
+        except ValidationError:
+            continue
+        side: Side = "left" if pair.left_id == connection.pk else "right"
+        _add(out, manifest.scopes(CUSTOMERS.needs(settings, side)), "customers")
 
 
 def undo_lacks(connection: Connection, undo: int | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from tieline.core.pairing import Candidate, Decision, other
+from tieline.core.pairing import Candidate, Decision, Side, other
 from tieline.jobs import looking
 from tieline.store.services.customers import Customer
 from tieline.web.customers import compare, labels, shown
@@ -119,9 +119,9 @@ def _moving(out: Look, one: Customer) -> None:
         out.trouble, out.may_finish = say(row.why), True
 
 
-def _unreachable(out: Look, one: Customer, unreachable: Mapping[str, Any]) -> None:
+def _unreachable(out: Look, one: Customer, unreachable: Mapping[Side, Mapping[str, Any]]) -> None:
     for side, why in unreachable.items():
-        title = one.pair.connection("left" if side == "left" else "right").title
+        title = one.pair.connection(side).title
         out.trouble_kind = "fail"
         out.trouble_title = _("%(system)s does not answer.") % {"system": title}
         out.trouble = f"{say(why)} {_('What was agreed last stands in the history below. Look again in a moment.')}"

@@ -24,7 +24,7 @@ from tieline.web.connections.words import declined
 from tieline.web.customers import runs as run_pages
 from tieline.web.customers import shown
 from tieline.web.customers import words as own
-from tieline.web.customers.records import pair_of
+from tieline.web.customers.addressed import pair_of
 from tieline.web.parts import words
 from tieline.web.parts.chart import Bar
 from tieline.web.request import PageRequest

@@ -18,7 +18,7 @@ from tieline.web import permissions
 from tieline.web.connections.words import declined
 from tieline.web.customers import compare, labels, shown
 from tieline.web.customers import words as own
-from tieline.web.customers.records import found_of
+from tieline.web.customers.addressed import found_of
 from tieline.web.request import PageRequest
 from tieline.web.words import say
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -22,6 +22,7 @@ from tieline.web import permissions
 from tieline.web.connections.words import declined
 from tieline.web.customers import looks, past, shown
 from tieline.web.customers import words as own
+from tieline.web.customers.addressed import found_of, plain
 from tieline.web.request import PageRequest
 
 
@@ -101,11 +102,6 @@ def as_csv(request: PageRequest) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="customers.csv"'
     return response
-
-
-def plain(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 @permissions.needs("records.see")
@@ -201,25 +197,6 @@ def page(request: PageRequest, found: Customer) -> dict[str, Any]:
         "may_write": permissions.may(request.member, "records.write"),
         "may_undo": permissions.may(request.member, "runs.undo"),
     }
-
-
-def found_of(request: PageRequest, pair: str, role: str, side: str, record: str) -> Customer:
-    """The record of an address."""
-    kept = pair_of(request, pair)
-    if role not in own.ROLE or side not in ("left", "right"):
-        raise Http404
-    return customers.one(kept, role, customers.side_of(side), unquote(record))
-
-
-def pair_of(request: PageRequest, text: str) -> Pair:
-    """The pair of an address."""
-    id = public_ids.of("pair").read(text)
-    if id is None:
-        raise Http404
-    try:
-        return customers.pair(request.workspace.pk, id)
-    except DeclinedError:
-        raise Http404 from None
 
 
 def _pair_of_list(request: PageRequest) -> tuple[list[Pair], Pair | None]:

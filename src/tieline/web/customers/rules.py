@@ -28,7 +28,7 @@ from tieline.web import permissions
 from tieline.web.connections.words import declined
 from tieline.web.customers import labels, posted, shown
 from tieline.web.customers import words as own
-from tieline.web.customers.records import pair_of
+from tieline.web.customers.addressed import pair_of
 from tieline.web.request import PageRequest
 from tieline.web.words import say
 

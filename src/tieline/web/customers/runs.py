@@ -24,7 +24,7 @@ from tieline.web import permissions
 from tieline.web.connections.words import declined
 from tieline.web.customers import compare, labels, shown
 from tieline.web.customers import words as own
-from tieline.web.customers.records import pair_of, plain
+from tieline.web.customers.addressed import pair_of, plain
 from tieline.web.parts import words
 from tieline.web.request import PageRequest
 from tieline.web.words import say
@@ -175,7 +175,7 @@ def url_of(pair: Pair, run: int, page: str = "customers-run") -> str:
 def title_of(row: SyncRun, pair: Pair) -> str:
     """What a run is called."""
     if row.kind == "transfer":
-        side = "left" if row.options.get("from") == "left" else "right"
+        side: Side = "left" if row.options.get("from") == "left" else "right"
         return _("Transfer of all from %(system)s") % {"system": pair.connection(side).title}
     return own.text(own.RUNS, row.kind)
 

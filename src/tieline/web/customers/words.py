@@ -18,7 +18,9 @@ LINES: Final[Texts] = {
     "website": _("Website"), "currency": _("Currency"), "group": _("Customer group"), "vat_zone": _("VAT zone"),
     "terms": _("Payment terms"), "number": _("Customer number"), "owner": _("Owner"), "account": _("Customer"),
     "notes": _("Notes"), "title": _("Title"), "barred": _("Barred"), "credit_limit": _("Credit limit"),
-    "birthday": _("Birthday"), "company": _("Company"),
+    "birthday": _("Birthday"), "company": _("Company"), "street": _("Address"), "postal_code": _("Postal code"),
+    "tax_number": _("VAT number"), "fax": _("Fax"), "note": _("Notes"), "balance": _("Balance due"), "layout": _("Layout"),
+    "last_activity": _("Last change"), "created_at": _("Made"),
 }  # fmt: skip
 """A line of the mapping (or a canonical field) by its name."""
 
