@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.web.conftest import Company
 from tests.web.made import MadeDay, because, workspace_tx
 from tests.web.test_runs import text_of
+from tieline.store.living import INTAKE
 
 if TYPE_CHECKING:
     from django.test import Client
+
+    from tests.conftest import Installation
 
 SignIn = Callable[[Any], "Client"]
 
@@ -102,6 +107,33 @@ def test_deliveries_with_a_wrong_signature_stand_on_top(company: Company, day: M
 
 
 @pytest.mark.proves("HUB-16")
+@pytest.mark.proves("HUB-3")
+def test_a_process_that_no_longer_takes_deliveries_stands_on_top(
+    company: Company, day: MadeDay, reader: Client, installation: Installation
+) -> None:
+    day.done()
+    before = reader.get(company.url("/")).content.decode()
+    assert "nothing takes deliveries" not in before
+    at = re.search(r"home/live/\?mark=(\w+)", before)
+    assert at is not None
+    id = uuid.uuid4()
+    with psycopg.connect(installation.app, autocommit=True) as link:
+        link.execute(
+            "INSERT INTO store_worker (id, host, pid, started_at, beat_at)"
+            " VALUES (%s, %s, 1, now() - interval '1 hour', now() - interval '50 seconds')",
+            [id, f"{INTAKE}east"],
+        )
+        try:
+            moved = reader.get(company.url(f"/home/live/?mark={at[1]}"))
+            assert moved.status_code == 200
+            text = text_of(moved)
+            assert "On east nothing takes deliveries since" in text
+            assert "Start “tieline serve” or “tieline intake” there again." in text
+        finally:
+            link.execute("DELETE FROM store_worker WHERE id = %s", [id])
+    assert "nothing takes deliveries" not in text_of(reader.get(company.url("/")))
+
+
 def test_an_empty_workspace_leads_to_the_first_step(company: Company, reader: Client) -> None:
     page = reader.get(company.url("/"))
     assert "Nothing is connected yet" in text_of(page)

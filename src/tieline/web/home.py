@@ -147,7 +147,10 @@ def today(workspace: int) -> Today:
         flows = list(FlowSetting.objects.filter(workspace_id=workspace).select_related("target"))
         sources = list(FlowSource.objects.filter(workspace_id=workspace).values_list("setting_id", "source_id"))
     out.ways = _ways(healths, flows, sources)
-    out.troubles = [trouble for row, health in healths if (trouble := _trouble(row, health)) is not None]
+    out.troubles = [
+        *_silent(),
+        *(trouble for row, health in healths if (trouble := _trouble(row, health)) is not None),
+    ]
     out.watching = any(flow.version and not flow.live for flow in flows)
     return out
 
@@ -166,6 +169,7 @@ def mark(workspace: int) -> str:
         list(connections.values_list("pk", "state", "trouble_since", "paused_until", "budget__requests")),
         RefusedDelivery.objects.filter(workspace_id=workspace).aggregate(Max("id")),
         list(FlowSetting.objects.filter(workspace_id=workspace).values_list("pk", "state", "live", "version")),
+        vital.silent_intakes(),
     ]
     return f"{zlib.crc32(repr(seen).encode()):x}"
 
@@ -286,6 +290,21 @@ def _trouble(row: Connection, health: Health) -> Trouble | None:
     word = str(connection_words.HEALTH.get(health.word, health.word))
     title = words.titled(row.title, say(reason) if reason else word)
     return Trouble(title, step.text, _("Fix it"), url)
+
+
+def _silent() -> list[Trouble]:
+    """Processes that took deliveries and are not heard of."""
+    text = _(
+        "Nobody has taken its place. Start “tieline serve” or “tieline intake” there again. Most phone systems send what was not"
+        " taken once more; the rest comes from their call lists."
+    )
+    return [
+        Trouble(
+            _("On %(host)s nothing takes deliveries since %(time)s") % {"host": one.host, "time": words.short(one.since)},
+            text, "", "",
+        )
+        for one in vital.silent_intakes()
+    ]  # fmt: skip
 
 
 def _page(name: str) -> str:

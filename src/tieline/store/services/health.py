@@ -3,6 +3,7 @@
 health(connection) -> Health           inside workspace_tx; a few short queries, none over all rows
 healths(workspace) -> [(Connection, Health)]
 last_event(connection) -> LastEvent | None
+silent_intakes() -> [Silent]           of the whole installation
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from django.db import connection as database
 from django.utils import timezone
 
 from tieline.engine.ports import LISTED
 from tieline.store.connection import workspace_tx
+from tieline.store.living import Silent, silent
 from tieline.store.models import (
     Budget,
     Connection,
@@ -132,6 +135,12 @@ def last_event(connection: Connection) -> LastEvent | None:
     if refused is not None and (event is None or refused[0] > event[1]):
         return LastEvent(refused[0], kept=False, reason=refused[1])
     return LastEvent(event[1], kept=True, event=event[0]) if event is not None else None
+
+
+def silent_intakes() -> list[Silent]:
+    """Processes of this installation that took deliveries and fell silent."""
+    with database.cursor() as cursor:
+        return silent(cursor)
 
 
 _STATES: dict[str, tuple[Kind, str]] = {
