@@ -34,7 +34,8 @@ import sys, json, django
 django.setup()
 from importlib import import_module
 room, name, *given = json.loads(sys.argv[1])
-print(json.dumps(getattr(import_module("tieline.store.services." + room), name)(*given)))
+made = getattr(import_module("tieline.store.services." + room), name)(*given)
+print(json.dumps(made, default=repr))
 """
 
 
@@ -73,6 +74,10 @@ class PairHouse:
         with self.where.tx(self.workspace) as link:
             found = link.execute(query, values)
             return found.fetchall() if found.description else []
+
+    def start_intake(self) -> None:
+        self.where.start("intake", "--port", str(self.intake))
+        answers(f"http://127.0.0.1:{self.intake}/in/none")
 
     def start_worker(self) -> None:
         self.worker = self.where.start("worker")

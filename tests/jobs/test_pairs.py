@@ -54,6 +54,34 @@ def test_a_transfer_whose_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
         check(house, 500)
 
 
+@pytest.mark.proves("CUST-1", "CUST-4")
+@pytest.mark.timeout(600)
+def test_what_the_erp_tells_of_is_there_long_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feeds are asked every five minutes; what comes sooner was told."""
+    with pair_house(monkeypatch.setenv, 3) as house:
+        house.start_intake()
+        transfer(house, kills=0, customers=3, seed=1)
+        house.call("change_feeds", "set_up", house.workspace, None, house.erp)
+        assert house.rows("SELECT how, active, proven_at FROM store_subscription") == [("api", True, None)]
+        first, second, third = sorted(int(one["customerNumber"]) for one in house.customers())
+
+        house.erp_does("edit", number=first, values={"name": "Renamed & Sons"})
+        house.until(lambda: "Renamed & Sons" in {one["Account_Name"] for one in house.accounts()}, 60)
+        assert house.rows("SELECT count(*) FROM store_subscription WHERE proven_at IS NOT NULL") == [(1,)]
+        assert house.rows("SELECT count(*) FROM store_syncevent") == [(0,)]
+
+        house.erp_does("renumber", **{"from": second, "to": second + 7000})
+        house.until(lambda: house.rows("SELECT 1 FROM store_synclink WHERE right_id = %s", str(second + 7000)), 60)
+        house.erp_does("delete", number=third)
+        asked = (
+            "SELECT 1 FROM store_inboxitem i JOIN store_synclink l ON l.key = i.link AND l.pair_id = i.pair_id"
+            " WHERE i.kind = 'deletion' AND l.right_id = %s AND l.pending = 'right'"
+        )
+        house.until(lambda: house.rows(asked, str(third)), 60)
+        assert len(house.accounts()) == 3
+        assert house.rows("SELECT count(*) FROM store_synclink WHERE role = 'account'") == [(3,)]
+
+
 @pytest.mark.long
 @pytest.mark.proves("CUST-8")
 def test_a_large_transfer_whose_worker_is_killed_ten_times(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ import psycopg
 
 from tieline.jobs import beat, chores
 from tieline.jobs.backfilling import Backfilling
+from tieline.jobs.feeds import EVERY_S as FEEDS_S
+from tieline.jobs.feeds import Feeds
 from tieline.jobs.holding import Holding
 from tieline.jobs.mistakes import told
 from tieline.jobs.outgoing import Outgoing
@@ -94,6 +96,7 @@ class Worker:
                 loops.append(self._every("backfill", BACKFILL_S, backfilling.take))
                 loops.append(self._every("outgoing", OUTGOING_S, outgoing.take))
                 loops.append(self._every("pairs", SWEEP_S, pairing.sweep))
+                loops.append(self._every("feeds", FEEDS_S, Feeds(wiring).look))
             tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(self._stopping.wait())
             ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
