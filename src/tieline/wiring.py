@@ -43,6 +43,7 @@ from tieline.sdk.connect import open_client
 from tieline.sdk.contract import Changes, Events, Files
 from tieline.sdk.http import Client, open_session
 from tieline.sdk.manifest import Manifest
+from tieline.sdk.target import target
 from tieline.store import pair_rows, sync_events, vendor_rows
 from tieline.store.backfills import StoredBackfill
 from tieline.store.drain_store import DrainStore
@@ -219,7 +220,7 @@ class Wiring:
                 vendor_rows.vendor_users(link, kept.workspace, kept.id, kept.epoch),
             ),
         )
-        return manifests.target(opened.manifest, schemas, people), dict(vendor_rows.users(people))
+        return target(opened.manifest, schemas, people), dict(vendor_rows.users(people))
 
     async def _drain(self, store: DrainStore, opened: Opened, kept: KeptFlow) -> Drain:
         room = flow(kept.flow)

@@ -20,7 +20,8 @@ from tieline.sdk.conformance import Subject
 from tieline.sdk.connect import oauth2, open_client
 from tieline.sdk.contract import Link, NotSent, PushOperation, Rejected, Written
 from tieline.sdk.http import metered
-from tieline.sdk.manifest import connector, target
+from tieline.sdk.manifest import connector
+from tieline.sdk.target import target
 
 NUMBER = "+33612345678"
 

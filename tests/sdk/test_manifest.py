@@ -7,7 +7,8 @@ import pytest
 from tieline.core.errors import ConfigError
 from tieline.core.flow import Need, Place
 from tieline.sdk.contract import FieldSchema, Layout, ObjectSchema, VendorUser
-from tieline.sdk.manifest import ALWAYS, connectors, load, read, target
+from tieline.sdk.manifest import ALWAYS, connectors, load, read
+from tieline.sdk.target import target
 
 TOML = """
 name = "toy"
@@ -175,7 +176,9 @@ def test_a_wrong_manifest_says_so(tmp_path: Path, old: str, new: str) -> None:
 
 def test_deletes_are_reported_of_all_roles_or_of_the_named_ones(tmp_path: Path) -> None:
     def reported(how: str) -> list[bool]:
-        made = read(folder(tmp_path, TOML.replace("write_batch = 100", f"write_batch = 100\ndeletes_reported = {how}")), "toy")
+        made = read(
+            folder(tmp_path, TOML.replace("write_batch = 100", f"write_batch = 100\ndeletes_reported = {how}")), "toy"
+        )
         return [made.reports_deletes(role) for role in ("account", "contact")]
 
     assert reported("true") == [True, True]

@@ -24,9 +24,9 @@ from tieline.flows.calls.flow import FLOW
 from tieline.sdk.contract import PushOperation, Written
 from tieline.sdk.http import Client
 from tieline.sdk.manifest import connector as manifest_of
-from tieline.sdk.manifest import target
 from tieline.sdk.sandbox import Running
 from tieline.sdk.sandbox.faults import Fault
+from tieline.sdk.target import target
 
 pytestmark = pytest.mark.real
 

@@ -14,7 +14,7 @@ from tieline.core.errors import AuthError, ConfigError, ScopeError
 from tieline.sdk.contract import Gone, Link, PushOperation, Rejected, Stale, Written
 from tieline.sdk.http import Client
 from tieline.sdk.manifest import connector as manifest_of
-from tieline.sdk.manifest import target
+from tieline.sdk.target import target
 
 pytestmark = pytest.mark.real
 

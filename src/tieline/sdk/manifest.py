@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tieline.core.errors import ConfigError
-from tieline.core.flow import Need, Place, Target
+from tieline.core.flow import Need
 from tieline.core.mapping import RoleMap
-from tieline.sdk.contract import ObjectSchema, VendorUser
 
 GROUP = "tieline.connectors"
 """The package whose folders are connectors, and the entry point group of those outside."""
@@ -353,64 +352,3 @@ def load(name: str) -> type[Any]:
     """The connector's class; imports its code. It takes a `tieline.sdk.http.Client` and has the manifest's facets."""
     module = importlib.import_module(f"{connector(name).package}.connector")
     return cast(type[Any], module.Connector)
-
-
-# -- what flows must know of a target --------------------------------------------------------------------------------
-
-
-def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[VendorUser] = ()) -> Target:
-    """What this CRM can hold: the manifest's roles as far as `schemas` (its describe()) really has their object and fields.
-
-    roles: canonical fields that can be written. required: role → layout id ("" without layouts) → canonical name where the
-    field is mapped, else the vendor's. choices: owners, layouts, and every closed list, as (id, label); choices and types
-    also of the vendor's own fields, as "=Industry".
-    """
-    by_object = {schema.name: schema for schema in schemas}
-    roles: dict[str, frozenset[str]] = {}
-    required: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    choices: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
-    types: dict[tuple[str, str], str] = {}
-    lengths: dict[tuple[str, str], int] = {}
-    places: list[Place] = []
-    people = tuple((user.id, user.name) for user in users if user.active)
-    for role, mapped in manifest.roles.items():
-        schema = by_object.get(mapped.object)
-        if schema is None:
-            continue
-        fields = {field.name: field for field in schema.fields if not field.read_only}
-        first = {name: vendors[0] for name, vendors in mapped.fields.items() if vendors}
-        writable = {name: fields[vendor] for name, vendor in first.items() if vendor in fields}
-        roles[role] = frozenset(writable)
-        required[role] = _required(mapped, schema)
-        own = {f"={name}": field for name, field in fields.items()}
-        for name, field in (*writable.items(), *own.items()):
-            types[role, name] = field.type
-            if field.length is not None:
-                lengths[role, name] = field.length
-            if field.choices:
-                choices[role, name] = field.choices
-            elif field.type == "user" and people:
-                choices[role, name] = people
-        if schema.layouts:
-            choices[role, "layout"] = tuple((layout.id, layout.label) for layout in schema.layouts)
-        if role == "deal":
-            places.extend(
-                Place(layout.id, pipeline, stage[0])
-                for layout in schema.layouts
-                for pipeline, _, stages in layout.pipelines
-                for stage in stages
-            )
-    limits = {"call_needs_parent": manifest.capabilities.call_needs_parent, **manifest.capabilities.limits}
-    return Target(
-        roles=roles, required=required, places=tuple(places), choices=choices, limits=limits, types=types, lengths=lengths
-    )
-
-
-def _required(mapped: Role, schema: ObjectSchema) -> Mapping[str, tuple[str, ...]]:
-    canonical = {vendors[0]: name for name, vendors in mapped.fields.items() if vendors}
-    always = [field.name for field in schema.fields if field.required and not field.read_only]
-    layouts = {layout.id: layout.required for layout in schema.layouts} or {"": ()}
-    return {
-        layout: tuple(dict.fromkeys(canonical.get(name, name) for name in (*always, *names)))
-        for layout, names in layouts.items()
-    }

@@ -15,8 +15,8 @@ from typing import Any
 from django.utils import timezone
 
 from tieline.core.flow import Target
-from tieline.sdk import manifest as manifests
 from tieline.sdk.contract import ObjectSchema, VendorUser
+from tieline.sdk.target import target
 from tieline.store.models import Connection, CrmUser, SchemaSnapshot
 from tieline.store.services.asking import manifest_of
 from tieline.store.vendor_rows import schema_from_json, schema_to_json
@@ -78,4 +78,4 @@ def users_of(connection: Connection) -> list[VendorUser]:
 
 def target_of(connection: Connection) -> Target:
     """What this CRM can hold, as flows see it. Inside `workspace_tx`."""
-    return manifests.target(manifest_of(connection.connector), schemas_of(connection), users_of(connection))
+    return target(manifest_of(connection.connector), schemas_of(connection), users_of(connection))
