@@ -48,6 +48,7 @@ SHAPES: Final[Mapping[str, str]] = {
 _NAME = Canonical(TEXT, "What people call it. Made of several fields by the connector where the vendor keeps parts")
 _PHONE = Canonical(PHONE, "Every number by which a caller is recognised; the first vendor field is written")
 _MOBILE = Canonical(PHONE, "A mobile number kept apart from the others")
+_FAX = Canonical(PHONE, "Fax number")
 _EMAIL = Canonical(EMAIL, "The address for letters to it")
 _WEBSITE = Canonical(TEXT, "Web address")
 _OWNER = Canonical(USER, "The user whom it belongs to")
@@ -73,6 +74,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Canonical]]] = {
         "name": _NAME,
         "phone": _PHONE,
         "mobile": _MOBILE,
+        "fax": _FAX,
         "email": _EMAIL,
         "website": _WEBSITE,
         **_ADDRESS,
@@ -99,7 +101,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Canonical]]] = {
         "title": Canonical(TEXT, "What the person does there"),
         "phone": _PHONE,
         "mobile": _MOBILE,
-        "fax": Canonical(PHONE, "Fax number"),
+        "fax": _FAX,
         "email": _EMAIL,
         "website": _WEBSITE,
         **_ADDRESS,
