@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.conftest import Caller
+from tests.web.calls_desk import five_calls, make_calls
 from tests.web.made import MadeDay, rows, shown, workspace_tx
 
 if TYPE_CHECKING:
@@ -92,6 +93,23 @@ def test_a_token_lives_no_longer_than_the_one_that_made_it(
 
 
 @pytest.mark.proves("HUB-1")
+def test_where_a_second_factor_is_needed_a_token_is_no_way_round_it(company: Company, ask_of: AskOf) -> None:
+    from allauth.mfa.models import Authenticator
+
+    from tieline.store.team.models import Workspace
+
+    member = ask_of(company, "member", only=("runs.see", "home.see"))
+    assert member("GET", "/runs")[0] == 200
+    Workspace.objects.filter(pk=company.workspace.pk).update(second_factor=True)
+    assert member("GET", "/runs")[0] == 403
+    codes = Authenticator.objects.create(user=company.users["member"], type="recovery_codes", data={})
+    assert member("GET", "/runs")[0] == 403, "recovery codes alone are none"
+    codes.type = "totp"
+    codes.save()
+    assert member("GET", "/runs")[0] == 200
+
+
+@pytest.mark.proves("HUB-1")
 def test_a_delivery_is_shown_without_its_secrets(company: Company, day: MadeDay, ask: Caller) -> None:
     """Some vendors prove a delivery by a word in its body; who reads it could send some of their own."""
     said = {"event": "call.ended", "token": "the-word", "data": {"id": 7, "raw_digits": "+33 6 12 34 56 78"}}
@@ -153,3 +171,23 @@ def test_a_list_of_calls_is_read_as_a_program_says(company: Company, ask: Caller
     assert ask("PUT", f"{path}/reading", {"columns": {"time": 100}})[0] == 422
     assert ask("PUT", f"{path}/reading", {"zone": "Mars/Olympus"})[0] == 409
     assert ask("POST", f"{path}/start")[0] == 409  # columns were guessed anew: nothing says which is the number
+
+
+@pytest.mark.proves("CALL-25", "HUB-8")
+def test_a_program_tries_settings_that_it_may_not_save(company: Company, ask_of: AskOf) -> None:
+    made = make_calls(company)
+    five_calls(made)
+    ask = ask_of(company, "member", only=("flows.try",))
+    settings = made.raw()
+    status, told = ask("POST", "/flows/calls/try", {"settings": {**settings, "task": {"create": False}}})
+    assert status == 200, told
+    assert told["calls"] == 5
+    assert {kind for one in told["differences"] for kind in one["kinds"]} == {"gone.task"}
+    assert told["differing"] == len(told["differences"]) > 0
+    few = ask("POST", "/flows/calls/try", {"calls": 2})[1]
+    assert (few["calls"], few["differing"], few["differences"]) == (2, 0, [])
+    status, refused = ask("POST", "/flows/calls/try", {"settings": {**settings, "call": {"log": 7}}})
+    assert (status, refused["error"]["code"]) == (409, "flow.malformed")
+    assert ask("PUT", "/flows/calls/settings", {"settings": settings})[0] == 403
+    with workspace_tx(company.workspace.pk):
+        assert not rows.Replay.objects.exists()

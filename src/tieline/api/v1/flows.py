@@ -1,7 +1,7 @@
 """Flows and their settings."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import Http404
 from ninja import Router, Schema
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.shapes import PROBLEMS, read, reason, shown
-from tieline.store.services import flow_settings, flows
+from tieline.store.services import flow_settings, flows, trying
 
 router = Router(tags=["Flows"])
 
@@ -55,6 +55,33 @@ class Checked(Schema):
     surplus_rights: list[str]
 
 
+class Try(Schema):
+    """Settings (null: those in force), and on how many of the last calls."""
+
+    settings: dict[str, Any] | None = None
+    only: Literal["", "inbound", "outbound", "unreached", "watched"] = ""
+    calls: int = Field(50, ge=1, le=trying.MOST)
+
+
+class TriedCall(Schema):
+    """A call that would come out otherwise than it did."""
+
+    call: str
+    about: dict[str, Any]
+    kinds: list[str]
+    marks: list[str]
+    differences: list[Any]
+
+
+class Tried(Schema):
+    """calls: how many were decided again. marks: what is to be known of the answers that it rests on → calls."""
+
+    calls: int
+    differing: int
+    marks: dict[str, int]
+    differences: list[TriedCall]
+
+
 class Saved(Schema):
     """The version that was made. `waits_for`: the rights that it waits for."""
 
@@ -88,6 +115,29 @@ def one_flow(request: Asked, flow: str) -> Any:
     """With its settings in force."""
     workspace, _ = asker(request)
     return _state(flow_settings.current(workspace, _known(flow)))
+
+
+@router.post("/flows/{flow}/try", response={200: Tried, **PROBLEMS}, summary="Try settings on the last calls")
+@needs("flows.try", "calls-try")
+def try_flow(request: Asked, flow: str, given: Try) -> Any:
+    """By the answers that were stored with them; nothing is asked, written or kept. 409 with the clashes where they contradict."""
+    workspace, _ = asker(request)
+    view, found = trying.tried(workspace, _known(flow), given.settings, only=given.only, most=given.calls)
+    return {
+        "calls": view.done,
+        "differing": view.differing,
+        "marks": dict(view.marks),
+        "differences": [
+            {
+                "call": shown("call", one.subject_id),
+                "about": dict(one.subject),
+                "kinds": list(one.kinds),
+                "marks": list(one.marks),
+                "differences": list(one.differences),
+            }
+            for one in found
+        ],
+    }
 
 
 @router.post("/flows/{flow}/check", response={200: Checked, **PROBLEMS}, summary="Check settings without saving them")

@@ -5,7 +5,8 @@
     end(workspace, user, token)
     bearer(text) -> Bearer | None                                        who asks with it, and what they may do
 
-A token may do what it names, and no more than the member who made it may do now: who leaves the team takes their tokens along.
+A token may do what it names, and no more than the member who made it may do now: who leaves the team takes their tokens along, and
+where everybody needs a second factor to come in, tokens of those without one do nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from django.utils import timezone
 from tieline.store.connection import workspace_tx
 from tieline.store.services.audit import note
 from tieline.store.services.declined import DeclinedError
+from tieline.store.services.team import has_second_factor
 from tieline.store.team.actions import ACTIONS, may
 from tieline.store.team.models import ApiToken, Member
 
@@ -130,6 +132,8 @@ def bearer(text: str) -> Bearer | None:
         if member is None or not member.user.is_active:
             return None
         actions = frozenset(one for one in row.actions if one in ACTIONS and may(member, one))
+        if member.workspace.second_factor and not has_second_factor(member.user):
+            actions = frozenset()
         return Bearer(row.pk, member, actions, row.expires)
 
 
