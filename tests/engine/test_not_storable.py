@@ -12,7 +12,7 @@ from tests.engine.calls import calls_bench, end
 from tests.engine.crm import ZOHO
 from tieline.core.errors import ProtocolError
 from tieline.core.facts import CallFact
-from tieline.engine.events.fold import LONGEST_TEXT, LONGEST_URL, fact
+from tieline.engine.events.fold import LONGEST_S, LONGEST_TEXT, LONGEST_URL, fact
 from tieline.engine.events.fold import _check as check
 from tieline.sdk.contract import PushOperation, Rejected, Written
 
@@ -108,6 +108,12 @@ def test_texts_of_a_fact_have_an_end() -> None:
     kept = fact(said, "2026-11-18T10:00:00Z")
     assert len(kept["line_number"]) == len(kept["outcome_reason"]) == LONGEST_TEXT
     assert len(kept["recording_url"]) == LONGEST_URL
-    for more in ({"leg_key": "x" * 201}, {"recording_url": "h" * (LONGEST_URL + 1)}):
+    check(replace(said, talk_s=-1, total_s=LONGEST_S))
+    for more in (
+        {"leg_key": "x" * 201},
+        {"recording_url": "h" * (LONGEST_URL + 1)},
+        {"talk_s": 2**63},
+        {"total_s": -(2**63)},
+    ):
         with pytest.raises(ProtocolError):
             check(replace(said, **more))  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ LONGEST_KEY = 200
 
 LONGEST_TEXT = 500
 """Characters of any other text of a fact; what is longer is cut: it may become a lane, a topic, a value of an index."""
+LONGEST_S = 10 * 366 * 86_400
+"""Seconds of anything; a sender that says more means something else, and no calendar holds the most that a number can say."""
 LONGEST_URL = 4000
 """Characters of an address; a longer one leads nowhere once it is cut, and none that a phone system gives."""
 
@@ -96,6 +98,8 @@ def _check(said: CallFact) -> None:
             value.encode()  # half of a surrogate pair is no text
         if isinstance(value, str) and "\x00" in value:
             raise ProtocolError("NUL in a fact", field=name)
+        if name.endswith("_s") and value is not None and abs(value) > LONGEST_S:
+            raise ProtocolError("longer than any call", field=name, limit=LONGEST_S)
 
 
 def said_by(row: EventRow, sources: Mapping[int, Events]) -> list[CallFact]:
