@@ -12,7 +12,7 @@ from typing import Any
 
 from tieline.jobs import backfilling
 from tieline.jobs.mistakes import told
-from tieline.store import import_work
+from tieline.store import import_work, sync_retention
 from tieline.store.pool import Link, Rows
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ SELECT max((v.settings->'call'->>'retention_days')::int) FROM store_flowsetting 
 _EVENTS = """
 WITH old AS (SELECT id FROM store_event e WHERE e.workspace_id = %(workspace)s AND e.id > %(after)s
               AND e.received_at < now() - make_interval(days => %(days)s)
-              AND NOT EXISTS (SELECT 1 FROM store_openevent o WHERE o.event_id = e.id) ORDER BY e.id LIMIT %(batch)s),
+              AND NOT EXISTS (SELECT 1 FROM store_openevent o WHERE o.event_id = e.id)
+              AND NOT EXISTS (SELECT 1 FROM store_syncevent n WHERE n.event_id = e.id) ORDER BY e.id LIMIT %(batch)s),
      links AS (DELETE FROM store_eventsubject s USING old WHERE s.event_id = old.id AND s.workspace_id = %(workspace)s),
      refused AS (DELETE FROM store_refusedevent r USING old WHERE r.event_id = old.id),
      gone AS (DELETE FROM store_event e USING old WHERE e.id = old.id RETURNING e.id)
@@ -134,7 +135,8 @@ def _clean_workspace(rows: Rows, workspace: int) -> int:
         values = {"workspace": workspace, "days": (row[0] if row else None) or DEFAULT_DAYS, "batch": BATCH}
         link.execute(_TOLD, values)
         link.execute(_STOPS, values)
-    return sum(_all_of(rows, workspace, statement, values) for statement in _BY_BATCH)
+    gone = sum(_all_of(rows, workspace, statement, values) for statement in _BY_BATCH)
+    return gone + sync_retention.clean(rows, workspace, values["days"])
 
 
 def _all_of(rows: Rows, workspace: int, statement: str, values: Mapping[str, Any]) -> int:

@@ -197,6 +197,7 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("moved_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("finished_at", models.DateTimeField(null=True)),
+                ("emptied", models.BooleanField(db_default=False, default=False)),
             ],
         ),
         migrations.CreateModel(

@@ -170,7 +170,7 @@ class SyncWaiting(models.Model):
 class SyncRun(models.Model):
     """As `engine.sync.ports.RunRow`. A page that wants a run makes the row, with `asked_by`; the worker that holds the pair takes
     it up. wish: "pause" or "stop" where a person has asked for that; read once a page. total: what there is to do, once known.
-    version: of the settings. A round of changes that found nothing leaves none."""
+    version: of the settings. emptied: values of what it wrote were kept for long enough. A round of changes that found nothing leaves none."""
 
     id = models.BigAutoField(primary_key=True)
     workspace = workspace()
@@ -190,6 +190,7 @@ class SyncRun(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     moved_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    emptied = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
