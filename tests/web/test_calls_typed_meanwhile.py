@@ -174,3 +174,17 @@ def test_a_failure_takes_nothing_away(rules: Callable[[str], tuple[Page, Held]])
     page.locator("#c-account-owner").select_option("lead")
     expect(page.locator("#savebar")).to_contain_text("2 changes, not saved")
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_lost_request_is_sent_again_at_the_next_touch(rules: Callable[[str], tuple[Page, Held]]) -> None:
+    page, held = rules("accounts-leads")
+    switch = page.get_by_role("switch", name="Create: Accounts")
+    switch.click()
+    held.wait()
+    held.hold = False
+    page.evaluate("console.error = () => {}")  # the lost request is meant; other tests take such a line as a fault
+    with page.expect_event("requestfailed"):
+        held.kept.pop().abort("aborted")
+    expect(switch).to_be_checked()
+    switch.press("Tab")
+    expect(page.locator("#savebar")).to_contain_text("1 change, not saved")

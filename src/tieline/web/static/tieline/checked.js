@@ -99,6 +99,7 @@
     const at = stateOf(one.form);
     at.asking -= 1;
     if (at.unsent && !at.timer) setTimeout(send, 0, one.form);
+    else if (String(event.detail.ctx.status).startsWith("error")) at.stale = true;  // nobody answered: again at the next touch
     else letGo(one.form);
     if (one.form.inert && event.detail.ctx.sourceEvent?.type === "submit" && !event.detail.ctx.hx?.redirect) {
       one.form.inert = false;
