@@ -128,6 +128,7 @@ def _is_told(told: Told) -> bool:
 
 
 def _looked(case: Case, decision: Decision) -> Decision:
-    """The same, with nothing following from it."""
+    """The same, with nothing following from it; the reason is then why something would."""
+    reason = decision.reason or next((one.reason for one in decision.writes), None)
     base = case.link.base if case.link is not None else {}
-    return replace(decision, writes=(), become="keep" if case.link is not None else "none", base=base)
+    return replace(decision, writes=(), become="keep" if case.link is not None else "none", base=base, reason=reason)

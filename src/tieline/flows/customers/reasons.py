@@ -29,12 +29,11 @@ GONE_SWITCH: Final = declare("customers.not.gone_switch", "side")
 GONE_MERGED: Final = declare("customers.not.merged", "side", "count")
 GONE_BOTH: Final = declare("customers.not.gone_both")
 CONFLICT: Final = declare("customers.not.conflict", "count")
-LOOK_ONLY: Final = declare("customers.not.look_only")
 SAME: Final = declare("customers.not.same")
 
 NOT_MOVED: Final = (
     OFF, ROLE_OFF, STOPPED, NOT_MARKED, SWITCH, BY_HAND, NOT_NEW, NOT_ACTIVE, NO_CONDITION, PARENT, NO_PARENT, REQUIRED,
-    AMBIGUOUS, UNSURE, REFUSED_PARTNER, REUSED, GONE, GONE_WAITS, GONE_SWITCH, GONE_MERGED, GONE_BOTH, CONFLICT, LOOK_ONLY, SAME,
+    AMBIGUOUS, UNSURE, REFUSED_PARTNER, REUSED, GONE, GONE_WAITS, GONE_SWITCH, GONE_MERGED, GONE_BOTH, CONFLICT, SAME,
 )  # fmt: skip
 
 # -- why something is written ------------------------------------------------------------------------------------------

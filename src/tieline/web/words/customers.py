@@ -119,7 +119,6 @@ NOT_MOVED: Final[Sentences] = {
     "customers.not.merged": _("It is no longer in %(side)s; %(count)s records there may be what it was merged into."),
     "customers.not.gone_both": _("It is in neither system any more."),
     "customers.not.conflict": _("Both sides changed %(count)s fields to different values; a person must choose."),
-    "customers.not.look_only": _("This was only a look."),
     "customers.not.same": _("Both sides agree already."),
 }  # fmt: skip
 
