@@ -286,7 +286,9 @@ def _bars(days: Any) -> list[Bar]:
     """A bar for each of the last days on which anything moved at all."""
     if not days:
         return []
-    return [Bar(words.day(day), done, failed, waiting) for day, done, failed, waiting in days]
+    return [
+        Bar(words.short_day(day), done, failed, waiting, spoken=words.day(day)) for day, done, failed, waiting in days
+    ]
 
 
 def _troubles(pair: Pair) -> list[dict[str, Any]]:

@@ -134,3 +134,8 @@ def phone(value: str, country: str = "") -> str:
     if rest.isdigit() and len(rest) > 6:  # a number that its country does not know yet: pairs are read more easily
         shown = f"{code} {_PAIRS.sub(' ', rest)}"
     return shown.replace(" ", "\u00a0")
+
+
+def short_day(moment: date) -> str:
+    """A day of this year for narrow places: "20 Nov"."""
+    return format_date(moment, _day_of_month() + " MMM", locale=locale())
