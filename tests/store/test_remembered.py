@@ -79,6 +79,28 @@ def test_a_later_like_case_is_answered_where_it_is_raised(firm: Firm, installati
     assert [(one.times, one.by) for one in service.listed(firm.workspace)] == [(1, firm.user.name)]
 
 
+@pytest.mark.proves("HUB-8", "HUB-4")
+def test_a_case_that_never_waited_is_no_message(firm: Firm, installation: Installation) -> None:
+    from tieline.store import outgoing
+    from tieline.store.pool import Rows
+    from tieline.store.secrets import installed
+    from tieline.store.services import hooks
+
+    source, target = phones(firm), crm(firm)
+    remembered(firm, source, target)
+    hook, _secret = hooks.make(firm.workspace, firm.user, "Cases", "https://hooks.example.com/in", ["case.opened"])
+    _, answered = raise_question(installation, firm, source, target)
+    _, waits = raise_question(installation, firm, source, target, topic="+33600000000")
+    assert (answered.state, waits.state) == ("answered", "open")
+    rows = Rows(installation.app)
+    claimed = [one for one in outgoing.claim(rows, installed(), 50) if one.hook == hook.id]
+    told = {one.about: outgoing.body_of(rows, one) is not None for one in claimed}
+    for one in claimed:
+        outgoing.release(rows, one)
+    rows.close()
+    assert told == {answered.pk: False, waits.pk: True}
+
+
 @pytest.mark.proves("HUB-4")
 def test_revoking_holds_for_later_cases_only(firm: Firm, installation: Installation) -> None:
     from tieline.store.connection import workspace_tx

@@ -54,9 +54,10 @@ _RECORDS = """
 SELECT o.role, o.verb, o.external_id FROM store_operation o
  WHERE o.workspace_id = %s AND o.run_id = %s AND o.state = 'done' AND o.external_id IS NOT NULL ORDER BY o.position
 """
+# One that a remembered decision answered as it was asked never waited for anybody.
 _ITEM = """
 SELECT i.kind, i.flow, i.reason->>'code', i.reason->'params'->'error'->>'code', i.connection_id, i.subject_id, i.run_id
-  FROM store_inboxitem i WHERE i.workspace_id = %s AND i.id = %s
+  FROM store_inboxitem i WHERE i.workspace_id = %s AND i.id = %s AND i.remembered_id IS NULL
 """
 _SETTLE = """
 UPDATE store_hookdelivery SET state = %(state)s::text, due_at = now() + make_interval(secs => %(wait)s::float8), lease = NULL,
