@@ -25,6 +25,7 @@ OBJECTS = {"account": "Accounts", "contact": "Contacts"}
 FIELDS = ("name", "city", "email")
 FAULTS = ("", "", "429", "transient", "lost before", "lost after", "killed before", "killed after")
 LATE = "lost late"
+EDITS = st.tuples(st.integers(0, 2), st.booleans(), st.integers(0, 9), st.sampled_from(FIELDS))
 
 
 @dataclass
@@ -80,8 +81,13 @@ class TwoSystems(RuleBasedStateMachine):
     def begin(self, seed: int, lag: float, versions: bool) -> None:
         for bench in self.benches:
             bench.random.seed(seed)
-        self.vendors[0].lag_s = lag
         self.vendors[-1].versions = versions
+        for which in (0, 1, 2, 0):
+            self.put(which, contact=False, parent=0, number=0)
+        for which in (0, 1, 2):
+            self.put(which, contact=True, parent=which, number=0)
+        self.quiet()
+        self.vendors[0].lag_s = lag
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -97,8 +103,12 @@ class TwoSystems(RuleBasedStateMachine):
             values["registration_number"] = f"DK1000000{number}"
         vendor.put(object, **values)
 
-    @rule(which=st.integers(0, 2), contact=st.booleans(), record=st.integers(0, 9), name=st.sampled_from(FIELDS))
-    def edit(self, which: int, contact: bool, record: int, name: str) -> None:
+    @rule(edits=st.lists(EDITS, min_size=1, max_size=4))
+    def edit(self, edits: list[tuple[int, bool, int, str]]) -> None:
+        for one in edits:
+            self._edit(*one)
+
+    def _edit(self, which: int, contact: bool, record: int, name: str) -> None:
         vendor = self.vendors[which % len(self.vendors)]
         object = "Contacts" if contact else "Accounts"
         ids = sorted(vendor.records.get(object, {}))
@@ -110,8 +120,42 @@ class TwoSystems(RuleBasedStateMachine):
         vendor.edit(object, id, **{name: value})
         self.seen.edits.append(Edit(object, id, name, value, before))
 
-    @rule(which=st.integers(0, 2), contact=st.booleans(), record=st.integers(0, 9), hint=st.booleans())
-    def delete(self, which: int, contact: bool, record: int, hint: bool) -> None:
+    @rule(
+        edits=st.lists(EDITS, min_size=1, max_size=3),
+        faults=st.lists(st.sampled_from(FAULTS), max_size=3),
+        pair=st.integers(0, 1),
+    )
+    def edit_in_trouble(self, edits: list[tuple[int, bool, int, str]], faults: list[str], pair: int) -> None:
+        self.edit(edits)
+        for vendor in self.vendors:
+            if len(vendor.faults) < 3:
+                vendor.faults.extend(faults)
+        self.changes(pair, 1)
+        self.edit(edits[:1])
+
+    @rule(
+        edits=st.lists(EDITS, min_size=1, max_size=3),
+        calls=st.integers(0, 25),
+        when=st.sampled_from(["before", "after"]),
+        pair=st.integers(0, 1),
+    )
+    def edit_and_die(self, edits: list[tuple[int, bool, int, str]], calls: int, when: str, pair: int) -> None:
+        self.edit(edits)
+        self.die_soon(calls, when)
+        self.changes(pair, 1)
+        self.edit(edits[:1])
+        self.changes(pair, 1)
+
+    @rule(
+        which=st.integers(0, 2),
+        contact=st.booleans(),
+        record=st.integers(0, 9),
+        hint=st.booleans(),
+        really=st.integers(0, 2),
+    )
+    def delete(self, which: int, contact: bool, record: int, hint: bool, really: int) -> None:
+        if really:
+            return
         vendor = self.vendors[which % len(self.vendors)]
         object = "Contacts" if contact else "Accounts"
         ids = sorted(vendor.records.get(object, {}))

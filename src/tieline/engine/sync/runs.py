@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from tieline.engine.sync.rows import told_of
 from tieline.engine.sync.unfinished import settle_unfinished
 
 T = TypeVar("T")
+
+MOST_LOOKS = 8
+"""So often a record that is due again at once is looked at in one run; then the next one goes on."""
 
 RESUMED: frozenset[RunKind] = frozenset({"transfer", "reconcile", "preview", "approved", "undo", "redo"})
 """Runs that stand still where they are when something fails, and are gone on with; the others are simply done again."""
@@ -113,10 +117,12 @@ def waited_item(row: WaitingRow) -> Item:
 async def work_waiting(this: Pass) -> None:
     """Looks at everything that is due, parents first, until nothing is due any more."""
     pair = this.pair
+    looks: Counter[tuple[str, Side, str]] = Counter()
     while not this.over and not await is_paused(this):
         rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry else ROWS))
         rows = [row for row in rows if row.role in pair.customers.roles]
-        if not rows:
+        looks.update((row.role, row.side, row.id) for row in rows)
+        if not rows or all(looks[row.role, row.side, row.id] > MOST_LOOKS for row in rows):
             return
         roles = [one for one in pair.customers.roles if any(row.role == one for row in rows)]
         for role in roles if this.dry else roles[:1]:

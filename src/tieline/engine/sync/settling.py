@@ -205,7 +205,9 @@ class Settling:
         if Unknown in outcomes:
             self._pass.count("unknown")
             until = max(settled_at(self._pass, one) for one in failed if one.state == "unknown")
-            remember(self._pass, [one for one in failed if one.state == "unknown"], iso(until))
+            lost = [one for one in failed if one.state == "unknown"]
+            if until > self._pair.clock():  # else a late one would find another version and do nothing
+                remember(self._pass, lost, iso(until))
             return waiting_row(self._role, item, iso(until), outcomes[Unknown].error, attempts=tries)
         if rejected is not None:
             self._pass.count("failed")
