@@ -356,6 +356,61 @@ async def test_numbers_are_found_however_they_are_written(crm: Connector, sandbo
     assert all(record.fields["phone"][-2:] == "32" for record in found)  # the number that was looked for comes first
 
 
+async def test_a_first_match_reads_the_book_once(crm: Connector, sandbox: CardDavSandbox, side: Side) -> None:
+    names = fill(sandbox, 700)
+    values = [f"n{n}@example.com" for n in range(900)]
+    await crm.check()
+    side.forget_counts()
+    assert len(await crm.find(CONTACTS, ["email"], values[:450], [])) == 450
+    assert side.counts()["total"] == 1 + 2 + 1  # the names, the cards, what was found
+    edit(sandbox, names[600], name="Edited", email="other@example.com")
+    sandbox.remove(names[601])
+    fill(sandbox, 1, start=800)
+    side.forget_counts()
+    found = await crm.find(CONTACTS, ["email"], values[450:], ["name"])
+    assert {record.id for record in found} == {*names[450:600], *names[602:], "c800.vcf"}
+    assert side.counts()["total"] == 1 + 1 + 1  # what changed, its cards, what was found
+    side.forget_counts()
+    found = await crm.find(CONTACTS, ["email", "name"], ["other@example.com"], [])
+    assert [record.id for record in found] == [names[600]]
+    assert side.counts()["total"] == 2
+    assert await crm.find(CONTACTS, ["phone"], ["+33186765432"], []) == []
+
+
+async def test_a_reading_that_broke_off_is_begun_again(crm: Connector, sandbox: CardDavSandbox, side: Side) -> None:
+    fill(sandbox, 60)
+    crm._wire.most = 20
+    await crm.check()
+    side.faults.append(Fault("drop", body="addressbook-multiget", skip=1, times=3))
+    with pytest.raises(TransientError):
+        await crm.find(CONTACTS, ["phone"], ["+33186765432"], [])
+    assert len(await crm.find(CONTACTS, ["email"], [f"n{n}@example.com" for n in range(100)], [])) == 60
+    side.forget_counts()
+    assert len(await crm.find(CONTACTS, ["email"], ["n5@example.com"], [])) == 1
+    assert side.counts()["total"] == 2
+
+
+@pytest.mark.parametrize("manners", [{"sync": False}, {"at_once": 13}, {}], ids=str)
+@pytest.mark.parametrize("most", [10, 1000])
+async def test_what_is_found_does_not_depend_on_what_is_kept(
+    connect: Connect, sandbox: CardDavSandbox, monkeypatch: pytest.MonkeyPatch, manners: dict[str, Any], most: int
+) -> None:
+    """Whatever the server can and however large the book: after every change, just what is there."""
+    monkeypatch.setattr("tieline.connectors.carddav.index.MOST", most)
+    for name, value in manners.items():
+        setattr(sandbox.manners, name, value)
+    names = fill(sandbox, 40)
+    crm = connect()
+    asked = [f"n{n}@example.com" for n in range(100)]
+    for turn in range(4):
+        there = {row["id"] for row in sandbox.stored("contacts")}
+        assert {record.id for record in await crm.find(CONTACTS, ["email"], asked, [])} == there
+        sandbox.remove(names[turn])
+        fill(sandbox, 1, start=50 + turn)
+        if turn == 2:
+            sandbox.age()
+
+
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from tieline.connectors.carddav import index
 from tieline.connectors.carddav.cursor import Cursor
 from tieline.connectors.carddav.fields import (
     ANY_OF,
@@ -97,7 +98,7 @@ class Connector:
     async def find(
         self, object: str, by: Sequence[str], values: Sequence[str], fields: Sequence[str]
     ) -> list[VendorRecord]:
-        """Texts are looked for by the server, as far as it can; numbers, and many values at once, by reading the book."""
+        """A few texts are looked for by the server, as far as it can; numbers, and many values at once, in what was read of the book."""
         _known(object)
         names = tuple(dict.fromkeys((*fields, *by)))
         wanted = {field: {key for value in values if (key := key_of(field, str(value)))} for field in by}
@@ -107,8 +108,13 @@ class Connector:
         if tuple(by) == (ORIGIN,):
             cards: Mapping[str, CardText] = await self._wire.cards(book, [name_for(value) for value in values])
             return [record for record in _records(cards.items(), names, {}) if record.fields[ORIGIN] in values]
+        simple = len(values) <= VALUES_AT_ONCE and all(field in _ASKED_AS for field in by)
+        if all(field in index.GROUPS for field in by) and (index.is_kept(self._client.memory) or not simple):
+            hits = await index.candidates(self._wire, self._client.memory, book, wanted)
+            if hits is not None:
+                return _records((await self._wire.cards(book, hits)).items(), names, wanted)
         texts = sorted({text for value in values if (text := _searchable(str(value)))})
-        if len(texts) <= VALUES_AT_ONCE and all(field in _ASKED_AS for field in by) and _all_asked(values):
+        if simple and _all_asked(values):
             asked = sorted({_ASKED_AS[field] for field in by})
             found = await self._wire.query(book, asked, texts)
             if found is not None:
