@@ -22,7 +22,10 @@ class Case(Schema):
     kind: str
     topic: str
     reason: Reason | None
-    options: list[Any] = Field(description="each [role, id, fields]; answer with {role, id} of one, or with “none”")
+    options: list[Any] = Field(
+        description="each [role, id, fields]; answer with {role, id} of one, or with “none”. Where it is asked whether a write is there"
+        " (outcome:role:…): also with that role and the id under which it stands"
+    )
     about: dict[str, Any] | None
     call: str | None
     run: str | None
