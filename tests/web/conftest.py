@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -134,7 +133,7 @@ def site(web: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             try:
                 urllib.request.urlopen(f"{address}/sign-in/", timeout=5).close()
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # not there yet, or too busy to answer
                 if server.poll() is not None:
                     break
                 time.sleep(0.25)

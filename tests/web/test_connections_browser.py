@@ -62,7 +62,7 @@ def server(web: Installation, sandboxes: Playing, tmp_path_factory: pytest.TempP
             try:
                 urllib.request.urlopen(f"{address}/sign-in/", timeout=5).close()
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # not there yet, or too busy to answer
                 if run.poll() is not None:
                     break
                 time.sleep(0.25)
