@@ -76,13 +76,14 @@ _DUE = f"""
 SELECT {_WAITING} FROM (VALUES (0), (1)) AS k(rank)
  CROSS JOIN LATERAL (SELECT * FROM store_syncwaiting w
                       WHERE w.pair_id = %(pair)s AND w.rank = k.rank AND w.due_at <= %(now)s::timestamptz
-                        AND w.epoch = %(epoch)s ORDER BY w.due_at, w.id LIMIT %(limit)s) AS w
+                        AND w.state = 'due' AND w.epoch = %(epoch)s ORDER BY w.due_at, w.id LIMIT %(limit)s) AS w
  ORDER BY w.rank, w.due_at, w.id LIMIT %(limit)s
 """
 _NEXT = f"""
 SELECT {iso("min(w.due_at)")} FROM (VALUES (0), (1)) AS k(rank)
  CROSS JOIN LATERAL (SELECT w.due_at FROM store_syncwaiting w
-                      WHERE w.pair_id = %s AND w.rank = k.rank AND w.due_at IS NOT NULL AND w.epoch = %s
+                      WHERE w.pair_id = %s AND w.rank = k.rank AND w.due_at IS NOT NULL AND w.state = 'due'
+                        AND w.epoch = %s
                       ORDER BY w.due_at LIMIT 1) AS w
 """
 # A word stays that was said after the row was read (`seen`: the revision as it was read; NULL: it was not read, and goes only

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
+from psycopg.errors import DeadlockDetected
+
 from tieline.core.pairing import Side
 from tieline.engine.ports import NotStorable
 from tieline.engine.sync.ports import RunRow, Settled
@@ -16,6 +18,8 @@ from tieline.store.sync_session import PairSession
 
 COMPACT_EVERY = 200
 """Pages after which the rows of the counts are put together."""
+
+TRIES = 3
 
 _CURSORS = """
 SELECT connection_id, purpose, value FROM store_cursor
@@ -83,12 +87,18 @@ class StoredSync(LinkSide, JournalSide):
 
     def settle(self, run: RunRow, page: Settled) -> None:
         """Everything of a page at once, with the run's counts, position and requests."""
-        try:
-            self._settle(run, page, clear=False)
-        except NotStorable:
-            if not page.links:
-                raise
-            self._settle(run, page, clear=True)
+        for again in range(TRIES - 1, -1, -1):
+            try:
+                self._settle(run, page, clear=False)
+                break
+            except NotStorable:
+                if not page.links:
+                    raise
+                self._settle(run, page, clear=True)
+                break
+            except DeadlockDetected:  # with a person who answers a question of the same record
+                if not again:
+                    raise
         self._forget_seen([*page.waited, *((row.role, row.side, row.id) for row in page.waiting)])
 
     def _settle(self, run: RunRow, page: Settled, *, clear: bool) -> None:

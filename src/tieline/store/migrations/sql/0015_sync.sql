@@ -55,7 +55,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                        AND (x.wish <> '' OR (x.state = 'running' AND (x.why IS NULL OR x.moved_at < now() - interval '30 seconds'))))
          OR p.live AND EXISTS (SELECT 1 FROM (VALUES (0), (1)) AS k(rank)
                      CROSS JOIN LATERAL (SELECT 1 FROM store_syncwaiting w
-                                          WHERE w.pair_id = p.id AND w.rank = k.rank AND w.due_at <= now() LIMIT 1) AS w)))
+                                          WHERE w.pair_id = p.id AND w.rank = k.rank AND w.due_at <= now() AND w.state = 'due' LIMIT 1) AS w)))
 $$;
 
 CREATE FUNCTION store_workspace_of_pair(pair bigint) RETURNS bigint
