@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import random
 import re
 import secrets
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -49,6 +51,13 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     from tieline.api import sources
 
     monkeypatch.setattr(sources, "AGAIN_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def faultless(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What is odd is refused by somebody who expected it: nothing of ours breaks."""
+    yield
+    assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture
