@@ -43,6 +43,13 @@ TEXTS: Final = (
     _("Tryton does not tell persons from companies. Parties in this category are contacts, all others are accounts."),
     _("Relation of a person to the company"),
     _("The type of relation that links a contact to its account. It needs the module party_relationship."),
+    # CardDAV
+    _("The server's address, or the one of the address book itself."),
+    _("User name"),
+    _("Password"),
+    _("Where the server has app passwords, make one for Tieline."),
+    _("Address book"),
+    _("Its name, where there are several. Without one the first is taken."),
     # e-conomic
     _("App secret token"),
     _("From your app in e-conomic's developer agreement. It says which app asks."),

@@ -121,6 +121,7 @@ CATEGORIES: Final[Words] = {
     "phone": pgettext_lazy("a kind of system", "Phone"),
     "accounting": _("Accounting"),
     "erp": _("ERP"),
+    "address_book": _("Address book"),
     "proposals": _("Proposals"),
     "capture": _("Capture"),
     "work": pgettext_lazy("a kind of system", "Work"),

@@ -64,15 +64,18 @@ GROUPS: Final[dict[str, frozenset[str]]] = {
                           "CustomerInvalidName", "CustomerInvalidEmail", "CustomerInvalidGroupId", "CustomerInvalidVatZone",
                           "CustomerInvalidPaymentTerm", "CustomerInvalidEAN", "CustomerInvalidEANThirteenDigits", "CustomerInvalidPNumber",
                           "CustomerInvalidDefaultAttention", "CustomerDoesNotExist", "InvalidValue"}),
-    "duplicate": frozenset({"DUPLICATE_DATA", "DUPLICATE_LINKING_DATA", "not_unique", "CustomerAlreadyExists", "CustomerContactNameAlreadyExists"}),
+    "duplicate": frozenset({"DUPLICATE_DATA", "DUPLICATE_LINKING_DATA", "not_unique", "CustomerAlreadyExists", "CustomerContactNameAlreadyExists",
+                            "no-uid-conflict"}),
     "permission": frozenset({"NO_PERMISSION", "NOT_ALLOWED", "AUTHORIZATION_FAILED", "forbidden"}),
-    "limit": frozenset({"LIMIT_EXCEEDED", "LIMIT_REACHED", "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "STORAGE_LIMIT_EXCEEDED"}),
+    "limit": frozenset({"LIMIT_EXCEEDED", "LIMIT_REACHED", "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", "STORAGE_LIMIT_EXCEEDED", "insufficient_storage",
+                        "max-resource-size", "quota-not-exceeded", "sufficient-disk-space", "too_large"}),
     "unknown": frozenset({"INVALID_MODULE", "NOT_SUPPORTED", "unknown_field", "unknown_object", "UnknownField"}),
     "read_only": frozenset({"CANNOT_UPDATE_DELETED", "FIELD_READ_ONLY", "read_only", "ReadOnly", "CustomerannotChangeNumber", "CustomerNumberMismatch"}),
     "state": frozenset({"RECORD_LOCKED", "RECORD_IN_BLUEPRINT", "ID_ALREADY_CONVERTED", "NOT_APPROVED", "not_possible_now", "CustomerContactIsInUse"}),
-    "rule": frozenset({"rule", "CRITERIA_MISMATCH"}),
+    "rule": frozenset({"rule", "CRITERIA_MISMATCH", "precondition", "supported-address-data", "valid-address-data", "not_a_card"}),
 }  # fmt: skip
-"""Group → the vendors' own words for it (Zoho in capitals, Tryton's connector in small letters, e-conomic in capitals and small ones)."""
+"""Group → the vendors' own words for it (Zoho in capitals, Tryton's connector in small letters, e-conomic in capitals and small ones,
+CardDAV with hyphens)."""
 
 
 def group_of(vendor_code: str) -> str:
