@@ -100,9 +100,9 @@ def keep(
 
 
 def forget(workspace: int, user: User | None, connector: str, environment: str = "production") -> None:
-    """The installation's client again. Connections made with the other one go on with it."""
+    """The installation's client again. Connections made with the other one go on with it. DeclinedError for what is no name."""
     if not (connector + environment).isprintable():
-        return  # nothing is kept under such a name, and a database does not even look for it
+        raise DeclinedError("connection.gone")  # a database does not even look for such a name
     with workspace_tx(workspace):
         gone, _ = OAuthClient.objects.filter(
             workspace_id=workspace, connector=connector, environment=environment
