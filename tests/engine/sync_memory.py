@@ -43,6 +43,8 @@ from tieline.sdk.contract import (
 from tieline.sdk.manifest import Capabilities
 
 ROLES = ("account", "contact")
+OF_WRITES = ("lost", "killed", "write")
+"""Faults that wait for a write."""
 
 
 @dataclass
@@ -64,6 +66,8 @@ class MemorySync:
     pause_asked: set[int] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     asked_ever: Counter[str] = field(default_factory=Counter)
+    asked_of: set[str] = field(default_factory=set)
+    """Ids of records, of both sides, that a question was ever about."""
 
     def _copy(self, value: Any) -> Any:
         return copy(value) if self.copies else value
@@ -160,6 +164,8 @@ class MemorySync:
                     del self.asked[key]
             for one in page.asked:
                 self.asked_ever[one.kind] += 1
+                link = self.rows.get(one.link)
+                self.asked_of.update([one.id] if link is None else [one.id, link.left_id, link.right_id])
                 self.asked[one.role, one.side, one.id, one.kind] = self._copy(one)
             for where in page.woken:
                 for row in self.waits.values():
@@ -221,16 +227,21 @@ class Kept:
     fields: dict[str, Any]
     version: int = 1
     number: int = 0
-    changed_s: float = 0.0
     made_s: float = 0.0
+    past: list[tuple[float, int, dict[str, Any], int]] = field(default_factory=list)
+    """(when, number, fields, version) of each change."""
+
+    def at(self, moment: float) -> tuple[float, int, dict[str, Any], int] | None:
+        return next((one for one in reversed(self.past) if one[0] <= moment), None)
 
 
 @dataclass
 class MemoryVendor:
     """A system with accounts and contacts. Field names are the canonical ones.
 
-    faults      taken one per request: "" is none; "lost before", "lost after", "lost late", "429", "auth", "transient",
-                "killed before", "killed after"
+    faults      taken one per request: "" is none; "429", "auth", "transient"; and one per write: "lost before", "lost after",
+                "lost late", "killed before", "killed after", "write 429", "write transient"
+    refuses     a field that it does not take just now
     cuts        field → how many characters it keeps
     lag_s       how long a change may stay out of the feed
     versions    whether answers of writes tell the new version
@@ -245,6 +256,7 @@ class MemoryVendor:
     page: int = 3
     versions: bool = True
     required: tuple[str, ...] = ()
+    refuses: str = ""
     reject: Callable[[PushOperation], Outcome | None] = lambda operation: None
     records: dict[str, dict[str, Kept]] = field(default_factory=dict)
     changes: dict[str, list[tuple[int, str, float, bool]]] = field(default_factory=dict)
@@ -280,7 +292,8 @@ class MemoryVendor:
 
     def _changed(self, object: str, id: str, kept: Kept) -> None:
         self._number += 1
-        kept.number, kept.changed_s = self._number, self.clock.now
+        kept.number = self._number
+        kept.past.append((self.clock.now, self._number, dict(kept.fields), kept.version))
         self.changes.setdefault(object, []).append((self._number, id, self.clock.now, False))
 
     def _cut(self, name: str, value: Any) -> Any:
@@ -317,14 +330,17 @@ class MemoryVendor:
             rows = [one for one in self.changes.get(object, []) if one[0] > at and one[2] <= until]
             there = self.records.get(object, {})
             # only the last change of a record counts, as in every feed that is sorted by when it was changed
-            live = [one for one in rows if not one[3] and one[1] in there and there[one[1]].number == one[0]]
+            then = {id: kept.at(until) for id, kept in there.items()}
+            live = [
+                one for one in rows if not one[3] and (known := then.get(one[1])) is not None and known[1] == one[0]
+            ]
             part = live[: self.page]
             more = len(live) > len(part)
             end = part[-1][0] if more else (rows[-1][0] if rows else at)
             gone = [one[1] for one in rows if one[3] and at < one[0] <= end and one[1] not in there]
             reported = self.capabilities.deletes_reported
             at = end
-            records = [self._read(object, id, fields) for _, id, _, _ in part]
+            records = [self._then(object, id, fields, until) for _, id, _, _ in part]
             yield Page(records, str(at), gone if reported else ())
             if not more:
                 return
@@ -367,16 +383,15 @@ class MemoryVendor:
         self.asked[name] += count
         await asyncio.sleep(0)
         self._land()
-        fault = self.faults.pop(0) if self.faults else ""
+        waits = bool(self.faults) and self.faults[0].startswith(OF_WRITES) and name != "push"
+        fault = self.faults.pop(0).removeprefix("write ") if self.faults and not waits else ""
         if fault == "transient":
             raise TransientError("no connection")
         if fault == "429":
             raise RateLimitedError("slow down", wait_s=5.0)
         if fault == "auth":
             raise AuthError("refused")
-        if fault.startswith("killed") and name != "push":
-            raise Killed(fault)
-        return fault if name == "push" else ""
+        return fault
 
     def _land(self) -> None:
         due = [one for one in self._late if one[0] <= self.clock.now]
@@ -389,9 +404,15 @@ class MemoryVendor:
         kept = self.records[object][id]
         return VendorRecord(object, id, {name: kept.fields.get(name) for name in fields}, str(kept.version))
 
+    def _then(self, object: str, id: str, fields: Sequence[str], until: float) -> VendorRecord:
+        """As a feed that lags shows it."""
+        known = self.records[object][id].at(until)
+        assert known is not None
+        return VendorRecord(object, id, {name: known[2].get(name) for name in fields}, str(known[3]))
+
     def _one(self, one: PushOperation) -> Outcome:
         self.pushed.append(one)
-        refused = self.reject(one)
+        refused = Rejected("INVALID", self.refuses) if self.refuses in one.values else self.reject(one)
         if refused is not None:
             return refused
         values = {

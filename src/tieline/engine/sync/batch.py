@@ -119,7 +119,8 @@ class Batch:
             self.quiet.append(item)
             self._pass.count("excluded")
             return True
-        if vendor is None or link.state not in AT_REST or told.partner is not None:
+        retried = item.row is not None and item.row.why is not None  # what is open may be on the other side
+        if vendor is None or link.state not in AT_REST or told.partner is not None or retried:
             return False
         if not self.is_base(self.side, vendor, link):
             return False

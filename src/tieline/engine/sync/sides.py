@@ -10,12 +10,15 @@ from typing import Any
 
 from tieline.core.errors import ConfigError
 from tieline.core.mapping import RoleMap
+from tieline.core.match import FURTHER
 from tieline.core.pairing import Line, Side
 from tieline.core.record import Record
 from tieline.engine.access import Access
 from tieline.engine.sync.customers import Customers
 from tieline.sdk.contract import Page, VendorRecord
 
+MANY = ("phone", "email")
+"""Kinds of which a system may hold several."""
 CREATED_AT = "created_at"
 """Read where there is such a field: a feed does not say which records are new."""
 
@@ -40,11 +43,16 @@ class Shape:
     """All vendor fields to read."""
     led: frozenset[str] = frozenset()
     """Lines against whose direction this side is: a change here goes nowhere."""
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field of a line → more vendor fields of the same meaning (other phone numbers): read for matching, never written."""
 
     def record(self, one: VendorRecord) -> Record:
         """As deciding sees it, but for links: those are the other's id as text still."""
         given = one.fields
         values = {name: given[vendor] for name, vendor in self.vendor.items() if vendor in given}
+        for name, more in self.further.items():
+            if held := [given[vendor] for vendor in more if given.get(vendor)]:
+                values[FURTHER + name] = held
         return Record(self.role, one.id, values, one.version)
 
 
@@ -61,6 +69,7 @@ def shape(mapped: RoleMap, lines: Iterable[Line], reads: Iterable[str], side: Si
     links: dict[str, str] = {}
     kept: list[tuple[str, str, str]] = []
     led: set[str] = set()
+    further: dict[str, tuple[str, ...]] = {}
     for line in lines:
         name = line.field_of(side)
         found = vendor_field(mapped, name)
@@ -72,12 +81,15 @@ def shape(mapped: RoleMap, lines: Iterable[Line], reads: Iterable[str], side: Si
         kept.append((line.name, name, line.role if line.kind == "link" else ""))
         if line.kind == "link":
             links[name] = line.role
+        if line.kind in MANY and (more := mapped.fields.get(name, ())[1:]):
+            further[name] = more
     for name in (*reads, CREATED_AT):
         found = vendor_field(mapped, name)
         if found is not None:
             vendor.setdefault(name, found)
-    fields = tuple(dict.fromkeys((*vendor.values(), *((mapped.origin,) if mapped.origin else ()))))
-    return Shape(mapped.role, mapped.object, vendor, tuple(kept), links, mapped.origin, fields, frozenset(led))
+    own = (mapped.origin,) if mapped.origin else ()
+    fields = tuple(dict.fromkeys((*vendor.values(), *(one for more in further.values() for one in more), *own)))
+    return Shape(mapped.role, mapped.object, vendor, tuple(kept), links, mapped.origin, fields, frozenset(led), further)
 
 
 @dataclass(slots=True)

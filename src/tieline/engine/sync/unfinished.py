@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tieline.core.pairing import Side, Told
+from tieline.core.pairing import SIDES, Side, Told
 from tieline.core.record import Record
 from tieline.engine.access import LOOKS_APART_S
 from tieline.engine.effects.reasons import reason
@@ -185,33 +185,31 @@ async def _by_match(
     run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation]
 ) -> list[SyncOperation]:
     """Those that nothing is there for, by what they would be found by. One record is it; several are asked about."""
-    pair = run.pair
-    source = {_source(one)[0] for one in works}
-    missing: list[SyncOperation] = []
-    for from_side in source:
+    pair, missing = run.pair, []
+    for from_side in SIDES:
         group = [one for one in works if _source(one)[0] == from_side]
-        records = await _sources(run, role, from_side, [_source(one)[1] for one in group])
+        wanted = [(one.key, pair.customers.finds(role, from_side, _as_sent(run, one, from_side))) for one in group]
         parents = Parents(pair.store, pair.run, run.planned)
-        wanted = [(one.id, pair.customers.finds(role, from_side, one)) for one in records]
         found = await partners(pair.customers, pair.store, pair.run, pair.ends[side], parents, role, wanted)
+        findable = {key for key, rules in wanted if any(rules)}
         for one in group:
-            mine = found.get(_source(one)[1], [])
+            mine = found.get(one.key, [])
             like = [record for record in mine if _holds(one, record)]
             if len(like) == 1:
                 done(run, came, one, like[0].id, like[0].version)
-            elif mine:
+            elif mine or one.key not in findable:
                 _ask(run, came, one, mine)
             else:
                 missing.append(one)
     return missing
 
 
-async def _sources(run: Pass, role: str, side: Side, ids: Sequence[str]) -> list[Record]:
-    end = run.pair.ends[side]
-    there = await end.fetch(role, ids)
-    parents = Parents(run.pair.store, run.pair.run, run.planned)
-    await parents.load(end.shape(role), side, there.values())
-    return [parents.record(end.shape(role), side, one) for one in there.values()]
+def _as_sent(run: Pass, one: SyncOperation, side: Side) -> Record:
+    """The record that a create was made from, as it was then."""
+    place = 0 if side == "left" else 1
+    lines = run.pair.customers.lines(one.role)
+    fields = {line.field_of(side): lively(one.base[line.name][place]) for line in lines if line.name in one.base}
+    return Record(one.role, _source(one)[1], fields)
 
 
 def _holds(one: SyncOperation, record: Record) -> bool:
