@@ -17,6 +17,9 @@ from tieline.core.record import Record
 from tieline.core.same import DEFAULT_COUNTRY, code, is_empty, mails, normal
 from tieline.core.values import phones
 
+FURTHER: Final = "+"
+"""Before a canonical field's name: what a system holds of it beside what is kept the same ("+phone": a list of more numbers). It
+is looked at when two records may be one, and never written."""
 RuleName = Literal["registration_number", "email", "phone", "name"]
 RULES: Final[tuple[RuleName, ...]] = ("registration_number", "email", "phone", "name")
 KIND_OF_RULE: Final[Mapping[str, RuleName]] = {
@@ -83,6 +86,11 @@ def keys(
     return frozenset(out)
 
 
+def _held(record: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    """What a record holds under these names, and what its system holds beside each of them (`FURTHER`)."""
+    return [record.get(one) for name in names for one in (name, FURTHER + name)]
+
+
 def wanted(
     by: Sequence[MatchBy], side: Side, record: Mapping[str, Any], country: str = DEFAULT_COUNTRY
 ) -> tuple[Wanted, ...]:
@@ -90,8 +98,7 @@ def wanted(
     out = []
     for one in by:
         values: dict[str, None] = {}
-        for name in one.fields_of(side):
-            held = record.get(name)
+        for held in _held(record, one.fields_of(side)):
             for text in held if isinstance(held, list | tuple) else (held,):
                 if not is_empty(text):
                     values |= dict.fromkeys(_written(one.rule, str(text), country))
@@ -169,7 +176,7 @@ def is_another(
     others = lost = 0
     for one in by:
         then = keys(one.rule, [before.get(name) for name in one.fields_of(side)], country, person=person)
-        now = keys(one.rule, [record.get(name) for name in one.fields_of(side)], country, person=person)
+        now = keys(one.rule, _held(record.fields, one.fields_of(side)), country, person=person)
         if then & now or (one.rule == "name" and any(likeness(a, b) >= UNLIKE for a in then for b in now)):
             return False
         if then and now:
@@ -194,8 +201,8 @@ def _compared(
 ) -> tuple[Evidence, ...]:
     out: list[Evidence] = []
     for one in by:
-        mine = keys(one.rule, [record.get(name) for name in one.fields_of(side)], country, person=person)
-        theirs = keys(one.rule, [another.get(name) for name in one.fields_of(other(side))], country, person=person)
+        mine = keys(one.rule, _held(record.fields, one.fields_of(side)), country, person=person)
+        theirs = keys(one.rule, _held(another.fields, one.fields_of(other(side))), country, person=person)
         if mine and theirs:
             out.append(_evidence(one.rule, side, mine, theirs))
     out.extend(_circumstances(side, record, another, lines, country))
