@@ -233,3 +233,15 @@ def test_at_most_one_is_sure_and_what_is_found_agrees_in_something(
         (one.score for one in found if not one.sure), reverse=True
     )
     assert all(score(one.evidence) == pytest.approx(one.score, abs=0.001) for one in found)
+
+
+@pytest.mark.proves("CUST-9")
+def test_any_number_that_a_system_holds_speaks_for_a_match() -> None:
+    """One number is kept the same; that another one stands beside it there is known, and counts."""
+    mine = here(name="Jeanne Roux", phone="06 12 00 00 01")
+    other = there(name="Roux, J.", **{"+phone": ["+33 4 72 00 11 22", "+33612000001"]})
+    [found] = candidates(BY, LEFT, mine, [other], LINES, "FR")
+    assert found.sure
+    assert ("phone", True) in rules_of(found)
+    [asked] = [one for one in wanted(BY, RIGHT, other.fields, "FR") if one.rule == "phone"]
+    assert "+33612000001" in asked.values

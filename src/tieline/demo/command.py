@@ -86,6 +86,7 @@ class _Demo:
         self.password = secrets.token_urlsafe(9)
 
     async def run(self) -> int:
+        from tieline.connectors.carddav.server import RadicaleMissingError, RadicaleServer
         from tieline.connectors.tryton.server import TrytonMissingError, TrytonServer
         from tieline.project.prepare import prepare
         from tieline.store.postgres import EmbeddedPostgres
@@ -96,11 +97,15 @@ class _Demo:
         postgres.erase()
         erase(self.home)
         tryton = None if self.short else TrytonServer(self.home / "tryton")
+        radicale = None if self.short else RadicaleServer(self.home / "radicale")
         try:
-            if tryton is not None:
-                await asyncio.to_thread(tryton.start)
-        except TrytonMissingError as error:
+            for server in (tryton, radicale):
+                if server is not None:
+                    await asyncio.to_thread(server.start)
+        except (TrytonMissingError, RadicaleMissingError) as error:
             print(f"tieline demo: {error}", file=sys.stderr)
+            if tryton is not None:
+                tryton.stop()
             return 2
         here = [sys.executable, "-m", "tieline.cli"]
         try:
@@ -121,7 +126,7 @@ class _Demo:
                 say=lambda line: print(f"  {line}") if "again" in line else None,
             )
             keeping = asyncio.create_task(supervisor.run())
-            day = asyncio.create_task(asyncio.to_thread(self.day, tryton, begun))
+            day = asyncio.create_task(asyncio.to_thread(self.day, tryton, radicale, begun))
             await asyncio.wait({keeping, day}, return_when=asyncio.FIRST_COMPLETED)
             if not day.done():  # somebody pressed Ctrl-C
                 return 130
@@ -131,13 +136,14 @@ class _Demo:
             await keeping
             return 1 if self.check and mismatches else 0
         finally:
-            if tryton is not None:
-                tryton.stop()
+            for server in (tryton, radicale):
+                if server is not None:
+                    server.stop()
             postgres.stop()
 
     # -- the day, in a thread of its own -------------------------------------------------------------------------------
 
-    def day(self, tryton: Any, begun: float) -> int:
+    def day(self, tryton: Any, radicale: Any, begun: float) -> int:
         """Sets up, plays, counts, tells; the number of records that are not as they should be."""
         from tieline.demo import companies
 
@@ -146,7 +152,7 @@ class _Demo:
         now = datetime.now(UTC)
         firms = [companies.nordlys_company(self.sandbox, self.password, now)]
         if tryton is not None:
-            firms.append(companies.morel_company(self.sandbox, tryton, self.password))
+            firms.append(companies.morel_company(self.sandbox, tryton, radicale, self.password))
         print(f"Set up in {time.monotonic() - begun:.0f} s. The day begins.")
         on = _last_business_day(now.date())
         if self.short:
@@ -172,11 +178,10 @@ class _Demo:
         firm.sent += await play([call for call in firm.day if call.phase == phase], on, firm.zone, firm.phones)
 
     def tell(self, firms: Sequence[Company]) -> int:
-        """Prints what happened, where to sign in, and the line for programs."""
-        tallies: list[Tally] = []
-        for firm in firms:
-            tally = firm.count()
-            tallies.append(tally)
+        """Prints what happened, where to sign in, and the line for programs. The calls are counted before customers come along."""
+        counted = [firm.count() for firm in firms]
+        tallies: list[Tally] = list(counted)
+        for firm, tally in zip(firms, counted, strict=True):
             calls = len(firm.day)
             made = Counter(row[0] for row in tally.found.elements())
             told = ", ".join(f"{count} {kind.lower()}" for kind, count in made.items())
@@ -189,17 +194,33 @@ class _Demo:
             )
             for line in tally.lines()[:40]:
                 print(line)
+            tallies += self.books(firm)
         if not self.check:
             self.say_where(firms)
         mismatches = sum(tally.mismatches for tally in tallies)
         summary = {
-            "flows": ["calls"],
+            "flows": ["calls", "customers"],
             "expected": sum(tally.expected.total() for tally in tallies),
             "found": sum(tally.found.total() for tally in tallies),
             "mismatches": mismatches,
         }
         print(json.dumps(summary), flush=True)
         return mismatches
+
+    def books(self, firm: Company) -> list[Tally]:
+        """The evening: this company's CRM is joined with another system."""
+        if firm.books is None:
+            return []
+        books = firm.books()
+        books.play()
+        tally = books.count()
+        print(f"  then {books.title}: " + "; ".join(said for said, _step in books.steps))
+        waits = sum(row[0] == "question" for row in tally.found)
+        print(f"  {sum(row[0] == 'link' for row in tally.found)} records stand in both systems, {waits} questions wait")
+        print("  exactly the table of the evening" if not tally.mismatches else "  NOT the table of the evening:")
+        for line in tally.lines()[:40]:
+            print(line)
+        return [tally]
 
     def say_where(self, firms: Sequence[Company]) -> None:
         """Prints where to look, how to sign in, and where to make a call."""

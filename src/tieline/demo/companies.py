@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tieline.connectors.carddav.server import RadicaleServer
 from tieline.connectors.tryton.server import TrytonServer
 from tieline.core.flow import Target
 from tieline.demo import morel, nordlys, systems
+from tieline.demo.books import Books, morel_books, nordlys_books
 from tieline.demo.day import DayCall, read
 from tieline.demo.play import Phones
 from tieline.demo.tally import Tally
@@ -42,6 +44,8 @@ class Company:
     count: Callable[[], Tally]
     where: str = ""
     evening: Callable[[], None] | None = None
+    books: Callable[[], Books] | None = None
+    """Joins the CRM with another system, once the calls of the day are counted."""
     sent: int = field(default=0)
 
 
@@ -63,7 +67,10 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
     def save(raw: dict[str, Any]) -> None:
         """Saves, and gives the consent that the new rules need beyond that of the defaults (CALL-3)."""
         if flow_settings.save(space.pk, user, FLOW, raw).waits:
-            consent.finish(user, accept(consent.start(space.pk, user, "zoho_crm", connection=crm.pk)))
+            consented()
+
+    def consented() -> None:
+        consent.finish(user, accept(consent.start(space.pk, user, "zoho_crm", connection=crm.pk)))
 
     def noon() -> None:
         raw = dict(flow_settings.current(space.pk, FLOW).raw)
@@ -97,10 +104,11 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
         count,
         "Zoho CRM (sandbox, consent by OAuth)",
         evening,
+        lambda: nordlys_books(space.pk, user, crm.pk, sandbox, consented),
     )
 
 
-def morel_company(sandbox: str, server: TrytonServer, password: str) -> Company:
+def morel_company(sandbox: str, server: TrytonServer, radicale: RadicaleServer, password: str) -> Company:
     """Atelier Morel SARL with a real Tryton, connected by its address and an application key."""
     space = people.create_workspace("Atelier Morel SARL", zone=morel.ZONE, country=morel.COUNTRY, language="fr")
     user = _super_admin(space, "alice@morel.example", "Alice Martin", password, "fr")
@@ -126,7 +134,10 @@ def morel_company(sandbox: str, server: TrytonServer, password: str) -> Company:
         return morel.tally(day, morel.Found(rpc, seed.company, employees, names, since))
 
     day = read("morel")
-    return Company(space.pk, space.name, user.email, morel.ZONE, day, phones, noon, count, "Tryton (a real server)")
+    where = "Tryton (a real server)"
+    made = Company(space.pk, space.name, user.email, morel.ZONE, day, phones, noon, count, where)
+    made.books = lambda: morel_books(space.pk, user, crm.pk, rpc, radicale)
+    return made
 
 
 def accept(url: str) -> dict[str, str]:
