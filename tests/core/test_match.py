@@ -240,7 +240,7 @@ def test_any_number_that_a_system_holds_speaks_for_a_match() -> None:
     """One number is kept the same; that another one stands beside it there is known, and counts."""
     mine = here(name="Jeanne Roux", phone="06 12 00 00 01")
     other = there(name="Roux, J.", **{"+phone": ["+33 4 72 00 11 22", "+33612000001"]})
-    [found] = candidates(BY, LEFT, mine, [other], LINES, "FR")
+    [found] = candidates(BY, LEFT, mine, [other], lines=LINES, country="FR")
     assert found.sure
     assert ("phone", True) in rules_of(found)
     [asked] = [one for one in wanted(BY, RIGHT, other.fields, "FR") if one.rule == "phone"]
