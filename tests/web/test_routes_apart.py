@@ -37,6 +37,7 @@ KINDS = {
     "user": "team_member", "replay": "store_replay", "undo": "store_undo",
     "imp": "store_import", "token": "team_apitoken",
     "refused": "store_refuseddelivery", "hook": "store_hook", "message": "store_hookdelivery", "kept": "store_remembered",
+    "pair": "store_syncpair", "syncrun": "store_syncrun",
 }  # fmt: skip
 """What each kind of public id names."""
 OF_NO_ROW = {"test", "tryton"}  # kinds of sandboxes and of examples

@@ -41,6 +41,7 @@ GONE = (
     "hook.no_message",
     "import.gone",
     "inbox.gone",
+    "pair.gone",
     "replay.gone",
     "team.gone",
     "team.invitation_gone",

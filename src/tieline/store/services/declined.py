@@ -109,6 +109,18 @@ CODES: dict[str, frozenset[str]] = {
     "replay.applied_before": frozenset(),
     "replay.not_live": frozenset(),
     "replay.not_in_force": frozenset(),
+    "connection.no_feed": frozenset({"title"}),
+    "pair.gone": frozenset(),
+    "pair.not_two": frozenset(),
+    "pair.there_already": frozenset(),
+    "pair.off": frozenset(),
+    "pair.no_such_run": frozenset(),
+    "pair.running_already": frozenset(),
+    "pair.run_over": frozenset(),
+    "pair.nothing_to_approve": frozenset(),
+    "pair.approved_before": frozenset(),
+    "pair.not_linked": frozenset(),
+    "panel.bad_origin": frozenset({"origin"}),
 }
 """Every code with its parameters; pages have a sentence for each."""
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from tieline.store.team.models import Role
+from tieline.web.customers.words import RUNS
 from tieline.web.permissions import ROLE_NAMES
 from tieline.web.words.names import FLOWS
 
@@ -29,6 +30,9 @@ SUBJECTS: Final[dict[str, str | Promise]] = {
     "token": _("API tokens"),
     "hook": _("Webhooks"),
     "start": _("First steps"),
+    "pair": _("Pairs of systems"),
+    "customer": _("Customers"),
+    "panel": _("The panel in the CRM"),
 }
 """The part of a kind before its dot, for the filter."""
 
@@ -92,7 +96,41 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "start.events": _("First steps: its events"),
     "start.lines": _("First steps: who answers"),
     "start.live": _("First steps: live"),
+    "connection.feed_made": _("Had %(title)s tell of changes"),
+    "connection.feed_pasted": _("Got an address for changes of %(title)s to be pasted there"),
+    "connection.feed_ended": _("Ended the deliveries of changes of %(title)s"),
+    "pair.created": _("Joined %(pair)s"),
+    "pair.saved": _("Saved the rules of %(pair)s, version %(version)s"),
+    "pair.switched_on": _("Switched %(pair)s on"),
+    "pair.switched_off": _("Switched %(pair)s off"),
+    "pair.live": _("Let %(pair)s write"),
+    "pair.watching": _("Let %(pair)s only watch"),
+    "pair.ended": _("Took %(pair)s apart"),
+    "pair.resumed": _("Let %(pair)s go on after trouble"),
+    "pair.asked": _("Began a run of %(pair)s: %(run)s"),
+    "pair.run_wish": _("Told a run of %(pair)s (%(run)s): %(wish)s"),
+    "customer.told": _("Decided about the customer %(customer)s: %(what)s"),
+    "customer.marked": _("Had the customer %(customer)s kept the same"),
+    "customer.unmarked": _("Had the customer %(customer)s no longer kept the same"),
+    "panel.allowed": _("Changed which pages may show the panel of %(pair)s"),
+    "panel.renewed": _("Made a new address for the panel of %(pair)s"),
 }
+
+
+_CODES: Final[dict[str, dict[str, str | Promise]]] = {
+    "run": RUNS,
+    "wish": {"pause": _("pause"), "stop": _("stop"), "go on": _("go on")},
+    "what": {
+        "choose": _("which values hold"),
+        "create": _("make it there"),
+        "link": _("which record it is"),
+        "look": _("look again"),
+        "delete": _("delete it there too"),
+        "restore": _("make it again"),
+        "unlink": _("end the link"),
+    },
+}
+"""Parameters that are codes, and their words."""
 
 
 class _Params(dict[str, Any]):
@@ -124,4 +162,6 @@ def _value(name: str, value: Any) -> str:
         return str(ROLE_NAMES[Role(value)])
     if name == "flow":
         return str(FLOWS.get(str(value), value))
+    if name in _CODES:
+        return str(_CODES[name].get(str(value), value))
     return str(value)

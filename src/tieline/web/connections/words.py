@@ -113,6 +113,18 @@ DECLINED: Final[Words] = {
     "replay.applied_before": _("This replay was applied already. Begin a new one to see what is left."),
     "replay.not_live": _("The flow is in watch mode, so nothing is written. Switch it on first."),
     "replay.not_in_force": _("These settings are not in force. Go live with them first."),
+    "connection.no_feed": _("%(title)s cannot tell of changes by itself, or is not set up to. It is asked for them instead."),
+    "pair.gone": _("This pair was taken apart, or was never there. Go back to Customers."),
+    "pair.not_two": _("Choose two different connections that hold customers or contact persons."),
+    "pair.there_already": _("These two are joined already."),
+    "pair.off": _("This pair is switched off: nobody is asked anything. Switch it on first."),
+    "pair.no_such_run": _("There is no run of this kind."),
+    "pair.running_already": _("Such a run is under way already. Wait until it is done, or stop it."),
+    "pair.run_over": _("This run is over already."),
+    "pair.nothing_to_approve": _("There is no finished dry run to approve here."),
+    "pair.approved_before": _("This dry run was approved before. Make a new one to see what is left."),
+    "pair.not_linked": _("This customer is linked with nothing yet, so there is nothing to keep the same."),
+    "panel.bad_origin": _("“%(origin)s” is no address of a page’s origin. Write it as https://crm.example.com, without a path, ten at most."),
 }  # fmt: skip
 reasons.register(dict(DECLINED))
 
@@ -205,6 +217,14 @@ RULES: Final[Words] = {
     "deal.owner": _("owner of deals"),
     "task.owner": _("owner of tasks"),
     "call.owner": _("owner of call records"),
+    "roles": _("read customers and contact persons"),
+    "active": _("see when a customer becomes active"),
+    "crm_new": _("create what is new in the CRM"),
+    "crm_changed": _("change what was changed in the CRM"),
+    "erp_created": _("create what is new in the ERP"),
+    "erp_changed": _("change what was changed in the ERP"),
+    "deletions.left": _("delete what was deleted in the CRM"),
+    "deletions.right": _("delete what was deleted in the ERP"),
 }
 
 ERRORS: Final[Words] = {

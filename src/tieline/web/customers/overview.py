@@ -245,11 +245,12 @@ def _context(request: PageRequest, pair: Pair, found: list[Pair]) -> dict[str, A
             "live_url": reverse("customers-live", args=[text]), "switch_url": reverse("customers-switch", args=[text]),
             "write_url": reverse("customers-write", args=[text]), "ask_url": reverse("customers-ask", args=[text]),
             "transfer_url": reverse("customers-transfer", args=[text]), "panel_url": reverse("customers-panel", args=[text]),
-            "facts": facts,
+            "feeds_url": reverse("customers-feeds", args=[text]), "facts": facts,
         },
         "pairs": [{"id": shown.pair_id(one), "left_title": one.left.title, "right_title": one.right.title, "url": _url(one)}
                   for one in found],
         "may_change": _may(request),
+        "may_connect": permissions.may(request.member, "connections.change"),
         "may_live": permissions.may(request.member, "flows.live"),
         "tiles": tiles,
         "bars": _bars(pair_views.moved(workspace, pair.id, since)),

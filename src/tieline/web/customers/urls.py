@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tieline.web.customers import overview, panel, past, records, rules, runs
+from tieline.web.customers import feeds, overview, panel, past, records, rules, runs
 
 _ONE = "records/<str:pair>/<str:role>/<str:side>/<str:record>/"
 
@@ -26,6 +26,9 @@ urlpatterns = [
     path("customers/<str:pair>/transfer/", runs.transfer, name="customers-transfer"),
     path("customers/<str:pair>/rules/", rules.rules, name="customers-rules"),
     path("customers/<str:pair>/rules/edit/", rules.edit, name="customers-rules-edit"),
+    path("customers/<str:pair>/feeds/", feeds.feeds, name="customers-feeds"),
+    path("customers/<str:pair>/feeds/live/", feeds.live, name="customers-feeds-live"),
+    path("customers/<str:pair>/feeds/change/", feeds.change, name="customers-feed"),
     path("customers/<str:pair>/panel/", overview.panel, name="customers-panel"),
     path("customers/<str:pair>/runs/<str:run>/", runs.run, name="customers-run"),
     path("customers/<str:pair>/runs/<str:run>/live/", runs.live, name="customers-run-live"),

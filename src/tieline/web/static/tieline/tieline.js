@@ -17,6 +17,11 @@
     fetch(form.action, { method: "POST", body, headers: { "X-Tieline-Quiet": "1" } });
   });
 
+  /* A switch that is done as it is switched: its form goes at once. */
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-submits]")) event.target.form?.requestSubmit();
+  });
+
   /* Dialogs, toasts, menus. */
   document.addEventListener("click", (event) => {
     const at = event.target.closest("[data-opens], [data-closes], [data-dismiss], details.menu > summary") || event.target;
