@@ -70,6 +70,9 @@ class TwoSystems(RuleBasedStateMachine):
     right_can: Capabilities = PLAIN
     policy = "ask"
     late = True
+    mails = True
+    """Whether people change e-mail addresses in the last system: without room for a key, a create that nobody knows of is found by
+    them, and one that was changed in the minute before we look is taken for another customer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +127,11 @@ class TwoSystems(RuleBasedStateMachine):
         vendor = self.vendors[which % len(self.vendors)]
         object = "Contacts" if contact else "Accounts"
         ids = sorted(vendor.records.get(object, {}))
-        if not ids or (contact and name == "city"):
+        if (
+            not ids
+            or (contact and name == "city")
+            or (name == "email" and vendor is self.vendors[-1] and not self.mails)
+        ):
             return
         id, value = ids[record % len(ids)], self.seen.value()
         value = f"{value}@y.dk" if name == "email" else value
@@ -339,6 +346,10 @@ class TwoSystems(RuleBasedStateMachine):
     def _nothing_lost(self) -> None:
         """An edit still stands somewhere, or somebody edited it away who saw it; or a person answered, or the record is gone."""
         asked = {id for bench in self.benches for id in bench.store.asked_of}
+        for bench in (*self.benches, *self.benches):  # what a person said in one pair goes on to the next
+            for link in bench.store.rows.values():
+                if {link.left_id, link.right_id} & asked:
+                    asked |= {link.left_id, link.right_id}
         seen_over = {(one.object, one.field, one.before) for one in self.seen.edits}
         values = {
             (object, name): {fields.get(name) for vendor in self.vendors for fields in vendor.all(object).values()}
@@ -372,7 +383,7 @@ class ThreeSystems(TwoSystems):
 MACHINES = [
     pytest.param(TwoSystems, {"left_can": PLAIN, "right_can": PLAIN}, id="plain"),
     pytest.param(TwoSystems, {"left_can": SEARCH, "right_can": IDEMPOTENT}, id="search-idempotent"),
-    pytest.param(TwoSystems, {"left_can": PLAIN, "right_can": NONE}, id="none"),
+    pytest.param(TwoSystems, {"left_can": PLAIN, "right_can": NONE, "mails": False}, id="none"),
     pytest.param(TwoSystems, {"left_can": BLIND, "right_can": PLAIN, "late": False}, id="blind"),
     pytest.param(ThreeSystems, {"left_can": PLAIN, "right_can": PLAIN}, id="three"),
 ]

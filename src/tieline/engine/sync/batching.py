@@ -13,7 +13,7 @@ from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
 from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
 from tieline.engine.sync.rows import seen
 from tieline.engine.sync.settling import Settling, asked_at
-from tieline.engine.sync.unfinished import done
+from tieline.engine.sync.unfinished import done, links_of
 from tieline.engine.sync.writing import Pushing, load_parents, operations
 
 
@@ -52,8 +52,9 @@ async def work(
         for row in batch.waits:
             came.wait(row)
         came.asked.extend(asked)
+        links = await links_of(run, [create for create, _ in batch.adopted])
         for create, vendor in batch.adopted:
-            done(run, came, create, vendor.id, vendor.version)
+            done(run, came, create, vendor.id, vendor.version, links)
     await settle(run, came.settled(cursor), position)
     return settling
 

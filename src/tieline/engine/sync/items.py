@@ -168,7 +168,8 @@ class Pass:
         """A new key: of a link, and (with two more signs) of its writes. Whoever makes one says so in the journal before it is
         used, so that it need not come out the same again."""
         self.counter += 1
-        text = "\x1f".join((self.pair.name, role, side, id, str(self.run.id), self.pair.now(), str(self.counter)))
+        where = f"{self.pair.name}\x1f{role}\x1f{side}\x1f{id}\x1f{self.run.id}"
+        text = f"{where}\x1f{self.pair.now()}\x1f{self.counter}\x1f{self.pair.chance()}"
         return blake2b(text.encode(), digest_size=11).hexdigest()
 
     def planned_key(self, role: str, item: Item) -> str:

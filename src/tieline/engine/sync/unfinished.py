@@ -8,7 +8,7 @@ is done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tieline.core.pairing import SIDES, Side, Told
@@ -24,7 +24,7 @@ from tieline.engine.sync.rows import JOINED, lively, told_row
 from tieline.engine.sync.settling import Came, remember
 from tieline.engine.sync.writing import Pushing, load_parents
 from tieline.engine.times import iso, seconds
-from tieline.sdk.contract import Unknown
+from tieline.sdk.contract import Rejected
 
 IDEMPOTENT_MARGIN_S = 120.0
 """What of the time in which a vendor promises to make no second one is not used."""
@@ -34,6 +34,7 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
     """What has become certain, as rows; the rest is remembered as busy."""
     came = Came()
     mine = [one for one in works if one.role in run.pair.customers.roles]
+    links = await links_of(run, [one for one in mine if one.verb == "create"])
     creates = [one for one in mine if one.verb == "create"]
     by_side: dict[tuple[str, Side], list[SyncOperation]] = {}
     for one in creates:
@@ -42,19 +43,26 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
         for side in ("left", "right"):
             group = by_side.get((role, side))
             if group:
-                await _creates(run, came, role, side, group)
+                await _creates(run, came, role, side, group, links)
     for one in mine:
         if one.verb != "create":
             _again(run, came, one)
     return came
 
 
-def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None) -> None:
-    """A create that turned out to have happened: its link is made."""
+async def links_of(run: Pass, works: Sequence[SyncOperation]) -> dict[str, LinkRow]:
+    """The links that these operations are of, as far as there are any yet."""
+    keys = list(dict.fromkeys(one.link for one in works if one.link))
+    rows = await run.pair.run(lambda: run.pair.store.links_by_key(keys)) if keys else []
+    return {row.key: row for row in rows}
+
+
+def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None, links: Mapping[str, LinkRow]) -> None:
+    """A create that turned out to have happened: its link is made. links: by key, those that were there before."""
     one.state, one.error, one.id, one.version = "done", None, id, version
     came.operations.append(one)
     run.count("created")
-    relink(run, came, one)
+    relink(run, came, one, links.get(one.link))
     for key in ((one.role, one.link), (one.role, *one.source[:2])):
         run.busy.pop(key, None)
     run.lost.pop(one.key, None)
@@ -62,12 +70,16 @@ def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None
         run.made.pop((one.role, one.side), None)
 
 
-def relink(run: Pass, came: Came, one: SyncOperation) -> None:
-    """The link of what a create made with the record that it was made from, which is looked at again: the base is what was sent."""
+def relink(run: Pass, came: Came, one: SyncOperation, before: LinkRow | None = None) -> None:
+    """The link of what a create made with the record that it was made from, which is looked at again: the base is what was sent.
+    before: the link that there was, of a record that was made anew."""
     source_side, source_id = _source(one)
-    if source_side == one.side:
+    ids: dict[Side, str] = {source_side: source_id}
+    if before is not None:
+        ids = {"left": before.left_id, "right": before.right_id}
+    ids[one.side] = one.id
+    if len(ids) < len(SIDES):
         return
-    ids: dict[Side, str] = {source_side: source_id, one.side: one.id}
     came.links.append(
         LinkRow(
             one.link,
@@ -122,7 +134,9 @@ def _again(run: Pass, came: Came, one: SyncOperation) -> None:
         _wait(came, one, iso(until), reason(reasons.BUSY))
 
 
-async def _creates(run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation]) -> None:
+async def _creates(
+    run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation], links: Mapping[str, LinkRow]
+) -> None:
     end, now = run.pair.ends[side], run.pair.clock()
     access = end.access
     left = list(works)
@@ -130,7 +144,7 @@ async def _creates(run: Pass, came: Came, role: str, side: Side, works: Sequence
         there = await end.find_origin(role, [one.key for one in left])
         for one in left:
             if one.key in there:
-                done(run, came, one, there[one.key].id, there[one.key].version)
+                done(run, came, one, there[one.key].id, there[one.key].version, links)
         left = [one for one in left if one.state != "done"]
     again, looked, waits = [], [], []
     for one in left:
@@ -143,7 +157,7 @@ async def _creates(run: Pass, came: Came, role: str, side: Side, works: Sequence
         else:
             looked.append(one)
     if looked and not access.searchable(role):
-        looked = await _by_match(run, came, role, side, looked)
+        looked = await _by_match(run, came, role, side, looked, links)
     for one in looked:
         first = ((one.error or {}).get("params") or {}).get("looked")
         if first and now >= seconds(first) + LOOKS_APART_S:
@@ -156,10 +170,10 @@ async def _creates(run: Pass, came: Came, role: str, side: Side, works: Sequence
         remember(run, [one], iso(until))
         _wait(came, one, iso(until), reason(reasons.BUSY))
     if again:
-        await _send_again(run, came, again)
+        await _send_again(run, came, again, links)
 
 
-async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
+async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation], links: Mapping[str, LinkRow]) -> None:
     """The same writes under the same keys, word for word as the journal has them."""
     parents = Parents(run.pair.store, run.pair.run, run.planned)
     pushing = Pushing(run, parents)
@@ -170,8 +184,9 @@ async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation]) -> 
     await pushing.push(works, at_s)
     for one in works:
         if one.state == "done":
-            done(run, came, one, one.id, one.version)
-        elif isinstance(pushing.outcomes.get(one.key), Unknown):
+            done(run, came, one, one.id, one.version, links)
+        elif not isinstance(pushing.outcomes.get(one.key), Rejected):  # the one before may have happened all the same
+            one.state = "unknown"
             came.operations.append(one)
             until = iso(run.pair.clock() + run.pair.ends[one.side].access.settle_wait(one.role, "create"))
             remember(run, [one], until)
@@ -182,7 +197,12 @@ async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation]) -> 
 
 
 async def _by_match(
-    run: Pass, came: Came, role: str, side: Side, works: Sequence[SyncOperation]
+    run: Pass,
+    came: Came,
+    role: str,
+    side: Side,
+    works: Sequence[SyncOperation],
+    links: Mapping[str, LinkRow],
 ) -> list[SyncOperation]:
     """Those that nothing is there for, by what they would be found by. One record is it; several are asked about."""
     pair, missing = run.pair, []
@@ -196,7 +216,7 @@ async def _by_match(
             mine = found.get(one.key, [])
             like = [record for record in mine if _holds(one, record)]
             if len(like) == 1:
-                done(run, came, one, like[0].id, like[0].version)
+                done(run, came, one, like[0].id, like[0].version, links)
             elif mine or one.key not in findable:
                 _ask(run, came, one, mine)
             else:
