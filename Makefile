@@ -10,8 +10,9 @@ WORKERS ?= 2
 READY := .venv/.ready
 TRYTON_READY := .venv-tryton/.ready
 RADICALE_READY := .venv-radicale/.ready
+LINKAGE_READY := .venv-linkage/.ready
 
-.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements connector pins messages setup setup-tryton setup-radicale clean
+.PHONY: help demo demo-check test test-long lint format bench docs pictures requirements connector pins messages setup setup-tryton setup-radicale setup-linkage clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do printf '  make %-14s %s\n' "$$verb" "$$what"; done
@@ -40,7 +41,7 @@ format: setup ## put imports and lines in order
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: setup ## measure, one JSON line each (NAME=intake runs one)
+bench: setup $(if $(filter-out linkage,$(NAME)),,setup-linkage) ## measure, one JSON line each (NAME=intake runs one)
 	$(BIN)/python -m benchmarks $(NAME)
 
 docs: setup ## write the generated pages of docs/ anew and check every link in it
@@ -59,7 +60,7 @@ connector: setup ## write the folder of a new connector that passes at once (NAM
 	@$(BIN)/python tools/connector.py "$(NAME)"
 
 pins: setup ## pin requirements*.in with hashes into requirements*.txt (needs uv)
-	@for name in requirements requirements-dev requirements-tryton requirements-radicale; do \
+	@for name in requirements requirements-dev requirements-tryton requirements-radicale requirements-linkage; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; \
 	done
@@ -70,6 +71,8 @@ messages: setup ## collect the words to translate into locale/, and compile what
 setup: $(READY) ## install what is pinned into .venv; does nothing when nothing changed
 
 setup-tryton: $(TRYTON_READY) ## install a Tryton server into .venv-tryton (GPL: a process of its own, for demo and tests)
+
+setup-linkage: $(LINKAGE_READY) ## install splink and the public sets it is measured on into .venv-linkage (900 MB, for a benchmark)
 
 setup-radicale: $(RADICALE_READY) ## install a CardDAV server and vdirsyncer into .venv-radicale (for demo, tests and a benchmark)
 
@@ -82,11 +85,15 @@ $(TRYTON_READY): requirements-tryton.txt tools/setup.sh
 	@tools/setup.sh .venv-tryton requirements-tryton.txt
 	touch $@
 
+$(LINKAGE_READY): requirements-linkage.txt tools/setup.sh
+	@tools/setup.sh .venv-linkage requirements-linkage.txt
+	touch $@
+
 $(RADICALE_READY): requirements-radicale.txt tools/setup.sh
 	@tools/setup.sh .venv-radicale requirements-radicale.txt
 	touch $@
 
 clean: ## stop what this folder started, and remove its data, environments and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python tools/erase_home.py; fi
-	rm -rf .venv .venv-tryton .venv-radicale .tieline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist test-results
+	rm -rf .venv .venv-tryton .venv-radicale .venv-linkage .tieline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist test-results
 	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

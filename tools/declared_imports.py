@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: Test modules beside their connector may use the development requirements.
 TEST_FILES = {"tests.py", "conftest.py"}
+#: What an extra brings, by the files that import it.
+EXTRAS = {"linkage_splink.py": "requirements-linkage.in"}
 
 
 def declared(file: str) -> set[str]:
@@ -35,6 +37,8 @@ def main() -> int:
     bad = 0
     for path in sorted(Path("src").rglob("*.py")):
         allowed = run | dev if path.name in TEST_FILES else run
+        if path.name in EXTRAS:
+            allowed = run | declared(EXTRAS[path.name])
         for module in sorted(imported(path) - sys.stdlib_module_names - {"tieline"}):
             names = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(module, [module])}
             if not names & allowed:

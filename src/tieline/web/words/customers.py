@@ -175,6 +175,7 @@ EVIDENCE: Final[Sentences] = {
     "customers.evidence.name.like": _("Names alike to %(percent)s %%: %(left)s and %(right)s"),
     "customers.evidence.parent.same": _("Both belong to the same customer"),
     "customers.evidence.parent.differs": _("They belong to different customers"),
+    "customers.evidence.adds": _("%(what)s: %(left)s and %(right)s (%(points)s)"),
     "customers.evidence.linked": _("It is linked with another record already"),
 }
 
