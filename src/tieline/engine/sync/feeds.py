@@ -8,6 +8,7 @@ vendor's cursor in what the store keeps as cursor.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,16 +106,17 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
     asked, keeps = pair.clock() - early, not this.dry
     old = cursor.old or cursor.vendor is None
     last: str | None = None
-    async for page in ahead(end.pull(role, cursor.vendor)):
-        last = page.cursor
-        items = items_of(end, role, page, since=cursor.at)
-        if old:  # what was there before is left alone: that is for a transfer
-            items = await _known(this, role, side, items)
-        if items:
-            text = Cursor(last, cursor.at, old).text()
-            await work(this, role, side, items, (side, role, text) if keeps else None)
-        if this.over or await is_paused(this):
-            return
+    async with aclosing(ahead(end.pull(role, cursor.vendor))) as pages:
+        async for page in pages:
+            last = page.cursor
+            items = items_of(end, role, page, since=cursor.at)
+            if old:  # what was there before is left alone: that is for a transfer
+                items = await _known(this, role, side, items)
+            if items:
+                text = Cursor(last, cursor.at, old).text()
+                await work(this, role, side, items, (side, role, text) if keeps else None)
+            if this.over or await is_paused(this):
+                return
     if last is not None and keeps:
         kept = {(side, role): Cursor(last, asked).text()}
         await pair.run(lambda: pair.store.set_cursors(kept))

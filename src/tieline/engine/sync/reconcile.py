@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.effects.reasons import reason
@@ -110,15 +111,16 @@ async def _alone(this: Pass, role: str, side: Side) -> None:
     """Records of a side that are linked with nothing."""
     end = this.pair.ends[side]
     cursor = this.run.position.get("at")
-    async for page in ahead(end.pull(role, cursor)):
-        batch = Batch(this, role, side)
-        items = [Item(side, one.id, Told(event="look", by=side), one, fresh=True) for one in page.records]
-        decided = await batch.alone(items)
-        came = Came()
-        for item in decided:
-            this.count(item.plan.status)
-            came.reports.append(report(role, item, item.plan))
-        this.count("read", len(items))
-        await settle(this, came.settled(), {"at": page.cursor})
-        if await is_paused(this):
-            return
+    async with aclosing(ahead(end.pull(role, cursor))) as pages:
+        async for page in pages:
+            batch = Batch(this, role, side)
+            items = [Item(side, one.id, Told(event="look", by=side), one, fresh=True) for one in page.records]
+            decided = await batch.alone(items)
+            came = Came()
+            for item in decided:
+                this.count(item.plan.status)
+                came.reports.append(report(role, item, item.plan))
+            this.count("read", len(items))
+            await settle(this, came.settled(), {"at": page.cursor})
+            if await is_paused(this):
+                return

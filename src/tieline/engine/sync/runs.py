@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tieline.core.errors import TielineError
@@ -84,7 +84,7 @@ async def is_paused(this: Pass) -> bool:
     return False
 
 
-async def ahead(pages: AsyncIterator[T]) -> AsyncIterator[T]:
+async def ahead(pages: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """The same pages; the next one is asked for while this one is being worked on."""
     waiting: asyncio.Task[T] | None = None
 

@@ -5,6 +5,7 @@ and goes on there; done again it makes nothing twice, since what is linked is li
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -48,12 +49,13 @@ async def _role(this: Pass, side: Side, role: str) -> None:
     at = this.run.position.get("at") or {}
     here: dict[str, Any] = at if at.get("role") == role else {"role": role, "cursor": None, "since": pair.clock()}
     cursor = here["cursor"]
-    async for page in ahead(end.pull(role, cursor)):
-        cursor = page.cursor
-        items = [Item(side, one.id, Told(event="created", by=side), one) for one in page.records]
-        await work(this, role, side, items, position={"at": {**here, "cursor": cursor}})
-        if this.over or await is_paused(this):
-            return
+    async with aclosing(ahead(end.pull(role, cursor))) as pages:
+        async for page in pages:
+            cursor = page.cursor
+            items = [Item(side, one.id, Told(event="created", by=side), one) for one in page.records]
+            await work(this, role, side, items, position={"at": {**here, "cursor": cursor}})
+            if this.over or await is_paused(this):
+                return
     done = {**this.run.position.get("done", {}), role: [cursor, here["since"]]}
     await settle(this, Settled(), {"done": done, "at": None})
 

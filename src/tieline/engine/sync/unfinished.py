@@ -20,7 +20,7 @@ from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Pass
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import AskedRow, LinkRow, SyncOperation, WaitingRow
-from tieline.engine.sync.rows import JOINED, lively, told_row
+from tieline.engine.sync.rows import JOINED, id_of, lively, told_row
 from tieline.engine.sync.settling import Came, remember
 from tieline.engine.sync.writing import Pushing, load_parents
 from tieline.engine.times import iso, seconds
@@ -47,7 +47,21 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
     for one in mine:
         if one.verb != "create":
             _again(run, came, one)
+    await _unlinked_only(run, came)
     return came
+
+
+async def _unlinked_only(run: Pass, came: Came) -> None:
+    """Without links of records that were linked otherwise meanwhile (a person chose a partner): they are looked at as they are."""
+    pair = run.pair
+    taken: set[str] = set()
+    for role in dict.fromkeys(link.role for link in came.links):
+        mine = [link for link in came.links if link.role == role]
+        for side in SIDES:
+            ids = {id_of(link, side): link.key for link in mine}
+            rows = await pair.run(lambda role=role, side=side, ids=ids: pair.store.links(role, side, list(ids)))  # type: ignore[misc]
+            taken.update(ids[id_of(row, side)] for row in rows if ids[id_of(row, side)] != row.key)
+    came.links = [link for link in came.links if link.key not in taken]
 
 
 async def links_of(run: Pass, works: Sequence[SyncOperation]) -> dict[str, LinkRow]:
