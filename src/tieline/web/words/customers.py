@@ -66,7 +66,8 @@ def said(reason: Reason) -> str:
 def _values(params: Mapping[str, Any]) -> dict[str, str]:
     out = {name: _shown(name, value) for name, value in params.items()}
     if "side" in out:
-        out["side_first"] = out["side"][:1].upper() + out["side"][1:]
+        named_so = _NAMES.get() is not None  # a name is written as its owner writes it
+        out["side_first"] = out["side"] if named_so else out["side"][:1].upper() + out["side"][1:]
     return out
 
 
