@@ -227,6 +227,15 @@ def test_a_run_is_gone_on_with_after_a_crash(store: StoredSync, pair: PairOf) ->
     other.let_go()
 
 
+def test_a_persons_word_is_found_by_what_it_is_about(store: StoredSync) -> None:
+    where = {"role": "account", "side": "right", "id": "7"}
+    kept = begun(store, "asked", options={**where, "told": {"choices": {"email": "left"}}, "seen": "d"})
+    again = RunRow(0, "asked", options={**where, "told": {"choices": {"email": "left"}, "by": "right"}})
+    assert store.begin(again) == kept.id
+    assert again.options == kept.options
+    assert store.begin(RunRow(0, "asked", options={**where, "id": "8", "told": {}})) != kept.id
+
+
 def test_a_person_pauses_and_stops_a_run(store: StoredSync, pair: PairOf) -> None:
     run = begun(store)
     assert not store.paused(run)

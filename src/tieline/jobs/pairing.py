@@ -131,14 +131,10 @@ class HeldPair:
             )
         if kind in {"undo", "redo"}:
             return await sync.undo(options, redo=kind == "redo")
-        does: dict[str, Callable[[Mapping[str, Any]], Awaitable[RunRow]]] = {
-            "changes": sync.changes,
-            "transfer": sync.transfer,
-            "reconcile": sync.reconcile,
-            "preview": sync.preview,
-            "approved": sync.approved,
-        }
-        return await does[kind](options)
+        does: Callable[[Mapping[str, Any]], Awaitable[RunRow]] = getattr(
+            sync, kind
+        )  # each kind is a coroutine of its name
+        return await does(options)
 
     async def _sync(self, priority: int) -> Sync:
         if priority not in self._syncs:

@@ -64,9 +64,13 @@ _RUN = (
     "x.kind, x.state, x.counts, x.position, x.options, x.requests, x.why,"
     f" {iso('x.started_at')}, {iso('x.finished_at')}, x.total"
 )
+# A person's word is found by what it is about: its row says it in full.
 _FIND_RUN = f"""
 SELECT x.id, {_RUN} FROM store_syncrun x
- WHERE x.pair_id = %(pair)s AND x.state IN ('running', 'paused') AND x.kind = %(kind)s AND x.options = %(options)s::jsonb
+ WHERE x.pair_id = %(pair)s AND x.state IN ('running', 'paused') AND x.kind = %(kind)s
+   AND (x.options = %(options)s::jsonb
+     OR x.kind = 'asked' AND x.options @> jsonb_build_object(
+            'role', %(options)s::jsonb->'role', 'side', %(options)s::jsonb->'side', 'id', %(options)s::jsonb->'id'))
    AND x.epoch = %(epoch)s
  ORDER BY x.id LIMIT 1
 """
