@@ -321,13 +321,11 @@ def _put_day(card: Card, line: Line | None, value: str | None) -> None:
 
 
 def _agree(card: Card, values: Mapping[str, Any], was: Mapping[str, Any]) -> None:
-    """FN and N say the same name twice: where one was written and they agreed before, the other follows."""
-    composed = " ".join(part for part in (was["first_name"], was["last_name"]) if part)
+    """FN and N say the same name twice. N follows an FN that was written, where they agreed; FN never follows N, or two systems that keep
+    all three fields the same would answer each other without end. A card without any FN gets one."""
     parts_given = "first_name" in values or "last_name" in values
     now = read(card, ("name", "first_name", "last_name", "company", "email", "phone", "mobile"))
-    if parts_given and "name" not in values and (not was["name"] or was["name"] == composed):
-        name = " ".join(part for part in (now["first_name"], now["last_name"]) if part)
-        _write_one(card, "name", name or None)
+    composed = " ".join(part for part in (was["first_name"], was["last_name"]) if part)
     if "name" in values and now["name"] and not parts_given:
         _follow(card, now["name"], was, composed)
     if card.first("FN") is None:

@@ -87,10 +87,18 @@ class Writer:
 # -- cards -------------------------------------------------------------------------------------------------------------
 
 
+def _unfolded(card: str) -> list[str]:
+    """Lines; soft breaks of quoted-printable, which old telephones write and servers take, are none."""
+    text = re.sub(
+        r"(?im)^([^:\r\n]*quoted-printable[^:\r\n]*:(?:.*=\r?\n)+)", lambda found: re.sub(r"=\r?\n", "", found[1]), card
+    )
+    return re.sub(r"\r?\n[ \t]", "", text).strip().splitlines()
+
+
 def values_of(card: str, name: str) -> list[str]:
     """The values of a property, unescaped; semicolons of structured values stay."""
     found = []
-    for line in re.sub(r"\r?\n[ \t]", "", card).splitlines():
+    for line in _unfolded(card):
         head, colon, value = line.partition(":")
         if colon and head.partition(";")[0].rpartition(".")[2].upper() == name.upper():
             found.append(re.sub(r"\\(.)", lambda one: "\n" if one[1] in "nN" else one[1], value))
@@ -99,7 +107,7 @@ def values_of(card: str, name: str) -> list[str]:
 
 def is_valid(card: str) -> bool:
     """What a server asks of a card: BEGIN, VERSION, a name, END, every line a property (RFC 6350, RFC 6352 section 5.1)."""
-    lines = re.sub(r"\r?\n[ \t]", "", card).strip().splitlines()
+    lines = _unfolded(card)
     whole = len(lines) > 3 and lines[0].upper() == "BEGIN:VCARD" and lines[-1].upper() == "END:VCARD"
     return (
         whole
