@@ -32,12 +32,16 @@ from tieline.store.models import (
     RefusedDelivery,
     Run,
     Subject,
+    SyncPair,
+    SyncRun,
 )
+from tieline.store.services import customers, inbox, pair_views
 from tieline.store.services import health as vital
-from tieline.store.services import inbox
+from tieline.store.services.customers import Pair
 from tieline.store.services.health import Health
 from tieline.web import nav, permissions
 from tieline.web.connections import words as connection_words
+from tieline.web.customers import overview
 from tieline.web.inbox import asked
 from tieline.web.inbox.shapes import Entry
 from tieline.web.parts import words
@@ -70,6 +74,8 @@ class Way:
     last: datetime | None
     step: str
     step_url: str
+    said: str = ""
+    both: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def today(workspace: int) -> Today:
         healths = vital.healths(workspace)
         flows = list(FlowSetting.objects.filter(workspace_id=workspace).select_related("target"))
         sources = list(FlowSource.objects.filter(workspace_id=workspace).values_list("setting_id", "source_id"))
-    out.ways = _ways(healths, flows, sources)
+    out.ways = _ways(healths, flows, sources, customers.pairs(workspace))
     out.troubles = [
         *_silent(),
         *(trouble for row, health in healths if (trouble := _trouble(row, health)) is not None),
@@ -160,6 +166,7 @@ def mark(workspace: int) -> str:
     runs = Run.objects.filter(workspace_id=workspace)
     items = InboxItem.objects.filter(workspace_id=workspace, state=InboxState.OPEN)
     connections = Connection.objects.filter(workspace_id=workspace).order_by("pk")
+    pairs = SyncPair.objects.filter(workspace_id=workspace)
     seen = [
         timezone.localdate().isoformat(),
         runs.order_by("-started_at", "-id").values_list("id", flat=True).first(),
@@ -169,6 +176,8 @@ def mark(workspace: int) -> str:
         list(connections.values_list("pk", "state", "trouble_since", "paused_until", "budget__requests")),
         RefusedDelivery.objects.filter(workspace_id=workspace).aggregate(Max("id")),
         list(FlowSetting.objects.filter(workspace_id=workspace).values_list("pk", "state", "live", "version")),
+        list(pairs.values_list("pk", "state", "on", "live", "trouble_since").order_by("pk")),
+        SyncRun.objects.filter(workspace_id=workspace).aggregate(Max("id"), Max("moved_at")),
         vital.silent_intakes(),
     ]
     return f"{zlib.crc32(repr(seen).encode()):x}"
@@ -233,7 +242,10 @@ def _fill(out: Today, workspace: int, start: datetime, hours: list[tuple[int, st
 
 
 def _ways(
-    healths: list[tuple[Connection, Health]], flows: list[FlowSetting], sources: list[tuple[int, int]]
+    healths: list[tuple[Connection, Health]],
+    flows: list[FlowSetting],
+    sources: list[tuple[int, int]],
+    pairs: list[Pair],
 ) -> list[Way]:
     by_id = {row.pk: (row, health) for row, health in healths}
     out, used = [], set()
@@ -242,6 +254,10 @@ def _ways(
             if setting == flow.pk and source in by_id and flow.target_id in by_id:
                 out.append(_way(by_id[source], by_id[flow.target_id], flow))
                 used |= {source, flow.target_id}
+    for pair in pairs:
+        if pair.left.pk in by_id and pair.right.pk in by_id:
+            out.append(_pair(pair, by_id[pair.left.pk], by_id[pair.right.pk]))
+            used |= {pair.left.pk, pair.right.pk}
     out += [_single(row, health) for row, health in healths if row.pk not in used]
     return out
 
@@ -262,6 +278,39 @@ def _way(source: tuple[Connection, Health], target: tuple[Connection, Health], f
         source[0].title, target[0].title, url, shown_kind, flow_name(flow.flow), shown_kind, word,
         target[1].used, target[1].limit, last, step, url,
     )  # fmt: skip
+
+
+def _pair(pair: Pair, left: tuple[Connection, Health], right: tuple[Connection, Health]) -> Way:
+    """Two systems that keep their customers the same: how many agree."""
+    worst = next((one for one in (left, right) if one[1].kind == "fail"), None)
+    kind, word = overview.state_of(pair)
+    url = reverse("customers-pair", args=[public_ids.of("pair").show(pair.id)])
+    step = _("See")
+    if worst is not None and pair.row.on:
+        kind, word = "fail", str(connection_words.HEALTH.get(worst[1].word, worst[1].word))
+        step, url = _see(*worst)
+    elif kind == "watch":
+        word, step = _("Watching"), _("Make live")
+    return Way(
+        left[0].title, right[0].title, url, kind, flow_name("customers"), kind, word, right[1].used, right[1].limit,
+        pair.row.polled_at, step, url, agreement(pair), both=True,
+    )  # fmt: skip
+
+
+def agreement(pair: Pair) -> str:
+    """How many agree: 9,982 of 10,000 agree · 18 differ. Nothing before anything was linked."""
+    found = pair_views.health(pair.row.workspace_id, pair.id)
+    total = sum(found.linked.values())
+    if not total:
+        return ""
+    said = [_("%(count)s of %(total)s agree") % {"count": words.number(found.agree), "total": words.number(total)}]
+    for count, text in (
+        (found.differ, ngettext("%(count)s differs", "%(count)s differ", found.differ)),
+        (found.failing, ngettext("%(count)s fails", "%(count)s fail", found.failing)),
+    ):
+        if count:
+            said.append(text % {"count": words.number(count)})
+    return " · ".join(said)
 
 
 def _single(row: Connection, health: Health) -> Way:

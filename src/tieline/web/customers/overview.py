@@ -245,6 +245,7 @@ def _context(request: PageRequest, pair: Pair, found: list[Pair]) -> dict[str, A
             "live_url": reverse("customers-live", args=[text]), "switch_url": reverse("customers-switch", args=[text]),
             "write_url": reverse("customers-write", args=[text]), "ask_url": reverse("customers-ask", args=[text]),
             "transfer_url": reverse("customers-transfer", args=[text]), "panel_url": reverse("customers-panel", args=[text]),
+            "go_on_url": reverse("customers-go_on", args=[text]), "end_url": reverse("customers-end", args=[text]),
             "feeds_url": reverse("customers-feeds", args=[text]), "facts": facts,
         },
         "pairs": [{"id": shown.pair_id(one), "left_title": one.left.title, "right_title": one.right.title, "url": _url(one)}

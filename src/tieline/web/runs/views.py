@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Run
+from tieline.store.models import Run, SyncPair
 from tieline.store.services import inbox
 from tieline.web import permissions
 from tieline.web.parts import words
@@ -58,7 +58,9 @@ def runs(request: PageRequest) -> HttpResponse:
         start, end = _today()
         counts = rows.by_state(workspace, start, end)
         targets = {row.pk: row.title for row in found.connections.values()}
+        has_pairs = SyncPair.objects.filter(workspace_id=workspace).exclude(state="ended").exists()
     context = {
+        "has_pairs": has_pairs,
         "lines": lines,
         "open": open_lines,
         "page": page,
