@@ -14,7 +14,7 @@ from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
 from tieline.engine.sync.rows import seen
 from tieline.engine.sync.settling import Settling, asked_at
 from tieline.engine.sync.unfinished import done, links_of
-from tieline.engine.sync.writing import Pushing, load_parents, operations
+from tieline.engine.sync.writing import Pushing, ids_after, load_parents, operations
 
 
 async def work(
@@ -105,18 +105,26 @@ async def settle(run: Pass, page: Settled, position: Mapping[str, Any] | None = 
 
 def _unclaimed(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[Item]:
     """Without those that would be linked with a record that another one of the batch is linked with."""
-    claimed: set[str] = set()
+    claimed: set[tuple[str, str]] = set()
     out: list[Item] = []
     for item in items:
-        if item.plan.become != "make" or item.link is not None or item.mate is None:
+        wanted = _claims(item)
+        taken = next((id for side, id in wanted if (side, id) in claimed), None)
+        if taken is None:
+            claimed.update(wanted)
             out.append(item)
-            continue
-        if item.mate.id in claimed:
-            waits.append(waiting_row(role, item, run.pair.now(), reason(reasons.CLAIMED, id=item.mate.id)))
-            continue
-        claimed.add(item.mate.id)
-        out.append(item)
+        else:
+            waits.append(waiting_row(role, item, run.pair.now(), reason(reasons.CLAIMED, id=taken)))
     return out
+
+
+def _claims(item: Item) -> list[tuple[str, str]]:
+    """Records that are linked with nothing and would be linked by this one's decision."""
+    if item.plan.become not in {"make", "stop"}:
+        return []
+    ids = ids_after(item)
+    known = {"left": "", "right": ""} if item.link is None else {"left": item.link.left_id, "right": item.link.right_id}
+    return [(side, id) for side, id in ids.items() if id and id != known[side]]
 
 
 async def _within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:

@@ -248,6 +248,8 @@ class Settling:
             self._parent(base, before),
         )
         kept_apart = before is not None and before.state == "stopped" and decision.become == "keep"
+        if before is not None and decision.become == "keep" and (item.left is None or item.right is None):
+            row.state, row.pending = "pending", "left" if item.left is None else "right"
         if decision.become == "stop" or kept_apart:
             row.state = "stopped"
         return row
