@@ -11,7 +11,7 @@ from django.conf import settings
 
 from tieline.store.pool import Link, Rows
 from tieline.store.secrets import INTAKE_KEY, Seal
-from tieline.store.vendor_rows import read_secrets
+from tieline.store.vendor_tokens import read_secrets
 
 EVERY = "1 day"
 UNPROVEN = "1 hour"
