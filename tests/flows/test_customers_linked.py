@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,6 +180,18 @@ def test_a_side_whose_changes_go_nowhere_deletes_nothing() -> None:
     assert decide(of, crm(), None, link(pending=RIGHT), event="deleted").writes
 
 
+@pytest.mark.proves("CUST-14")
+def test_what_cannot_be_deleted_there_is_asked() -> None:
+    of = rules()
+    targets = {side: replace(target, deletes=frozenset()) for side, target in of.targets.items()}
+    for settings, told in (({"deletions": {"right": "delete"}}, {}), ({}, {"deletion": "delete"})):
+        decision = decide(
+            CUSTOMERS.of(CUSTOMERS.load(raw(**settings)), targets), crm(), None, link(pending=RIGHT), **told
+        )
+        assert (decision.writes, decision.become, why(decision)) == ((), "pending", r.CANNOT_DELETE)
+        assert decision.asks == decision.reason
+
+
 def test_both_are_gone_or_one_is_back() -> None:
     assert (decide(deleting(), None, None, link()).become) == "drop"
     back = decide(deleting(), crm(), erp(city="Aarhus"), link(pending=RIGHT))
@@ -262,3 +275,17 @@ def test_a_look_finds_what_does_not_agree_though_nothing_changed_since() -> None
     decision = decide(rules(), left, right, link(left, right), event="look")
     assert decision.status == "differs"
     assert {one.line: one.state for one in decision.lines}["city"] == "held"
+
+
+@pytest.mark.proves("CUST-12")
+def test_a_record_that_was_changed_since_is_not_deleted_because_the_other_is_gone() -> None:
+    of = deleting(left="delete", right="delete")
+    edited = erp(city="Aarhus")
+    for event in ("deleted", "changed"):
+        asked = decide(of, None, edited, link(pending=LEFT), event=event)
+        assert (asked.become, asked.writes, asked.asks and asked.asks.code) == ("pending", (), r.GONE)
+    assert decide(of, None, edited, link(), event="deleted").asks
+    # told of something else meanwhile, it goes on waiting
+    waits = decide(of, None, erp(), link(pending=LEFT), event="changed", by=RIGHT)
+    assert (waits.become, waits.writes, waits.asks) == ("pending", (), None)
+    assert decide(of, None, edited, link(pending=LEFT), deletion="delete").writes

@@ -9,9 +9,11 @@ from tieline.core.match import is_another
 from tieline.core.pairing import LEFT, RIGHT, Decision, LinkView, Side, Write, other
 from tieline.core.reasons import because
 from tieline.core.record import Record
+from tieline.core.same import same
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case, moves
 from tieline.flows.customers.making import joined, make
+from tieline.flows.customers.settings import OnDelete
 
 
 def gone(case: Case, link: LinkView) -> Decision:
@@ -30,6 +32,10 @@ def gone(case: Case, link: LinkView) -> Decision:
     if told.deletion is None and told.partner is None and len(sure) == 1:
         return joined(case, other(side), record, sure[0], because(why.MOVED_LINK, side=side))
     action = _action(case, link, side)
+    deletes = case.target(other(side)).deletes
+    if action == "delete" and deletes is not None and case.role not in deletes:
+        reason = because(why.CANNOT_DELETE, side=other(side))
+        return Decision("pending_delete", "pending", base=link.base, asks=reason, reason=reason)
     if action == "delete":
         return _delete(case, link, side, record)
     if action == "restore":
@@ -60,14 +66,33 @@ def _action(case: Case, link: LinkView, side: Side) -> Literal["delete", "restor
     """What a person, or the policy once it has waited, says of it."""
     if case.told.deletion is not None:
         return case.told.deletion
-    policy = case.settings.deletions.of(side)
+    policy = _policy(case, link, side)
     if link.pending != side or policy == "ask" or case.candidates or case.told.event == "look":
+        return None
+    if policy == "delete" and case.told.event != "deleted":  # it has not waited yet
         return None
     return policy if side in moves(case.settings) else None
 
 
-def _waits(case: Case, link: LinkView, side: Side) -> Decision:
+def _policy(case: Case, link: LinkView, side: Side) -> OnDelete:
+    """What the settings say; a person is asked where the record that is left was changed since both agreed: whoever changed it
+    meant to keep it."""
     policy = case.settings.deletions.of(side)
+    record = case.record(other(side))
+    if policy != "delete" or record is None:
+        return policy
+    place = 0 if side == RIGHT else 1
+    edited = any(
+        line.name in link.base
+        and line.field_of(other(side)) in record.fields
+        and not same(line.kind, record.get(line.field_of(other(side))), link.base[line.name][place], case.country)
+        for line in case.lines
+    )
+    return "ask" if edited else policy
+
+
+def _waits(case: Case, link: LinkView, side: Side) -> Decision:
+    policy = _policy(case, link, side)
     if case.candidates:
         reason = asks = because(why.GONE_MERGED, side=side, count=len(case.candidates))
         return Decision(
