@@ -133,7 +133,7 @@ class MemorySync:
         open_ = [one for one in self.operations.values() if one.state in {"sent", "unknown"}]
         return self._call("unfinished", lambda: self._copy(open_))
 
-    def announce(self, run: RunRow, operations: Sequence[SyncOperation]) -> None:
+    def announce(self, run: RunRow, operations: Sequence[SyncOperation]) -> None:  # noqa: ARG002  (the port's)
         def work() -> None:
             for one in operations:
                 known = self.operations.get(one.key)
@@ -148,36 +148,42 @@ class MemorySync:
         self._call("announce", work)
 
     def settle(self, run: RunRow, page: Settled) -> None:
-        def work() -> None:
-            for operation in page.operations:
-                self.operations[operation.key] = self._copy(operation)
-            for key in page.dropped:
-                self._drop(key)
-            for link in page.links:
-                self._keep(self._copy(link))
-            for where in page.waited:
-                self.waits.pop(where, None)
-            for row in page.waiting:
-                self.waits[row.role, row.side, row.id] = self._copy(row)
-            for role, side, id in page.answered:
-                for key in [one for one in self.asked if one[:3] == (role, side, id)]:
-                    del self.asked[key]
-            for one in page.asked:
-                self.asked_ever[one.kind] += 1
-                link = self.rows.get(one.link)
-                self.asked_of.update([one.id] if link is None else [one.id, link.left_id, link.right_id])
-                self.asked[one.role, one.side, one.id, one.kind] = self._copy(one)
-            for where in page.woken:
-                for row in self.waits.values():
-                    if row.waits_for is not None and tuple(row.waits_for) == where:
-                        row.state, row.due_at, row.waits_for = "due", self.clock.iso(), None
-            if page.reports:
-                self.reports.setdefault(run.id, []).extend(self._copy(list(page.reports)))
-            if page.cursor is not None:
-                self.cursors_[page.cursor[0], page.cursor[1]] = page.cursor[2]
-            self.runs[run.id] = self._copy(run)
+        self._call("settle", lambda: self._settle(run, page))
 
-        self._call("settle", work)
+    def _settle(self, run: RunRow, page: Settled) -> None:
+        for operation in page.operations:
+            self.operations[operation.key] = self._copy(operation)
+        for key in page.dropped:
+            self._drop(key)
+        for link in page.links:
+            self._keep(self._copy(link))
+        self._waits(page)
+        self._questions(page)
+        if page.reports:
+            self.reports.setdefault(run.id, []).extend(self._copy(list(page.reports)))
+        if page.cursor is not None:
+            self.cursors_[page.cursor[0], page.cursor[1]] = page.cursor[2]
+        self.runs[run.id] = self._copy(run)
+
+    def _waits(self, page: Settled) -> None:
+        for where in page.waited:
+            self.waits.pop(where, None)
+        for row in page.waiting:
+            self.waits[row.role, row.side, row.id] = self._copy(row)
+        for where in page.woken:
+            for row in self.waits.values():
+                if row.waits_for is not None and tuple(row.waits_for) == where:
+                    row.state, row.due_at, row.waits_for = "due", self.clock.iso(), None
+
+    def _questions(self, page: Settled) -> None:
+        for where in page.answered:
+            for key in [one for one in self.asked if one[:3] == where]:
+                del self.asked[key]
+        for one in page.asked:
+            self.asked_ever[one.kind] += 1
+            link = self.rows.get(one.link)
+            self.asked_of.update([one.id] if link is None else [one.id, link.left_id, link.right_id])
+            self.asked[one.role, one.side, one.id, one.kind] = self._copy(one)
 
     def _drop(self, key: str) -> None:
         row = self.rows.pop(key, None)
@@ -187,7 +193,7 @@ class MemorySync:
 
     def _keep(self, row: LinkRow) -> None:
         self._drop(row.key)
-        assert row.left_id and row.right_id, row
+        assert all((row.left_id, row.right_id)), row
         for side, id in (("left", row.left_id), ("right", row.right_id)):
             assert (row.role, side, id) not in self.by_id, "a record is linked twice"
             self.by_id[row.role, side, id] = row.key  # type: ignore[index]
@@ -320,7 +326,7 @@ class MemoryVendor:
         return []
 
     async def prepare(self, objects: Sequence[str]) -> dict[str, str]:
-        return {}
+        return dict.fromkeys(objects, "key")
 
     async def pull(self, object: str, fields: Sequence[str], cursor: str | None) -> AsyncIterator[Page]:
         at = int(cursor or 0)
