@@ -17,6 +17,8 @@ from tieline.engine.access import Access
 from tieline.engine.sync.sync import Sync
 from tieline.flows.customers.flow import CUSTOMERS
 from tieline.sdk.contract import Link, PushOperation, Written
+from tieline.sdk.http import Client
+from tieline.sdk.manifest import Manifest
 from tieline.sdk.manifest import connector as manifest_of
 from tieline.sdk.target import target
 
@@ -37,22 +39,26 @@ class Pair:
     connect: Any
     settings: Any
     clock: Clock = field(default_factory=Clock)
-    last: dict[Side, Connector] = field(default_factory=dict)
+    last: dict[Side, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = MemorySync(self.clock)
         self.chance = random.Random(1)
 
+    def made(self, side: Side) -> tuple[Any, Manifest]:
+        """A new connector of a side, and what it is."""
+        return self.connect(book=BOOKS[side]), manifest_of("carddav")
+
     def access(self, side: Side) -> Access:
-        crm = self.last[side] = self.connect(book=BOOKS[side])
-        manifest = manifest_of("carddav")
+        crm, manifest = self.made(side)
+        self.last[side] = crm
         return Access(
             crm,
             manifest.role_maps(),
             manifest.capabilities,
             clock=self.clock,
             chance=self.chance.random,
-            requests=lambda: crm._client.requests,
+            requests=lambda: client_of(crm).requests,
         )
 
     def sync(self) -> Sync:
@@ -86,3 +92,9 @@ class Pair:
         (found,) = await crm.find(CONTACTS, ["name"], [name], [])
         (outcome,) = await crm.push([PushOperation("by-hand", "update", CONTACTS, values, Link(CONTACTS, found.id))])
         assert isinstance(outcome, Written)
+
+
+def client_of(crm: Any) -> Client:
+    """The client of a connector of ours."""
+    found: Client = crm._client if isinstance(crm, Connector) else crm.client
+    return found
