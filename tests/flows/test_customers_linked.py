@@ -74,7 +74,7 @@ def test_the_newest_wins_by_the_vendors_times() -> None:
     assert writes(by_version) == [("right", "update", {"city": "Aarhus"})]
     by_field = decide(
         of,
-        crm(city="Aarhus", modified_at=EARLY),
+        crm(city="Aarhus", last_activity=EARLY),
         Record("account", "9", {**right.fields, "last_activity": LATE}, "7"),
         link(),
     )
@@ -184,7 +184,7 @@ def test_a_side_whose_changes_go_nowhere_deletes_nothing() -> None:
 def test_what_cannot_be_deleted_there_is_asked() -> None:
     of = rules()
     targets = {side: replace(target, deletes=frozenset()) for side, target in of.targets.items()}
-    for settings, told in (({"deletions": {"right": "delete"}}, {}), ({}, {"deletion": "delete"})):
+    for settings, told in (({"deletions": {"right": "delete"}}, {"event": "deleted"}), ({}, {"deletion": "delete"})):
         decision = decide(
             CUSTOMERS.of(CUSTOMERS.load(raw(**settings)), targets), crm(), None, link(pending=RIGHT), **told
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.flows.pair import crm, decide, erp, person, raw, rules, why, writes
+from tests.flows.pair import CRM, ERP, crm, decide, erp, person, raw, rules, why, writes
 from tieline.core.pairing import Joined
 from tieline.core.record import Record
 from tieline.flows.customers import CUSTOMERS
@@ -185,6 +186,22 @@ def test_what_the_erp_asks_for_and_nobody_gives_keeps_it_here() -> None:
     assert (decision.writes, why(decision)) == ((), r.REQUIRED)
     assert decision.reason is not None
     assert decision.reason.params == {"side": "right", "fields": ["currency", "terms", "vat_zone"]}
+
+
+@pytest.mark.proves("CUST-9")
+def test_a_field_of_the_vendors_own_that_a_new_record_must_have() -> None:
+    target = replace(
+        ERP, required={"account": {"": ("name", "Industry")}}, choices={("account", "=Industry"): (("7", "Bakeries"),)}
+    )
+    of = CUSTOMERS.of(CUSTOMERS.load(CUSTOMERS.defaults(CRM, target)), {"left": CRM, "right": target})
+    assert decide(of, crm(), event="created").writes[0].values["=Industry"] == "7"
+    settings = CUSTOMERS.defaults(CRM, target)
+    settings["roles"][0]["right_values"] = {"Industry": "8"}  # as a page may write it
+    of = CUSTOMERS.of(CUSTOMERS.load(settings), {"left": CRM, "right": target})
+    assert decide(of, crm(), event="created").writes[0].values["=Industry"] == "8"
+    settings["roles"][0]["right_values"] = {}
+    decision = decide(CUSTOMERS.of(CUSTOMERS.load(settings), {"left": CRM, "right": target}), crm(), event="created")
+    assert (decision.reason and decision.reason.params) == {"side": "right", "fields": ["=Industry"]}
 
 
 # -- the first match -------------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ class Target:
     statuses    stage id → "open" | "won" | "lost"
     limits      capability names and values ("call_needs_parent": True …), data only
     lengths     (role, field) → characters it can hold, of the same fields, where the system says so
+    deletes     roles whose records can be deleted there from outside; None: nobody has asked
     """
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Target:
     statuses: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     lengths: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    deletes: frozenset[str] | None = None
 
 
 class Flow(Protocol):

@@ -60,6 +60,7 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
         limits=limits,
         types=types,
         lengths=lengths,
+        deletes=frozenset(manifest.capabilities.deletes),
     )
 
 

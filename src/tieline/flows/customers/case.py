@@ -67,7 +67,7 @@ def changed_at(record: Record | None) -> str | None:
     """When the vendor says that the record changed last: a version that is a time, else the field of that meaning."""
     if record is None:
         return None
-    for said in (record.version, *(record.get(name) for name in CHANGED_AT)):
+    for said in (record.version, record.get(CHANGED_AT)):
         text = str(said) if said is not None else ""
         if len(text) > 10 and text[4] == "-" and seconds_apart(text, text) is not None:
             return text

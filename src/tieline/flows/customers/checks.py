@@ -17,7 +17,7 @@ from tieline.core.reasons import Reason, because
 from tieline.core.values import known_country
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.check_lines import line_clashes, line_remarks
-from tieline.flows.customers.lines import match_by
+from tieline.flows.customers.lines import match_by, own_name, required
 from tieline.flows.customers.settings import RoleRule, Settings
 
 Targets = Mapping[Side, Target]
@@ -165,8 +165,9 @@ def _creates(settings: Settings, rule: RoleRule, targets: Targets) -> Iterator[C
             yield Clash((f"{rule.role}.lines",), reason, {"name": "Nordlys ApS"}, (off,))
             continue
         target = targets.get(side)
-        needed = next(iter(target.required.get(rule.role, {}).values()), ()) if target is not None else ()
-        have = given | {name for name, value in rule.values_of(side).items() if value not in (None, "")}
+        needed = required(target, rule.role) if target is not None else ()
+        chosen = rule.values_of(side).items()
+        have = given | {own_name(target, rule.role, name) for name, value in chosen if value not in (None, "")}
         missing = sorted(name for name in needed if name not in have)
         if missing:
             paths = tuple(f"{rule.role}.{side}_values.{name}" for name in missing)
@@ -205,7 +206,7 @@ def _matching(settings: Settings, rule: RoleRule) -> Iterator[Clash]:
 def _deletions(settings: Settings, rule: RoleRule, targets: Targets) -> Iterator[Clash]:
     for side in SIDES:
         target = targets.get(other(side))
-        deletes = target.limits.get("deletes") if target is not None else None
+        deletes = target.deletes if target is not None else None
         if settings.deletions.of(side) == "delete" and deletes is not None and rule.role not in deletes:
             reason = because(why.REMARK_NO_DELETE, role=rule.role, side=other(side))
             yield Clash((f"deletions.{side}",), reason)

@@ -47,7 +47,8 @@ def decide(
     left, right   as read just now, with the fields of `reads`; None: there is no such record (never: nobody looked)
     candidates    of `candidates_of`: for a record without link those of the other side; for a link whose record is gone those
                   that may be its successor on that same side
-    times         side → when the vendor says its record changed last; without it the record's "modified_at", else its version
+    times         side → when the vendor says its record changed last; without it the record's version where
+                  that is a time, else its "last_activity"
     related       records that lead to this customer, where the condition of being active is about them
     parent, parent_stopped   of a contact person: the CRM's record of its customer, and whether that one's link is stopped
 

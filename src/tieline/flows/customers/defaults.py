@@ -10,6 +10,7 @@ from babel.numbers import get_territory_currencies
 
 from tieline.core.flow import Target
 from tieline.core.pairing import Kind
+from tieline.flows.customers.lines import required
 from tieline.flows.customers.settings import LineRule, MatchRule, Pick, RoleRule, Settings
 
 ROLES: Final = ("account", "contact")
@@ -104,7 +105,7 @@ def _form(kind: Kind, role: str, name: str, target: Target) -> str:
 def _values(role: str, target: Target, given: set[str], country: str) -> dict[str, Pick | str | int | float | bool]:
     """What a new record is asked for and no line gives: the first choice that there is; the country's own currency (CUST-9)."""
     out: dict[str, Pick | str | int | float | bool] = {}
-    for name in next(iter(target.required.get(role, {}).values()), ()):
+    for name in required(target, role):
         choices = target.choices.get((role, name), ())
         if name == "currency":
             own = [

@@ -131,9 +131,9 @@ class Customers:
         """Typed settings from stored JSON of any earlier version; raises pydantic.ValidationError naming each wrong place."""
         return load(dict(raw))
 
-    def defaults(self, left: Target, right: Target) -> dict[str, Any]:
-        """Settings that work unedited on these two systems, as JSON."""
-        return defaults(left, right).model_dump(mode="json")
+    def defaults(self, left: Target, right: Target, country: str = "DK") -> dict[str, Any]:
+        """Settings that work unedited on these two systems, as JSON. country: of the workspace, ISO 3166 alpha-2."""
+        return defaults(left, right, country).model_dump(mode="json")
 
     def needs(self, settings: Settings, side: Side) -> tuple[Need, ...]:
         """Roles and verbs of this side."""

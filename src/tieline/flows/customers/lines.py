@@ -12,8 +12,8 @@ from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.flows.customers.settings import LineRule, Settings
 
-CHANGED_AT: Final = ("modified_at", "last_activity")
-"""Canonical fields: when the vendor says that the record changed last, where its version is no time; the first that is there."""
+CHANGED_AT: Final = "last_activity"
+"""Canonical field: when something happened with the record last, for where its version is no time."""
 CREATED_AT: Final = "created_at"
 
 Targets = Mapping[Side, Target]
@@ -68,7 +68,7 @@ def reads(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
 
 def further(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
     """What is read beside the lines."""
-    names = [*CHANGED_AT, CREATED_AT]
+    names = [CHANGED_AT, CREATED_AT]
     if side == LEFT and is_top(settings, role):
         if settings.mark.kind == "field" and settings.mark.field:
             names.append(settings.mark.field)
@@ -89,6 +89,17 @@ def parent_of(settings: Settings, role: str) -> LineRule | None:
     if rule is None:
         return None
     return next((line for line in rule.lines if line.kind == "link" and line.role in kept and line.role != role), None)
+
+
+def own_name(target: Target | None, role: str, name: str) -> str:
+    """A field as lines name it: canonical where the side has such a name, else the vendor's own as "=Industry"."""
+    fields = target.roles.get(role) if target is not None else None
+    return name if not fields or name in fields or name.startswith("=") else f"={name}"
+
+
+def required(target: Target, role: str) -> tuple[str, ...]:
+    """What a new record there must be given, of the layout that the system takes by itself, as lines name it."""
+    return tuple(own_name(target, role, name) for name in next(iter(target.required.get(role, {}).values()), ()))
 
 
 def match_finds(settings: Settings, role: str, side: Side, record: Record) -> tuple[Wanted, ...]:

@@ -25,7 +25,7 @@ from tieline.core.same import CANNOT_HOLD, for_side, is_empty
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case
 from tieline.flows.customers.conditions import is_active, is_marked, mark_value
-from tieline.flows.customers.lines import is_top, parent_of
+from tieline.flows.customers.lines import is_top, own_name, parent_of, required
 from tieline.flows.customers.updating import update
 
 
@@ -78,7 +78,9 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
     reasons: dict[str, Reason] = {}
     results: list[LineResult] = []
     base: dict[str, tuple[Any, Any]] = {}
-    given = rule.values_of(target) if rule is not None else {}
+    there = case.target(target)
+    chosen = rule.values_of(target) if rule is not None else {}
+    given = {own_name(there, case.role, name): value for name, value in chosen.items()}
     for line in case.lines:
         name = line.field_of(target)
         value = record.get(line.field_of(source))
@@ -148,7 +150,7 @@ def _not_created(case: Case, side: Side, record: Record) -> Reason | None:
         return because(why.PARENT, role=parent.role)
     if parent is not None and is_empty(record.get(parent.left if side == LEFT else parent.right)):
         across = parent.right if side == LEFT else parent.left
-        if any(across in names for names in case.target(other(side)).required.get(case.role, {}).values()):
+        if across in required(case.target(other(side)), case.role):
             return because(why.NO_PARENT, role=parent.role)
     return None
 
@@ -190,9 +192,7 @@ def _created_because(case: Case, side: Side) -> Reason:
 
 def _missing(case: Case, side: Side, values: dict[str, Any]) -> list[str]:
     """What the other system asks of a new record and nobody gives."""
-    layouts = case.target(side).required.get(case.role, {})
-    needed = next(iter(layouts.values()), ())
-    return sorted(name for name in needed if is_empty(values.get(name)))
+    return sorted(name for name in required(case.target(side), case.role) if is_empty(values.get(name)))
 
 
 def _made(case: Case) -> Become:

@@ -26,6 +26,7 @@ REUSED: Final = declare("customers.not.reused", "side", "id")
 GONE: Final = declare("customers.not.gone", "side")
 GONE_WAITS: Final = declare("customers.not.gone_waits", "side")
 GONE_SWITCH: Final = declare("customers.not.gone_switch", "side")
+CANNOT_DELETE: Final = declare("customers.not.cannot_delete", "side")
 GONE_MERGED: Final = declare("customers.not.merged", "side", "count")
 GONE_BOTH: Final = declare("customers.not.gone_both")
 CONFLICT: Final = declare("customers.not.conflict", "count")
@@ -33,7 +34,7 @@ SAME: Final = declare("customers.not.same")
 
 NOT_MOVED: Final = (
     OFF, ROLE_OFF, STOPPED, NOT_MARKED, SWITCH, BY_HAND, NOT_NEW, NOT_ACTIVE, NO_CONDITION, PARENT, NO_PARENT, REQUIRED,
-    AMBIGUOUS, UNSURE, REFUSED_PARTNER, REUSED, GONE, GONE_WAITS, GONE_SWITCH, GONE_MERGED, GONE_BOTH, CONFLICT, SAME,
+    AMBIGUOUS, UNSURE, REFUSED_PARTNER, REUSED, GONE, GONE_WAITS, GONE_SWITCH, CANNOT_DELETE, GONE_MERGED, GONE_BOTH, CONFLICT, SAME,
 )  # fmt: skip
 
 # -- why something is written ------------------------------------------------------------------------------------------

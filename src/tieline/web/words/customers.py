@@ -117,6 +117,7 @@ NOT_MOVED: Final[Sentences] = {
     "customers.not.gone": _("It is no longer in %(side)s; a person must say what that means."),
     "customers.not.gone_waits": _("It is no longer in %(side)s; it is looked for once more before anything is done."),
     "customers.not.gone_switch": _("It is no longer in %(side)s, and the rules take no changes from there."),
+    "customers.not.cannot_delete": _("%(side_first)s lets nobody delete it from outside: delete it there by hand, or say that it stays."),
     "customers.not.merged": _("It is no longer in %(side)s; %(count)s records there may be what it was merged into."),
     "customers.not.gone_both": _("It is in neither system any more."),
     "customers.not.conflict": _("Both sides changed %(count)s fields to different values; a person must choose."),
