@@ -168,7 +168,7 @@ def raise_untold(workspace: int) -> int:
 
 
 def _of(item: InboxItem) -> tuple[str, str, dict[str, Any]]:
-    if item.subject_id is not None:
+    if item.subject_id is not None or item.pair_id is not None:
         return "question", item.flow, {"flow": item.flow}
     if item.kind in KINDS:
         return item.kind, item.topic, item.reason.get("params") or {}

@@ -13,10 +13,10 @@ from tieline.core.reasons import Reason
 from tieline.web import reasons
 from tieline.web.calls import words as calls
 from tieline.web.parts import words
-from tieline.web.words import customers, engine, errors
+from tieline.web.words import customers, engine, errors, sync
 from tieline.web.words.names import FLOWS, SLOTS
 
-reasons.register({**engine.SENTENCES, **engine.STORY, **errors.SENTENCES, **customers.SENTENCES})
+reasons.register({**engine.SENTENCES, **engine.STORY, **errors.SENTENCES, **customers.SENTENCES, **sync.SENTENCES})
 
 Raw = Reason | Mapping[str, Any] | None
 
@@ -81,7 +81,7 @@ def _values(reason: Reason) -> dict[str, str]:
     if "slot" in params:
         small = slot_name(str(params["slot"]))
         out["slot_small"], out["slot"] = small, calls.first_up(small)
-    if reason.code in ("outcome.rejected", "outcome.link_refused"):
+    if reason.code in ("outcome.rejected", "outcome.link_refused", "sync.rejected"):
         out["refusal"] = refusal(params)
     if "role" in params:
         out["role_name"] = str(params["role"])
