@@ -13,7 +13,7 @@ from tests.flows.pair import ACCOUNT, TARGETS, crm, erp, raw
 from tieline.core.pairing import LEFT, RIGHT, SIDES, Decision, LinkView, Side, Told, other
 from tieline.core.reasons import DECLARED
 from tieline.core.record import Record
-from tieline.core.same import agree, is_empty
+from tieline.core.same import CANNOT_HOLD, agree, for_side, is_empty
 from tieline.flows.customers import CUSTOMERS, reasons
 from tieline.flows.customers.flow import PairRules
 
@@ -64,11 +64,13 @@ def cases(draw: Any) -> tuple[PairRules, Record | None, Record | None, LinkView 
     linked = draw(st.booleans()) or (left is not None and right is not None)
     link = None
     if linked:
-        base = {
-            line.name: (draw(fields).get(line.name), draw(fields).get(line.name))
-            for line in of.lines("account")
-            if draw(st.integers(0, 3))
-        }
+        base = {}
+        agreed = draw(fields)
+        for line in of.lines("account"):
+            value = agreed.get(line.name)
+            there = for_side(line, RIGHT, value)
+            if there is not CANNOT_HOLD and draw(st.integers(0, 3)):
+                base[line.name] = (value, there)
         pending = draw(st.sampled_from([None, None, LEFT, RIGHT]))
         link = LinkView("k1", "1", "9", base, pending=pending, stopped=draw(st.integers(0, 7)) == 0)
     by = LEFT if left is not None else RIGHT
