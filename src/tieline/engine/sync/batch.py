@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tieline.core.pairing import Joined, Side, other
+from tieline.core.pairing import Joined, Side, Told, other
 from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
@@ -113,13 +113,22 @@ class Batch:
     def _is_echo(self, item: Item) -> bool:
         """Whether it is as it was when both sides last agreed, so that nothing is to be done."""
         link, vendor, told = item.link, item.vendor, item.told
+        again = (
+            link is not None and link.state == "pending" and told == Told(event="deleted", by=link.pending or self.side)
+        )
+        if again and item.row is None and not item.approved:  # it is known, and waits or was asked about
+            self.quiet.append(item)
+            return True
         if link is None or told.event in {"deleted", "look"} or told.choices or told.deletion or item.approved:
             return False
         if link.state == "stopped" and not told.create and told.partner is None:
             self.quiet.append(item)
             self._pass.count("excluded")
             return True
-        retried = item.row is not None and item.row.why is not None  # what is open may be on the other side
+        # what is open, or what a person wants looked at, may be on the other side
+        retried = self._pass.run.kind == "asked" or (
+            item.row is not None and (item.row.why is not None or item.row.told == {})
+        )
         if vendor is None or link.state not in AT_REST or told.partner is not None or retried:
             return False
         if not self.is_base(self.side, vendor, link):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tieline.core.pairing import Side
+from tieline.core.pairing import Side, other
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
 from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
-from tieline.engine.sync.rows import seen
+from tieline.engine.sync.rows import id_of, seen
 from tieline.engine.sync.settling import Settling, asked_at
 from tieline.engine.sync.unfinished import done, links_of
 from tieline.engine.sync.writing import Pushing, ids_after, load_parents, operations
@@ -84,8 +84,11 @@ def _ask_moved(role: str, item: Item) -> AskedRow:
 
 
 def seen_of(run: Pass, role: str, item: Item) -> str:
-    """Digest of what a person saw of both sides."""
-    return seen(run.pair.customers.lines(role), item.left, item.right)
+    """Digest of what a person saw of both sides. What it would be linked with only now did not stand beside it."""
+    known = item.link is not None and item.mate is not None and item.mate.id == id_of(item.link, other(item.side))
+    mate = item.mate if known else None
+    left, right = (item.record, mate) if item.side == "left" else (mate, item.record)
+    return seen(run.pair.customers.lines(role), left, right)
 
 
 async def settle(run: Pass, page: Settled, position: Mapping[str, Any] | None = None) -> None:

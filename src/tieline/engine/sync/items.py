@@ -18,6 +18,9 @@ from tieline.engine.sync.sides import End
 from tieline.engine.times import iso
 from tieline.sdk.contract import VendorRecord
 
+UNTIL = "until"
+"""In what a row was told: a record that is gone is not deleted across before then, however often it is named meanwhile."""
+
 Where = tuple[str, Side, str]
 """(role, side, id): a record."""
 

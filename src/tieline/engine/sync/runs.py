@@ -12,7 +12,7 @@ from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batching import settle, work
-from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.items import UNTIL, Item, Pair, Pass
 from tieline.engine.sync.ports import RunKind, RunRow, Settled, WaitingRow
 from tieline.engine.sync.rows import told_of
 from tieline.engine.sync.unfinished import settle_unfinished
@@ -24,6 +24,8 @@ MOST_LOOKS = 8
 
 RESUMED: frozenset[RunKind] = frozenset({"transfer", "reconcile", "preview", "approved", "undo", "redo"})
 """Runs that stand still where they are when something fails, and are gone on with; the others are simply done again."""
+SAID = frozenset({"deletion", "partner", "create", "choices", "new_id"})
+"""What a person says, or a delivery that names the new number: it counts at once."""
 ROWS, ALL_ROWS = 500, 10_000
 """Waiting rows looked at together; and at most in a dry run, which changes none of them."""
 
@@ -121,6 +123,10 @@ async def work_waiting(this: Pass) -> None:
     while not this.over and not await is_paused(this):
         rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry else ROWS))
         rows = [row for row in rows if row.role in pair.customers.roles]
+        ripe = await _ripe(this, rows)
+        if rows and not ripe and not this.dry:
+            continue
+        rows = ripe
         looks.update((row.role, row.side, row.id) for row in rows)
         if not rows or all(looks[row.role, row.side, row.id] > MOST_LOOKS for row in rows):
             return
@@ -134,6 +140,18 @@ async def work_waiting(this: Pass) -> None:
                     await work(this, role, side, [waited_item(row) for row in mine])
         if this.dry:  # they stay due
             return
+
+
+async def _ripe(this: Pass, rows: Sequence[WaitingRow]) -> list[WaitingRow]:
+    """Without deletions that were named again while they wait: those go on waiting."""
+    now = this.pair.now()
+    early = [row for row in rows if row.told and str(row.told.get(UNTIL, "")) > now and not SAID & row.told.keys()]
+    if early and not this.dry:
+        for row in early:
+            row.due_at = str((row.told or {})[UNTIL])
+        await settle(this, Settled(waiting=early))
+    names = {(row.role, row.side, row.id) for row in early}
+    return [row for row in rows if (row.role, row.side, row.id) not in names]
 
 
 async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]) -> None:

@@ -11,7 +11,7 @@ from tieline.core.reasons import Reason
 from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
-from tieline.engine.sync.items import Item, Pass, Where, name_of, waiting_row
+from tieline.engine.sync.items import UNTIL, Item, Pass, Where, name_of, waiting_row
 from tieline.engine.sync.ports import AskedRow, LinkRow, Report, Settled, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import JOINED, plain, reason_row
 from tieline.engine.sync.writing import base_kept, failed_lines, ids_after, settled_at
@@ -21,7 +21,8 @@ from tieline.sdk.contract import Gone, NotSent, Outcome, Rejected, Stale, Unknow
 SOON_TRIES = 3
 """A record that moved under our hands is looked at again at once so often, then later and later."""
 PENDING_S = 600.0
-"""How long a record that is gone waits before the settings' policy applies: it may come back out of a recycle bin."""
+"""How long a record that is gone waits at least before the settings' policy applies: it may come back out of a recycle bin. All that
+went within so long fall due together, so that the limit of one run counts them together."""
 VERBS = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
@@ -144,9 +145,12 @@ class Settling:
         if decision.asks is not None:
             self._ask("deletion", item, decision.asks, [plain_candidate(one) for one in decision.candidates])
             return
-        due = iso(self._pair.clock() + PENDING_S)  # then what the settings say happens
+        # then what the settings say happens
+        due = iso((self._pair.clock() // PENDING_S + 2) * PENDING_S)
         told = Told(event="deleted", by=gone)
-        self.came.wait(waiting_row(self._role, item, due, reason_row(decision.reason), told=told, attempts=0))
+        wait = waiting_row(self._role, item, due, reason_row(decision.reason), told=told, attempts=0)
+        wait.told = {**(wait.told or {}), UNTIL: due}
+        self.came.wait(wait)
 
     def _stays(self, item: Item, decision: Decision) -> None:
         """Nothing moves: a person is asked, or the reason stands with the record."""

@@ -1,0 +1,113 @@
+"""Promises about one customer in days that go badly: what a person saw and chose, what was deleted, what was stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.engine.sync_bench import Bench, settings
+from tieline.core.pairing import Side, Told
+from tieline.engine.sync.ports import WaitingRow
+
+DELETES = {"left": "delete", "right": "delete"}
+
+
+async def linked(count: int = 1, **top: Any) -> tuple[Bench, list[str], list[str]]:
+    """Customers that stand in both: their ids, left and right."""
+    bench = Bench(settings=settings(**top))
+    await bench.begin()
+    left = [bench.left.put("Accounts", name=f"Holm {n}", email=f"a@h{n}.dk", city="Aarhus") for n in range(count)]
+    await bench.quiet()
+    rights = {row.left_id: row.right_id for row in bench.store.rows.values()}
+    return bench, left, [rights[one] for one in left]
+
+
+def hint(bench: Bench, side: Side, id: str, told: dict[str, Any] | None, role: str = "account") -> None:
+    """As a delivery or a person's word leaves it."""
+    bench.store.waits[role, side, id] = WaitingRow(role, side, id, bench.clock.iso(), None, told)
+
+
+@pytest.mark.proves("CUST-6", "CUST-7")
+async def test_a_customer_is_linked_from_its_page_with_the_one_that_a_person_chose() -> None:
+    bench = Bench(settings=settings(crm_new="by_hand", erp_created=False))
+    await bench.begin()
+    left = bench.left.put("Accounts", name="Holm", email="a@holm.dk")
+    right = bench.right.put("Accounts", name="Holm og Sønner", city="Aarhus")
+    await bench.quiet()
+    look = await bench.sync().look_at("account", "left", left)
+    row = await bench.sync().asked("account", "left", left, Told(partner=right, by="left"), seen=look.seen)
+    assert (row.state, row.why) == ("done", None)
+    (link,) = bench.store.rows.values()
+    assert (link.left_id, link.right_id) == (left, right)
+
+
+@pytest.mark.proves("CUST-6")
+async def test_what_moved_since_it_was_looked_at_is_not_linked() -> None:
+    bench = Bench(settings=settings(crm_new="by_hand", erp_created=False))
+    await bench.begin()
+    left, right = bench.left.put("Accounts", name="Holm"), bench.right.put("Accounts", name="Other")
+    await bench.quiet()
+    look = await bench.sync().look_at("account", "left", left)
+    bench.left.edit("Accounts", left, name="Holm Byg")
+    row = await bench.sync().asked("account", "left", left, Told(partner=right, by="left"), seen=look.seen)
+    assert (row.state, bench.store.rows) == ("stopped", {})
+
+
+@pytest.mark.proves("CUST-12")
+async def test_deletions_that_come_one_by_one_are_counted_together() -> None:
+    bench, left, _ = await linked(30, deletions=DELETES)
+    bench.clock.now = (bench.clock.now // 600 + 1) * 600
+    for id in left[:20]:
+        bench.left.remove("Accounts", id)
+        await bench.changes()
+        bench.clock.now += 9
+    states = set()
+    for _ in range(400):
+        bench.clock.now += 4
+        states.add((await bench.changes()).state)
+    assert len(bench.right.all("Accounts")) == 30
+    assert "stopped" in states
+    assert [one for one in bench.store.asked if one[3] == "limit"]
+
+
+@pytest.mark.proves("CUST-4", "CUST-12")
+async def test_a_deletion_that_is_named_again_waits_as_long_as_it_was_to_wait() -> None:
+    bench, left, right = await linked(deletions=DELETES)
+    bench.left.remove("Accounts", left[0])
+    await bench.changes()
+    since = bench.clock.now
+    while bench.clock.now < since + 590:
+        row = bench.store.waits["account", "left", left[0]]
+        row.due_at = bench.clock.iso()  # a delivery names it once more
+        await bench.changes()
+        bench.clock.now += 50
+        assert right[0] in bench.right.all("Accounts")
+    bench.clock.now = since + 1250
+    await bench.changes()
+    assert right[0] not in bench.right.all("Accounts")
+
+
+@pytest.mark.proves("CUST-12")
+async def test_an_edit_across_keeps_what_would_be_deleted() -> None:
+    bench, left, right = await linked(deletions=DELETES)
+    bench.left.remove("Accounts", left[0])
+    await bench.changes()
+    bench.right.edit("Accounts", right[0], city="Odense")
+    await bench.quiet()
+    assert bench.right.all("Accounts")[right[0]]["city"] == "Odense"
+    assert [one[3] for one in bench.store.asked] == ["deletion"]
+
+
+@pytest.mark.proves("CUST-2")
+async def test_what_moved_on_either_side_while_it_was_stopped_is_merged_when_it_is_marked_again() -> None:
+    bench, left, right = await linked()
+    (key,) = bench.store.rows
+    bench.store.rows[key].state = "stopped"
+    bench.right.edit("Accounts", right[0], city="Odense")
+    await bench.quiet()
+    assert bench.left.all("Accounts")[left[0]]["city"] == "Aarhus"
+    bench.store.rows[key].state = "linked"
+    hint(bench, "left", left[0], {})
+    await bench.quiet()
+    assert bench.left.all("Accounts")[left[0]]["city"] == "Odense"
