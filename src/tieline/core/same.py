@@ -49,7 +49,8 @@ CANNOT_HOLD: Final = _CannotHold()
 def is_empty(value: Any) -> bool:
     """Whether nothing stands there."""
     if isinstance(value, str):
-        return not value or not _UNSEEN.sub("", value).strip()
+        bare = value.strip()
+        return not bare or ((bare[0] == "\x00" or not bare.isascii()) and not _UNSEEN.sub("", bare).strip())
     if isinstance(value, list | tuple | dict):
         return not value or (not isinstance(value, dict) and all(is_empty(one) for one in value))
     return value is None
@@ -68,6 +69,8 @@ def normal(kind: Kind, value: Any, country: str = DEFAULT_COUNTRY) -> Hashable:
 
 def same(kind: Kind, one: Any, another: Any, country: str = DEFAULT_COUNTRY) -> bool:
     """Whether two values mean the same."""
+    if one is another or (type(one) is type(another) and one == another):
+        return True
     return normal(kind, one, country) == normal(kind, another, country)
 
 

@@ -58,8 +58,13 @@ def decide(
         settings, role, lines(settings, role, targets), match_by(settings, role), link, left, right, told,
         tuple(candidates), times, targets, tuple(related), parent, parent_stopped,
     )  # fmt: skip
+    return of_case(case)
+
+
+def of_case(case: Case) -> Decision:
+    """The same of a case that is put together already."""
     decision = _decided(case)
-    return _looked(case, decision) if told.event == "look" and not _is_told(told) else decision
+    return _looked(case, decision) if case.told.event == "look" and not _is_told(case.told) else decision
 
 
 def candidates_of(

@@ -6,13 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tieline.core import match
 from tieline.core.flow import Need, Target
-from tieline.core.match import wanted
+from tieline.core.match import MatchBy, wanted
 from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told
 from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.flows.customers import checks, lines, needs
-from tieline.flows.customers.decide import NO_TARGETS, NOTHING, candidates_of, decide
+from tieline.flows.customers.case import Case
+from tieline.flows.customers.decide import NO_TARGETS, NOTHING, of_case
 from tieline.flows.customers.defaults import defaults
 from tieline.flows.customers.settings import Settings, load
 
@@ -24,6 +26,7 @@ class PairRules:
     settings: Settings
     targets: Mapping[Side, Target]
     _lines: Mapping[str, tuple[Line, ...]]
+    _by: Mapping[str, tuple[MatchBy, ...]]
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -83,7 +86,9 @@ class PairRules:
         self, role: str, side: Side, record: Record, found: Sequence[Record], taken: Collection[str] = ()
     ) -> tuple[Candidate, ...]:
         """Those of `found` (of the other side) that may be the same as this record of `side`."""
-        return candidates_of(self.settings, role, side, record, found, taken, self.targets)
+        country = self.settings.default_country
+        by, known = self._by.get(role, ()), self.lines(role)
+        return match.candidates(by, side, record, found, lines=known, taken=taken, country=country)
 
     def decide(
         self,
@@ -106,20 +111,12 @@ class PairRules:
         candidates: tuple[Candidate, ...] = ()
         if found and side is not None and record is not None and (left is None or right is None):
             candidates = self.candidates(role, side, record, found, taken)
-        return decide(
-            link,
-            left,
-            right,
-            self.settings,
-            role,
-            told,
-            candidates,
-            times,
-            self.targets,
-            related,
-            parent,
-            parent_stopped,
-        )
+        return of_case(
+            Case(
+                self.settings, role, self.lines(role), self._by.get(role, ()), link, left, right, told, candidates, times,
+                self.targets, tuple(related), parent, parent_stopped,
+            )
+        )  # fmt: skip
 
 
 class Customers:
@@ -146,7 +143,7 @@ class Customers:
     def of(self, settings: Settings, targets: Mapping[Side, Target] = NO_TARGETS) -> PairRules:
         """The rules of one pair."""
         kept = {role: lines.lines(settings, role, targets) for role in lines.roles(settings)}
-        return PairRules(settings, targets, kept)
+        return PairRules(settings, targets, kept, {role: lines.match_by(settings, role) for role in kept})
 
 
 CUSTOMERS: Final = Customers()
