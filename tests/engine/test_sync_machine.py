@@ -232,12 +232,12 @@ class TwoSystems(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1), side=st.sampled_from(SIDES))
     def transfer(self, which: int, side: Side) -> None:
         bench = self.benches[which % len(self.benches)]
-        self._try(bench, bench.sync().transfer({"from": side}))
+        self._try(bench.sync().transfer({"from": side}))
 
     @rule(which=st.integers(0, 1))
     def reconcile(self, which: int) -> None:
         bench = self.benches[which % len(self.benches)]
-        self._try(bench, bench.sync().reconcile())
+        self._try(bench.sync().reconcile())
 
     @rule(which=st.integers(0, 1), question=st.integers(0, 5), answer=st.integers(0, 3))
     def answer(self, which: int, question: int, answer: int) -> None:
@@ -250,7 +250,7 @@ class TwoSystems(RuleBasedStateMachine):
             del bench.store.asked[row.role, row.side, row.id, row.kind]
             self._run(bench, bypass_limit=True)
             return
-        self._try(bench, bench.sync().asked(row.role, row.side, row.id, self._told(row, answer)))
+        self._try(bench.sync().asked(row.role, row.side, row.id, self._told(row, answer)))
 
     @rule()
     def settle(self) -> None:
@@ -269,7 +269,7 @@ class TwoSystems(RuleBasedStateMachine):
     def _run(self, bench: Bench, **options: Any) -> RunRow | None:
         deleted = [len(vendor.deleted) for vendor in (bench.left, bench.right)]
         size = {role: sum(one.role == role for one in bench.store.rows.values()) for role in OBJECTS}
-        row = self._try(bench, bench.changes(**options))
+        row = self._try(bench.changes(**options))
         if not options.get("bypass_limit"):
             for role, object in OBJECTS.items():
                 now = [
@@ -281,7 +281,7 @@ class TwoSystems(RuleBasedStateMachine):
                 assert sum(now) <= most, "a run deleted more than it may"
         return row
 
-    def _try(self, bench: Bench, work: Any) -> RunRow | None:
+    def _try(self, work: Any) -> RunRow | None:
         try:
             row: RunRow = self.loop.run_until_complete(work)
         except Killed:

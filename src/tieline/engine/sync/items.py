@@ -49,6 +49,18 @@ class Pair:
 
 
 @dataclass(slots=True)
+class Planned:
+    """Links that a dry run would have made, so that children find their parents."""
+
+    keys: dict[Where, str] = field(default_factory=dict)
+    ids: dict[tuple[str, Side], str] = field(default_factory=dict)
+
+    def add(self, role: str, side: Side, id: str, key: str) -> None:
+        self.keys[role, side, id] = key
+        self.ids[key, side] = id
+
+
+@dataclass(slots=True)
 class Item:
     """One record of a batch, on its way from being read to being settled.
 
@@ -155,7 +167,7 @@ class Pass:
     busy: dict[tuple[str, ...], str] = field(default_factory=dict)
     made: dict[tuple[str, Side], str] = field(default_factory=dict)
     lost: dict[str, SyncOperation] = field(default_factory=dict)
-    planned: dict[Where, str] = field(default_factory=dict)
+    planned: Planned = field(default_factory=Planned)
     error: TielineError | None = None
     stopped: dict[str, Any] | None = None
     counter: int = 0

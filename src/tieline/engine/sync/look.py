@@ -58,7 +58,7 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
             failed[one] = of_error(error)
 
     await asyncio.gather(*(read(one, its) for one, its in sides.items()))
-    parents = Parents(pair.store, pair.run, {})
+    parents = Parents(pair.store, pair.run)
     records: dict[Side, Record | None] = {"left": None, "right": None}
     for one, vendor in found.items():
         if vendor is not None:

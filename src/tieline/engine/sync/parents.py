@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tieline.core.pairing import Joined, Side
 from tieline.core.record import Record
 from tieline.engine.access import Run
+from tieline.engine.sync.items import Planned
 from tieline.engine.sync.ports import LinkRow, SyncStore
 from tieline.engine.sync.rows import JOINED, id_of
 from tieline.engine.sync.sides import Shape
@@ -17,11 +18,10 @@ from tieline.sdk.contract import VendorRecord
 class Parents:
     """Links of the parents that a batch's records name. One query per parent role and side for all of them."""
 
-    def __init__(self, store: SyncStore, run: Run, planned: Mapping[tuple[str, Side, str], str]) -> None:
+    def __init__(self, store: SyncStore, run: Run, planned: Planned | None = None) -> None:
         self._store = store
         self._run = run
-        self._planned = planned
-        """(role, side, id) → key of the link that a dry run would have made."""
+        self._planned = planned or Planned()
         self._by_id: dict[tuple[str, Side, str], str | None] = {}
         self._by_key: dict[str, LinkRow] = {}
 
@@ -37,7 +37,7 @@ class Parents:
                     wanted.setdefault(role, {})[str(id)] = None
         for role, ids in wanted.items():
             rows = await self._run(lambda role=role, ids=ids: self._store.links(role, side, list(ids)))  # type: ignore[misc]
-            self._by_id.update({(role, side, id): self._planned.get((role, side, id)) for id in ids})
+            self._by_id.update({(role, side, id): self._planned.keys.get((role, side, id)) for id in ids})
             for row in rows:
                 self._by_key[row.key] = row
                 self._by_id[role, side, id_of(row, side)] = row.key
@@ -88,8 +88,8 @@ class Parents:
         row = self._by_key.get(value.key)
         if row is not None and id_of(row, side):
             return f"{side}:{id_of(row, side)}"
-        known = next((one for one, key in self._planned.items() if key == value.key and one[1] == side), None)
-        return f"{side}:{known[2]}" if known is not None else value.key
+        known = self._planned.ids.get((value.key, side))
+        return f"{side}:{known}" if known is not None else value.key
 
 
 def joined_keys(values: Iterable[Any]) -> Sequence[str]:

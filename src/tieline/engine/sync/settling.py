@@ -292,9 +292,9 @@ class Settling:
         for one in item.writes:
             self._pass.count(VERBS[one.verb] if one.values or one.verb != "update" else "linked")
         if decision.become in {"make", "stop"} and item.link is None:
-            self._pass.planned[self._role, item.side, item.id] = item.new_key
+            self._pass.planned.add(self._role, item.side, item.id, item.new_key)
             if item.mate is not None:
-                self._pass.planned[self._role, other(item.side), item.mate.id] = item.new_key
+                self._pass.planned.add(self._role, other(item.side), item.mate.id, item.new_key)
         if decision.status == "same" and not item.writes:
             self._pass.count("same")
             return

@@ -82,7 +82,7 @@ async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation
     pair, end = this.pair, this.pair.ends[side]
     acts = _together(found)
     there = await end.fetch(role, [one.id for one in acts if one.verb != "delete"])
-    parents = Parents(pair.store, pair.run, {})
+    parents = Parents(pair.store, pair.run)
     await parents.load(end.shape(role), side, there.values())
     links = {row.key: row for row in await pair.run(lambda: pair.store.links_by_key([one.link for one in acts]))}
     lines = pair.customers.lines(role)
