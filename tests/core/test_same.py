@@ -239,6 +239,9 @@ def test_of_several_addresses_a_side_holds_the_first_and_the_others_stay() -> No
     assert for_side(mail, RIGHT, "new@x.dk", held="a@x.dk b@x.dk") == "new@x.dk b@x.dk"
     assert for_side(mail, RIGHT, "b@x.dk", held="a@x.dk b@x.dk") == "b@x.dk"
     assert not agree(mail, "c@x.dk", "a@x.dk b@x.dk")
+    both = line("email", left_form="one", right_form="one")  # and yet it holds two there
+    assert for_side(both, RIGHT, "new@x.dk", held="a@x.dk b@x.dk") == "new@x.dk b@x.dk"
+    assert for_side(both, RIGHT, "new@x.dk c@x.dk", held="a@x.dk") == "new@x.dk"
 
 
 def test_lines_of_an_address_where_there_is_one_line() -> None:

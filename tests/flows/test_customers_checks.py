@@ -194,6 +194,22 @@ def test_the_defaults_of_two_address_books_are_contact_persons() -> None:
     assert found(CUSTOMERS.defaults(book, other), {LEFT: book, RIGHT: other}).clashes == ()
 
 
+@pytest.mark.proves("CUST-9")
+def test_where_the_vat_number_is_the_registration_number_one_field_does_for_both() -> None:
+    tax = Target(roles={"account": frozenset(("name", "tax_number"))})
+    both = Target(roles={"account": frozenset(("name", "tax_number", "registration_number"))})
+
+    def numbers(country: str) -> list[tuple[str, str]]:
+        (rule,) = CUSTOMERS.load(CUSTOMERS.defaults(tax, both, country)).roles
+        assert rule.match[0].rule == "registration_number"
+        return [(one.left, one.right) for one in rule.lines if one.kind == "code"]
+
+    assert numbers("DK") == [("tax_number", "registration_number")]
+    assert numbers("FR") == [("tax_number", "tax_number")]
+    (rule,) = CUSTOMERS.load(CUSTOMERS.defaults(both, both, "DK")).roles
+    assert [one.name for one in rule.lines if one.kind == "code"] == ["registration_number", "tax_number"]
+
+
 def test_two_systems_with_nothing_in_common_say_so() -> None:
     nothing = CUSTOMERS.defaults(Target(), Target())
     assert [one.reason.code for one in found(nothing).clashes] == [r.CLASH_NO_ROLE]

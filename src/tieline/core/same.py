@@ -311,15 +311,16 @@ def _country(value: str, form: str, held: Any, length: int | None) -> Any:
 
 
 def _mails_for(line: Line, side: Side, value: str, held: Any, length: int | None) -> Any:
-    """One address where this side holds one; where the other side holds one and this one several, the first is replaced."""
+    """One address where this side holds one. Where it holds several now, it has room for them, whatever is said of it: one that comes
+    from a side with room for one replaces the first, and the others stay."""
     coming, there = mails(value), mails(held)
-    if line.form_of(side) == "one":
-        return coming[0] if coming else value
-    if line.form_of(other(side)) == "one" and len(there) > 1 and len(coming) == 1:
+    if len(there) > 1:
+        if line.form_of(other(side)) != "one" or len(coming) != 1:
+            return value
         rest = [one for one in there[1:] if one.casefold() != coming[0].casefold()]
         joined = " ".join((coming[0], *rest))
         return joined if length is None or len(joined) <= length else coming[0]
-    return value
+    return coming[0] if coming and line.form_of(side) == "one" else value
 
 
 def _shorter(kind: Kind, value: str, length: int, country: str) -> Any:

@@ -30,6 +30,8 @@ _MATCH: Final[Mapping[str, tuple[MatchRule, ...]]] = {
     "contact": (MatchRule(rule="email"), MatchRule(rule="phone"), MatchRule(rule="name")),
 }  # fmt: skip
 _NUMBERS: Final = ("registration_number", "tax_number")
+_ONE_NUMBER: Final = frozenset(("DK", "NO", "IT", "BE", "FI", "CH"))
+"""Where a company's VAT number is its registration number, but for the country's letters: some systems have a field for one only."""
 _PARENT: Final = {"contact": ("account", "account")}
 """Role → (its field that leads to the parent, the parent's role)."""
 
@@ -42,7 +44,7 @@ def defaults(left: Target, right: Target, country: str = "DK") -> Settings:
 
 
 def _role(role: str, left: Target, right: Target, country: str, roles: tuple[str, ...]) -> RoleRule:
-    lines = [*_lines(role, left, right)]
+    lines = _lines(role, left, right, country)
     link = _PARENT.get(role)
     if link is not None and link[1] in roles and link[0] in left.roles[role] and link[0] in right.roles[role]:
         lines.append(LineRule(name=link[0], left=link[0], right=link[0], kind="link", role=link[1]))
@@ -68,11 +70,11 @@ def _only_number(rule: MatchRule, lines: list[LineRule]) -> MatchRule:
     return rule.model_copy(update={"lines": names})
 
 
-def _lines(role: str, left: Target, right: Target) -> list[LineRule]:
+def _lines(role: str, left: Target, right: Target, country: str) -> list[LineRule]:
     out: list[LineRule] = []
     for name, kind in KINDS.items():
-        ours, theirs = _held(left, role, name), _held(right, role, name)
-        if ours and theirs and not any(line.left == ours for line in out):
+        ours, theirs = _held(left, role, name, country), _held(right, role, name, country)
+        if ours and theirs and not any(line.left == ours or line.right == theirs for line in out):
             out.append(_line(role, name, ours, theirs, kind, left, right))
     return out
 
@@ -85,10 +87,13 @@ def _line(role: str, name: str, ours: str, theirs: str, kind: Kind, left: Target
     )  # fmt: skip
 
 
-def _held(target: Target, role: str, name: str) -> str:
+def _held(target: Target, role: str, name: str, country: str) -> str:
+    """The field of this meaning there, "" where there is none."""
     fields = target.roles[role]
     if name in fields:
         return name
+    if name == "registration_number" and country in _ONE_NUMBER and "tax_number" in fields:
+        return "tax_number"
     return next((other for pair in _ALIKE if name in pair for other in pair if other in fields), "")
 
 
