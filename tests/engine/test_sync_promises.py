@@ -111,3 +111,42 @@ async def test_what_moved_on_either_side_while_it_was_stopped_is_merged_when_it_
     hint(bench, "left", left[0], {})
     await bench.quiet()
     assert bench.left.all("Accounts")[left[0]]["city"] == "Odense"
+
+
+@pytest.mark.proves("CUST-4", "CUST-16")
+@pytest.mark.parametrize("reported", [True, False])
+async def test_a_customer_that_was_given_another_number_is_not_made_a_second_time(reported: bool) -> None:
+    bench, left, right = await linked()
+    fields = {name: value for name, value in bench.right.all("Accounts")[right[0]].items() if name != "key"}
+    if reported:
+        bench.right.remove("Accounts", right[0])
+    else:
+        del bench.right.records["Accounts"][right[0]]
+    new = bench.right.put("Accounts", **fields)  # the feed shows it before a delivery says what it was before
+    await bench.quiet()
+    hint(bench, "right", right[0], {"by": "right", "new_id": new})
+    await bench.quiet()
+    assert list(bench.left.all("Accounts")) == left
+    assert [(one.left_id, one.right_id, one.state) for one in bench.store.rows.values()] == [(left[0], new, "linked")]
+    assert not bench.store.asked
+    bench.right.edit("Accounts", new, city="Odense")
+    await bench.quiet()
+    assert bench.left.all("Accounts")[left[0]]["city"] == "Odense"
+
+
+@pytest.mark.proves("CUST-16")
+async def test_a_second_record_of_the_same_customer_is_made_where_the_first_one_is_still_there() -> None:
+    bench, _, _ = await linked()
+    bench.right.put("Accounts", name="Holm 0", email="a@h0.dk")
+    await bench.quiet()
+    assert len(bench.left.all("Accounts")) == 2
+
+
+@pytest.mark.proves("CUST-8", "CUST-12")
+async def test_a_transfer_passes_over_no_deletion() -> None:
+    bench, left, right = await linked(2)
+    bench.right.remove("Accounts", right[0])
+    await bench.sync().transfer({"from": "right"})
+    await bench.quiet()
+    states = {one.left_id: one.state for one in bench.store.rows.values()}
+    assert states == {left[0]: "pending", left[1]: "linked"}

@@ -41,6 +41,8 @@ class Batch:
         self.quiet: list[Item] = []
         self.waits: list[WaitingRow] = []
         self.adopted: list[tuple[SyncOperation, VendorRecord]] = []
+        self._taken: dict[str, list[LinkRow]] = {}
+        """id → links of what it would have been linked with."""
         self._own = run.pair.ends[side]
         self._other = run.pair.ends[self.across]
 
@@ -53,6 +55,7 @@ class Batch:
         await self._read(moved)
         moved = [item for item in moved if not self._is_echo(item)]
         await self._search(moved)
+        moved = await self._not_successors(moved)
         return [item for item in moved if self._decided(item)]
 
     async def alone(self, given: Sequence[Item]) -> list[Item]:
@@ -199,7 +202,9 @@ class Batch:
         alone = [one for one in items if one.link is None and one.record is not None and one.told.partner is None]
         if alone:
             wanted = [(one.id, pair.customers.finds(role, self.side, one.record)) for one in alone if one.record]
-            found = await partners(pair.customers, pair.store, pair.run, self._other, self.parents, role, wanted)
+            found = await partners(
+                pair.customers, pair.store, pair.run, self._other, self.parents, role, wanted, self._taken
+            )
             for item in alone:
                 item.found = found.get(item.id, [])
         for end, own in ((self._own, True), (self._other, False)):
@@ -211,6 +216,33 @@ class Batch:
                 found = await partners(pair.customers, pair.store, pair.run, end, self.parents, role, wanted)
                 for item in gone:
                     item.found = found.get(item.id, [])
+
+    async def _not_successors(self, items: Sequence[Item]) -> list[Item]:
+        """Without those whose counterpart is linked with a record that is not there any more: it has another number now, or was
+        merged into this one. The link is looked at first, and moves; else there would be two of the same across."""
+        taken = {
+            item.id: self._taken[item.id]
+            for item in items
+            if item.id in self._taken and item.link is None and not item.found and not _is_told(item.told)
+        }
+        if not taken:
+            return list(items)
+        there = await self._own.fetch(self.role, [id_of(row, self.side) for rows in taken.values() for row in rows])
+        out: list[Item] = []
+        for item in items:
+            gone = next((row for row in taken.get(item.id, ()) if id_of(row, self.side) not in there), None)
+            if gone is None:
+                out.append(item)
+                continue
+            id, now = id_of(gone, self.side), self._pair.now()
+            said = reason(reasons.CLAIMED, id=id_of(gone, self.across))
+            if gone.state == "pending":  # a person is asked, or its time has not come
+                self.waits.append(waiting_row(self.role, item, None, said))
+                continue
+            hint = Item(self.side, id, Told(event="deleted", by=self.side))
+            self.waits.append(waiting_row(self.role, hint, now, reason(reasons.NOT_THERE)))
+            self.waits.append(waiting_row(self.role, item, now, said))
+        return out
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -240,6 +272,11 @@ class Batch:
 
     def _name(self, value: Joined) -> str:
         return self.parents.name(self.side, value)
+
+
+def _is_told(told: Told) -> bool:
+    """Whether a person has said what to do with it."""
+    return bool(told.partner is not None or told.deletion is not None or told.choices)
 
 
 def _is_gone(item: Item, *, own: bool) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.engine.access import Run
 from tieline.engine.sync.customers import Customers
 from tieline.engine.sync.parents import Parents
-from tieline.engine.sync.ports import SyncStore
+from tieline.engine.sync.ports import LinkRow, SyncStore
 from tieline.engine.sync.rows import id_of
 from tieline.engine.sync.sides import End
 from tieline.sdk.contract import VendorRecord
@@ -23,12 +23,15 @@ async def partners(
     parents: Parents,
     role: str,
     wanted: Sequence[tuple[str, Sequence[Sequence[Find]]]],
+    taken: dict[str, list[LinkRow]] | None = None,
 ) -> dict[str, list[Record]]:
     """id → records of the side `across` that a look-up gave for it and that are linked with nothing. wanted: (id, its look-ups, rule
     by rule).
 
     A rule is asked for those that the rules before it gave nothing. What is found is confirmed by its own look-ups: a record
     stands for those whose value of the same rule it has too. So a vendor's loose search brings nothing in.
+
+    taken: gets, by id, the links of those that would have been found and are linked already.
     """
     out: dict[str, list[Record]] = {}
     linked: set[str] = set()
@@ -47,17 +50,26 @@ async def partners(
         if fresh:
             rows = await run(lambda fresh=fresh: store.links(role, side, fresh))  # type: ignore[misc]
             linked.update(id_of(row, side) for row in rows)
+            if taken is not None:
+                for row in rows:
+                    record = shape.record(found[id_of(row, side)])
+                    for asker in _askers(askers, _own(customers.finds(role, side, record), number)):
+                        taken.setdefault(asker, []).append(row)
         free = [one for id, one in found.items() if id not in linked]
         await parents.load(shape, side, free)
         for vendor in free:
             record = parents.record(shape, side, vendor)
-            for find in _own(customers.finds(role, side, record), number):
-                for asker in dict.fromkeys(askers.get(find.value, ())):
-                    mine = out.setdefault(asker, [])
-                    if all(one.id != record.id for one in mine):
-                        mine.append(record)
+            for asker in _askers(askers, _own(customers.finds(role, side, record), number)):
+                mine = out.setdefault(asker, [])
+                if all(one.id != record.id for one in mine):
+                    mine.append(record)
     return out
 
 
 def _own(rules: Sequence[Sequence[Find]], number: int) -> Sequence[Find]:
     return rules[number] if number < len(rules) else ()
+
+
+def _askers(askers: Mapping[str, Sequence[str]], finds: Sequence[Find]) -> list[str]:
+    """Who looked for one of these values."""
+    return list(dict.fromkeys(asker for find in finds for asker in askers.get(find.value, ())))

@@ -38,10 +38,15 @@ async def transfer(this: Pass) -> None:
             return
     if not this.dry:
         await work_waiting(this)
+        # a feed that was asked before goes on where it was: only it tells of what was deleted meanwhile
+        before = await pair.run(pair.store.cursors)
         kept = {
-            (side, role): Cursor(ends[0], ends[1]).text() for role, ends in this.run.position.get("done", {}).items()
+            (side, role): Cursor(ends[0], ends[1]).text()
+            for role, ends in this.run.position.get("done", {}).items()
+            if Cursor.of(before.get((side, role))).vendor is None
         }
-        await pair.run(lambda: pair.store.set_cursors(kept))
+        if kept:
+            await pair.run(lambda: pair.store.set_cursors(kept))
 
 
 async def _role(this: Pass, side: Side, role: str) -> None:
