@@ -150,3 +150,34 @@ async def test_a_transfer_passes_over_no_deletion() -> None:
     await bench.quiet()
     states = {one.left_id: one.state for one in bench.store.rows.values()}
     assert states == {left[0]: "pending", left[1]: "linked"}
+
+
+@pytest.mark.proves("CUST-2")
+async def test_contact_persons_of_a_customer_that_was_stopped_stay_as_they_are() -> None:
+    bench, left, _ = await linked()
+    ann = bench.left.put("Contacts", name="Ann", email="ann@h0.dk", account=left[0])
+    await bench.quiet()
+    key = next(one.key for one in bench.store.rows.values() if one.role == "account")
+    bench.store.rows[key].state = "stopped"
+    bench.left.edit("Contacts", ann, name="Anna")
+    bench.left.put("Contacts", name="Bo", email="bo@h0.dk", account=left[0])
+    await bench.quiet()
+    assert [one["name"] for one in bench.right.all("Contacts").values()] == ["Ann"]
+    assert (await bench.sync().look_at("contact", "left", ann)).decision.status == "not_marked"
+    other = bench.left.put("Accounts", name="Other", email="a@other.dk")
+    bench.left.edit("Contacts", ann, account=other)  # with a customer that is kept the same she is too
+    await bench.quiet()
+    assert [one["name"] for one in bench.right.all("Contacts").values()] == ["Anna"]
+
+
+@pytest.mark.proves("CUST-13")
+async def test_nothing_is_applied_that_was_not_in_the_plan() -> None:
+    bench, left, right = await linked(2)
+    new = bench.left.put("Accounts", name="New", email="a@new.dk")
+    plan = await bench.sync().preview({"of": "transfer", "from": "left"})
+    bench.left.edit("Accounts", left[0], city="Odense")
+    hint(bench, "left", left[0], None)
+    row = await bench.sync().approved({"of": plan.id})
+    assert (row.state, row.counts["created"], row.counts.get("updated", 0)) == ("done", 1, 0)
+    assert bench.right.all("Accounts")[right[0]]["city"] == "Aarhus"
+    assert new in {one.left_id for one in bench.store.rows.values()}

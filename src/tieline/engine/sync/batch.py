@@ -259,7 +259,15 @@ class Batch:
         item.heard = told
         link = view(item.link) if item.link is not None else None
         try:
-            item.decision = self._pair.customers.decide(self.role, item.left, item.right, link, told, tuple(item.found))
+            item.decision = self._pair.customers.decide(
+                self.role,
+                item.left,
+                item.right,
+                link,
+                told,
+                tuple(item.found),
+                parent_stopped=self.parents.are_stopped(item.left, item.right),
+            )
         except Exception as error:  # noqa: BLE001  one record that cannot be decided stops no other
             self._pass.count("failed")
             said = reason(reasons.DECIDE_FAILED, error=type(error).__name__)

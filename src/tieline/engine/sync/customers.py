@@ -42,6 +42,9 @@ class Customers(Protocol):
         link: LinkView | None,
         told: Told,
         found: Sequence[Record] = (),
+        *,
+        parent_stopped: bool = False,
     ) -> Decision:
         """What shall happen. None for a side: there is no such record. found: records of the other side that the look-ups gave, for
-        one that is not linked (or of the side where a linked one is gone); those that are linked already are not among them."""
+        one that is not linked (or of the side where a linked one is gone); those that are linked already are not among them.
+        parent_stopped: the customer that a contact person belongs to is not kept the same."""

@@ -79,7 +79,13 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
             failed[across] = of_error(error)
         else:
             decision = pair.customers.decide(
-                role, records["left"], records["right"], None, Told(event="look", by=side), tuple(there.get(id, ()))
+                role,
+                records["left"],
+                records["right"],
+                None,
+                Told(event="look", by=side),
+                tuple(there.get(id, ())),
+                parent_stopped=parents.are_stopped(own),
             )
             return Look(decision, records["left"], records["right"], None, digest)
     if failed:
@@ -88,6 +94,11 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
         return Look(decision, records["left"], records["right"], link, digest, failed)
     told = Told(event="look", by=side)
     decision = pair.customers.decide(
-        role, records["left"], records["right"], view(link) if link is not None else None, told
+        role,
+        records["left"],
+        records["right"],
+        view(link) if link is not None else None,
+        told,
+        parent_stopped=parents.are_stopped(records["left"], records["right"]),
     )
     return Look(decision, records["left"], records["right"], link, digest)

@@ -74,6 +74,14 @@ class Parents:
                 fields[name] = self.joined(role, side, fields[name])
         return Record(record.role, record.id, fields, record.version)
 
+    def are_stopped(self, *records: Record | None) -> bool:
+        """Whether every customer that these (the two sides of one contact person) belong to is not kept the same."""
+        joined = [
+            value for one in records if one is not None for value in one.fields.values() if isinstance(value, Joined)
+        ]
+        rows = [self._by_key.get(value.key) if value.key else None for value in joined]
+        return bool(rows) and all(row is not None and row.state == "stopped" for row in rows)
+
     def id_on(self, side: Side, value: Joined) -> str | None:
         """The id of a joined record on a side; None where it has none there (yet)."""
         if value.key:

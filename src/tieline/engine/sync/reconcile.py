@@ -83,15 +83,17 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
         item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)
         item.record = parents.record(left.shape(role), "left", mine) if mine is not None else None
         item.mate = parents.record(right.shape(role), "right", theirs) if theirs is not None else None
-        _found(this, role, item, came)
+        _found(this, role, item, came, parent_stopped=parents.are_stopped(item.left, item.right))
 
 
-def _found(this: Pass, role: str, item: Item, came: Came) -> None:
+def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: bool) -> None:
     """A linked customer that is not as it was: whether it agrees all the same, and if not, why."""
     link = item.link
     if link is None:
         return
-    item.decision = this.pair.customers.decide(role, item.left, item.right, view(link), item.told)
+    item.decision = this.pair.customers.decide(
+        role, item.left, item.right, view(link), item.told, parent_stopped=parent_stopped
+    )
     if item.decision.status == "same" and item.left is not None and item.right is not None:
         this.count("same")
         return

@@ -116,13 +116,14 @@ def waited_item(row: WaitingRow) -> Item:
     return Item(row.side, row.id, told_of(row.told, row.side), row=row, approved=row.approved)
 
 
-async def work_waiting(this: Pass) -> None:
-    """Looks at everything that is due, parents first, until nothing is due any more."""
+async def work_waiting(this: Pass, *, approved: bool = False) -> None:
+    """Looks at everything that is due, parents first, until nothing is due any more. approved: only at what a person approved; the
+    rest is for the next run of changes, or for nobody while the pair is only watched."""
     pair = this.pair
     looks: Counter[tuple[str, Side, str]] = Counter()
     while not this.over and not await is_paused(this):
-        rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry else ROWS))
-        rows = [row for row in rows if row.role in pair.customers.roles]
+        rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry or approved else ROWS))
+        rows = [row for row in rows if row.role in pair.customers.roles and not (approved and row.approved is None)]
         ripe = await _ripe(this, rows)
         if rows and not ripe and not this.dry:
             continue

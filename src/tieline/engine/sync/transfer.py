@@ -115,7 +115,7 @@ async def approved(this: Pass) -> None:
             if await is_paused(this):
                 return
         await settle(this, Settled(), {"done": [*this.run.position.get("done", []), role], "at": None})
-    await work_waiting(this)
+    await work_waiting(this, approved=True)
 
 
 def _whole(found: Sequence[SyncOperation]) -> Sequence[SyncOperation]:
