@@ -6,6 +6,8 @@ import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.web.made import rows, workspace_tx
 
 if TYPE_CHECKING:
@@ -21,10 +23,13 @@ def text_of_id(kind: str, id: int) -> str:
 
 
 class MadePair:
-    """A pair of Zoho CRM (left) and e-conomic (right) that writes."""
+    """A pair of Zoho CRM (left) and e-conomic (right) that writes. environment: of the test; both sides are described by it."""
 
-    def __init__(self, company: Any) -> None:
+    def __init__(self, company: Any, environment: pytest.MonkeyPatch) -> None:
+        from tests.flows.pair import CRM, ERP
         from tieline.store.services import pairs
+
+        environment.setattr(pairs, "target_of", lambda one: CRM if one.connector == "zoho_crm" else ERP)
 
         self.company = company
         self.workspace = company.workspace.pk

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils.html import escape
 
 from tests.web.conftest import Company
 from tests.web.made_pair import MadePair, text_of_id
@@ -31,8 +32,8 @@ LINES = (
 
 
 @pytest.fixture
-def pair(company: Company) -> MadePair:
-    return MadePair(company)
+def pair(company: Company, monkeypatch: pytest.MonkeyPatch) -> MadePair:
+    return MadePair(company, monkeypatch)
 
 
 @pytest.fixture
@@ -166,11 +167,10 @@ def test_one_is_fetched_by_number_or_name_and_never_guessed(
     there: list[str] = []
     monkeypatch.setattr(looking, "search", lambda _one, text: there if text == "Nordlys" else ["10042"])
     where = pair.record("4401", path="write/")
-    assert "Nothing there has this number or name." in text_of(
-        reader.post(where, {"act": "fetch", "find": "Nordlys"}, follow=True)
-    )
-    there += ["7", "8"]
-    assert "Several fit." in text_of(reader.post(where, {"act": "fetch", "find": "Nordlys"}, follow=True))
+    for said in ("Nothing there has this number or name.", "Several fit. Type its number."):
+        answer = reader.post(where, {"act": "fetch", "find": "Nordlys"}, follow=True)
+        assert said in answer.content.decode()
+        there += ["7", "8"]
     assert pair.runs(kind="asked") == []
     reader.post(where, {"act": "fetch", "find": "10042"})
     assert pair.runs(kind="asked")[0].options["told"] == {"partner": "10042"}
@@ -308,8 +308,7 @@ def test_each_question_is_answered_in_the_inbox(
     answer = reader.get(url)
     assert "Nordlys A/S" in text_of(answer)
     value = json.dumps(choice, sort_keys=True)
-    offered = [one.value for one in answer.context["asked"].candidates]
-    assert value in offered
+    assert f'value="{escape(value)}"' in answer.content.decode()
     assert reader.post(f"{url}answer/", {"choice": value}).status_code in (200, 302)
     from tests.web.made import rows, workspace_tx
 

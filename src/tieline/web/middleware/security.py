@@ -45,7 +45,8 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", policy(getattr(response, "csp_extra", None)))
         response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
-        response.headers.setdefault("X-Frame-Options", "DENY")
+        if not getattr(response, "xframe_options_exempt", False):  # it names who may frame it in its policy
+            response.headers.setdefault("X-Frame-Options", "DENY")
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Cache-Control", "private, no-store")
             patch_vary_headers(response, ["HX-Request"])  # one address answers with the page or with a part of it
