@@ -135,6 +135,20 @@ async def test_what_a_person_waits_for_comes_before_what_takes_long(pair: PairOf
     assert said == ["changes", "asked", "transfer"]
 
 
+async def test_a_round_that_a_crash_broke_off_is_gone_on_with_at_once(pair: PairOf) -> None:
+    said: list[str] = []
+    run_row(pair, "changes")
+    pair.rows("UPDATE store_syncpair SET poll_at = now() + interval '1 hour'")
+
+    def body(sync: Played, row: RunRow) -> None:
+        row.counts = {"updated": 1}
+
+    async with worker(pair, said, body) as pairing:
+        await pairing.sweep()
+        await until(lambda: said and not pairing._tasks)
+    assert pair.rows("SELECT state FROM store_syncrun") == [("done",)]
+
+
 @pytest.mark.proves("CUST-8")
 async def test_a_long_run_gives_way_and_goes_on_where_it_was(pair: PairOf) -> None:
     said: list[str] = []

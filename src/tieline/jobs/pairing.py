@@ -108,12 +108,10 @@ class HeldPair:
             if not await self._came(row):
                 return False
         self._next_s = await self._looked(sync)
-        # What a person waits for goes before what takes long.
+        # What a person waits for, and a round that a crash broke off, go before what takes long.
         for kind, options in sorted(await run(store.open_runs), key=lambda one: one[0] in BACKGROUND):
             if should_end() or self._something_waits():
                 break
-            if kind == "changes" and options == watch:
-                continue  # a round that a crash broke off: the next one goes on with it
             row = await self._do(kind, options)
             if not await self._came(row):
                 return False
