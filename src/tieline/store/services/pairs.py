@@ -37,11 +37,12 @@ from tieline.store.services.customers import pair as read_pair
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.flow_settings import ClashesError
 from tieline.store.services.schemas import target_of
+from tieline.store.team.models import Workspace
 
 if TYPE_CHECKING:
     from tieline.store.team.models import User
 
-ASKED: Final = ("preview", "transfer", "reconcile")
+ASKED: Final = ("preview", "transfer", "reconcile", "changes")
 """Kinds of runs that a person begins."""
 OPEN: Final = ("running", "paused")
 
@@ -91,7 +92,8 @@ def create(workspace: int, user: User | None, left: int, right: int) -> int:
             workspace_id=workspace, left_id=left, right_id=right, name=name, created_by=user, version=1
         )
         ends = {"left": target_of(rows[left]), "right": target_of(rows[right])}
-        raw = CUSTOMERS.defaults(ends["left"], ends["right"])
+        country = Workspace.objects.get(pk=workspace).country or "DK"
+        raw = CUSTOMERS.defaults(ends["left"], ends["right"], country)
         SyncPairVersion.objects.create(workspace_id=workspace, pair=row, number=1, settings=raw, saved_by=user)
         note(workspace, user, "pair.created", pair=name)
         pair_cases.wake(row.pk)
@@ -190,7 +192,7 @@ def undo(workspace: int, user: User | None, pair: int, options: Mapping[str, Any
     """Takes back what a run wrote: options {"of": its id}, and "link" (its key) for one customer, "line" (its name) for one field."""
     with workspace_tx(workspace):
         row = _locked(workspace, pair)
-        before = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=options.get("of")).first()
+        before = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=int(options.get("of") or 0)).first()
         if before is None or before.state in OPEN:
             raise DeclinedError("undo.not_there")
         kind = "redo" if before.kind == "undo" else "undo"
