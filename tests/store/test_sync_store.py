@@ -387,3 +387,14 @@ def test_workspaces_see_their_own_pairs_alone(
         assert other.rows(f"SELECT count(*) FROM store_{table}") == [(0,)], table
         assert other.rows(f"DELETE FROM store_{table}") == []
     assert len(store.links_by_key(["a"])) == len(waits(store)) == 1
+
+
+@pytest.mark.proves("CUST-2")
+@pytest.mark.parametrize("off", ["is_on = false", "live = false", "state = 'ended'"])
+def test_a_run_that_is_under_way_stops_where_the_pair_is_switched_off(
+    pair: PairOf, store: StoredSync, off: str
+) -> None:
+    run = begun(store, "changes")
+    assert not store.paused(run)
+    pair.rows(f"UPDATE store_syncpair SET {off}")
+    assert store.paused(run)

@@ -117,7 +117,11 @@ UPDATE store_syncpair p
                                   'seconds', extract(epoch FROM now() - gone.started_at)::float8)
   FROM gone WHERE p.id = %(pair)s
 """
-_WISH = "SELECT wish <> '' FROM store_syncrun WHERE id = %s AND pair_id = %s"
+# Also where the pair was switched off, or is to write no more: not the round's end decides when that counts, but the page's.
+_WISH = """
+SELECT x.wish <> '' OR NOT (p.is_on AND p.state = 'active' AND (p.live OR NOT %s))
+  FROM store_syncrun x JOIN store_syncpair p ON p.id = x.pair_id WHERE x.id = %s AND x.pair_id = %s
+"""
 _REPORTS = """
 INSERT INTO store_syncreport (workspace_id, pair_id, run_id, role, left_id, right_id, name, status, code, reason, lines)
 SELECT %(workspace)s, %(pair)s, %(run)s, r.role, r.left_id, r.right_id, r.name, r.status, coalesce(r.reason->>'code', ''),
@@ -227,11 +231,11 @@ class JournalSide:
                 connection.execute(_QUIET, values)
 
     def paused(self, run: RunRow) -> bool:
-        """Whether a person has asked this run to pause or stop, or something more urgent waits."""
+        """Whether a person has asked this run to pause or stop or has switched the pair off, or something more urgent waits."""
         if run.kind != "changes" and self.gives_way():
             return True
         with self.session.ask() as connection:
-            row = connection.execute(_WISH, [run.id, self.session.pair]).fetchone()
+            row = connection.execute(_WISH, [self.session.live, run.id, self.session.pair]).fetchone()
         return bool(row and row[0])
 
     def _settle_run(
