@@ -107,7 +107,7 @@ def look_ups(customers: int) -> list[list[bytes]]:
         out.append(
             [
                 orjson.dumps(
-                    {"select_query": f"select {COLUMNS} from Accounts where {where} order by id asc limit 2000"}  # noqa: S608
+                    {"select_query": f"select {COLUMNS} from Accounts where {where} order by id asc limit 2000"}
                 )
                 for where, _ in asked
             ]

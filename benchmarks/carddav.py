@@ -140,7 +140,7 @@ class Theirs:
 
     def starts(self) -> float:
         """Seconds that the command takes to do nothing."""
-        return self._timed(self._command[:1] + ["--version"])
+        return self._timed([self._command[0], "--version"])
 
     def first(self) -> float:
         """Seconds of the first sync; finding the collections is not in it."""

@@ -52,7 +52,7 @@ def wheres(by: Sequence[str], values: Iterable[str]) -> list[tuple[str, int]]:
     asked = list(dict.fromkeys(values))
     are_phones = bool(asked) and all(E164.fullmatch(value) for value in asked)
     most = MOST if len(asked) <= FEW else MOST_OF_MANY
-    groups = [renderings(value)[:most] if are_phones else (value,) for value in asked]
+    groups = [renderings(value, most) if are_phones else (value,) for value in asked]
     room = max(1, CRITERIA // len(by)) * IN_VALUES
     out: list[tuple[str, int]] = []
     texts: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
@@ -22,8 +23,8 @@ MOST_OF_MANY = 30
 
 
 @lru_cache(maxsize=16_384)
-def renderings(e164: str) -> tuple[str, ...]:
-    """Texts that mean this number, the likeliest first, at most MOST; the number itself where it cannot be read.
+def renderings(e164: str, most: int = MOST) -> tuple[str, ...]:
+    """Texts that mean this number, the likeliest first, at most `most`; the number itself where it cannot be read.
 
     Prefixes (plus, 00, bare, trunk digit, trunk digit in brackets, none) × groupings (the country's, pairs, a head of two to
     four digits and the rest, fours, none) × separators (blank, dot, dash, slash).
@@ -40,17 +41,21 @@ def renderings(e164: str) -> tuple[str, ...]:
     abroad = _split(international.removeprefix(f"+{code}"))
     at_home = _split(national)
     trunk = digits.removesuffix(significant) if digits.endswith(significant) else ""
-    out = [e164, international, national, digits, f"00{code}{significant}", f"{code}{significant}"]
-    out += _international(code, significant, abroad)
-    out += _national(digits, at_home)
-    if trunk:
-        out += _with_trunk(code, trunk, significant, abroad)
-    else:
-        out += _area(f"+{code} ", abroad)
-    out += _area("", at_home)
-    out += _headed(digits, at_home)
-    out += _rarer(code, significant, digits, abroad, at_home)
-    return tuple(dict.fromkeys(out))[:MOST]
+    forms = chain(
+        (e164, international, national, digits, f"00{code}{significant}", f"{code}{significant}"),
+        _international(code, significant, abroad),
+        _national(digits, at_home),
+        _with_trunk(code, trunk, significant, abroad) if trunk else _area(f"+{code} ", abroad),
+        _area("", at_home),
+        _headed(digits, at_home),
+        _rarer(code, significant, digits, abroad, at_home),
+    )
+    out: dict[str, None] = {}
+    for form in forms:  # none is made that is not asked for: a first match looks for thousands of numbers
+        out[form] = None
+        if len(out) == most:
+            break
+    return tuple(out)
 
 
 def _international(code: str, significant: str, groups: Sequence[str]) -> Iterator[str]:
