@@ -330,7 +330,8 @@ class TwoSystems(RuleBasedStateMachine):
             object = OBJECTS[link.role]
             left, right = bench.left.all(object).get(link.left_id), bench.right.all(object).get(link.right_id)
             asked = {one.kind: one for one in bench.store.asked.values() if one.id in (link.left_id, link.right_id)}
-            if link.state == "stopped":
+            parent = bench.store.rows.get(link.parent or "")
+            if "stopped" in (link.state, parent.state if parent is not None else ""):  # its customer's word is its own
                 continue
             if left is None or right is None:
                 assert link.state == "pending", "a record is gone and nobody is asked"

@@ -85,7 +85,7 @@ async def test_a_run_that_would_delete_too_many_stops_and_asks_and_goes_on_for_o
     await bench.changes()
     assert sum(row.state == "pending" for row in bench.store.rows.values()) == 9
     assert not bench.left.deleted
-    bench.clock.now += 700
+    bench.clock.now += 1300
     row = await bench.changes()
     assert row.state == "stopped"
     assert row.why == {"code": "sync.limit", "params": {"role": "account", "count": 9, "most": 4}}
