@@ -13,6 +13,7 @@ import pytest
 from django.utils.html import escape
 
 from tests.web.conftest import Company
+from tests.web.made import rows, workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tests.web.test_runs import text_of
 from tieline.core.pairing import Candidate, Decision, Evidence, LineResult
@@ -105,6 +106,12 @@ def test_what_differs_is_chosen_line_by_line(pair: MadePair, reader: Client, loo
     (run,) = pair.runs(kind="asked")
     assert run.options["told"] == {"choices": {"phone": "left", "city": "right"}}
     assert (run.options["seen"], run.options["id"], run.state) == ("d1g", "4401", "running")
+    moving = reader.get(pair.record("4401", path="look/?moving=1"))
+    assert "Being written …" in moving.content.decode()
+    with workspace_tx(pair.workspace):
+        run.state, run.finished_at = "done", datetime.now(UTC)
+        run.save()
+    assert reader.get(pair.record("4401", path="look/?moving=1"))["HX-Refresh"] == "true"
 
 
 @pytest.mark.proves("CUST-5")
@@ -149,12 +156,16 @@ def test_a_write_that_one_side_refused_is_shown_and_can_be_finished(
 ) -> None:
     why = {"code": "sync.rejected", "params": {"vendor_code": "CustomerInvalidName", "field": "name", "detail": ""}}
     pair.link("Nordlys A/S", "4401", "10042", "failing", why)
+    pair.make(
+        "SyncWaiting", role="account", side="left", record="4401", state="stuck", why=why, code=why["code"],
+        told={"choices": {"city": "left"}, "event": "changed"},
+    )  # fmt: skip
     looks("differs", Decision("differs", "keep", lines=LINES))
     text, html = looked(reader, pair)
     assert "One of the two systems did not take it" in text
     assert 'name="act" value="finish"' in html
     reader.post(pair.record("4401", path="write/"), {"act": "finish"})
-    assert pair.runs(kind="asked")[0].options["told"] == {}
+    assert pair.runs(kind="asked")[0].options["told"] == {"choices": {"city": "left"}}
 
 
 @pytest.mark.proves("CUST-7")
@@ -310,8 +321,6 @@ def test_each_question_is_answered_in_the_inbox(
     value = json.dumps(choice, sort_keys=True)
     assert f'value="{escape(value)}"' in answer.content.decode()
     assert reader.post(f"{url}answer/", {"choice": value}).status_code in (200, 302)
-    from tests.web.made import rows, workspace_tx
-
     with workspace_tx(pair.workspace):
         (row,) = rows.SyncWaiting.objects.filter(workspace_id=pair.workspace, record="4401")
         item.refresh_from_db()

@@ -222,7 +222,7 @@ def write_customer(request: Asked, pair: str, role: Role, side: Side, record: st
         told |= {"create": True, "partner": ""}
     if given.deletion is not None:
         told["deletion"] = given.deletion
-    made = pairs.tell(workspace, user, one, told, given.seen)
+    made = pairs.tell(workspace, user, one, told or one.unfinished, given.seen)
     return _run(workspace, one, made)
 
 

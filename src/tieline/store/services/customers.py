@@ -30,6 +30,8 @@ MOST_NAMED: Final = 500
 """Links that the words of a name may find: the newest of them."""
 LOOK_BACK: Final = 50
 ASKED_FOR: Final = timedelta(minutes=10)
+DECIDED: Final = ("choices", "partner", "create", "deletion")
+"""What a person says of a record (`core.pairing.Told`)."""
 STATES: Final = ("linked", "conflict", "failing", "pending", "stopped", "waiting", "excluded")
 """What a list can be narrowed to: states of links; "waiting" records that will move, "excluded" those that cannot as they are."""
 
@@ -100,6 +102,16 @@ class Customer:
         if self.link is not None:
             return self.link.left_id if side == "left" else self.link.right_id
         return self.id if side == self.side else ""
+
+    @property
+    def unfinished(self) -> dict[str, Any]:
+        """What a person decided that could not be written everywhere yet: said again, it is finished."""
+        found: dict[str, Any] = {}
+        for row in self.waiting:
+            found |= {
+                name: value for name, value in (row.told or {}).items() if name in DECIDED and value not in (None, {})
+            }
+        return found
 
     @property
     def name(self) -> str:

@@ -59,7 +59,8 @@ def look(request: HttpRequest, one: Customer) -> dict[str, Any]:
     decision = found.decision
     across = one.pair.connection(other(one.side)).title
     out = Look(seen=found.seen, at=found.at, across=across)
-    _moving(out, one)
+    with sides.named(one.pair.left.title, one.pair.right.title):
+        _moving(out, one)
     if decision is None:
         _unreachable(out, one, found.unreachable)
         return {"look": out, "looked": shown.customer(one, status=found.status)}
@@ -150,4 +151,4 @@ def told(request: HttpRequest, one: Customer, act: str) -> dict[str, Any] | None
         return {"create": True, "partner": ""}
     if act in ("delete", "restore", "unlink"):
         return {"deletion": act}
-    return {} if act == "finish" else None
+    return one.unfinished if act == "finish" else None

@@ -133,8 +133,11 @@ def one(request: PageRequest, pair: str, role: str, side: str, record: str) -> H
 @permissions.needs("records.see")
 @require_safe
 def look(request: PageRequest, pair: str, role: str, side: str, record: str) -> HttpResponse:
-    """Both records as they are now, side by side; the panel beside them comes along."""
+    """Both records as they are now, side by side; the panel beside them comes along. Once what was being written is done, the whole
+    page comes anew: its history has grown."""
     found = found_of(request, pair, role, side, record)
+    if request.GET.get("moving") and (found.asked is None or found.asked.finished_at is not None):
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context = page(request, found) | looks.look(request, found)
     context["one"] = context.pop("looked")
     context["look"].swap = True
