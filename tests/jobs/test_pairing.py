@@ -267,3 +267,13 @@ async def test_two_workers_share_pairs(pairs: list[PairOf]) -> None:
         assert len(said) == 3
         go.set()
         await until(lambda: not one._tasks and not two._tasks)
+
+
+async def test_a_round_of_the_time_before_it_was_only_watched_writes_nothing(pair: PairOf) -> None:
+    run_row(pair, "changes")
+    pair.rows("UPDATE store_syncpair SET live = false")
+    said: list[str] = []
+    async with worker(pair, said) as pairing:
+        pairing.wake(pair.pair)
+        await until(lambda: said and not pairing._tasks)
+    assert said == ["changes watching"]

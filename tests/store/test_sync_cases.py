@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.store.pairs import PairOf, make_pair
-from tieline.engine.sync.ports import AskedRow, RunRow, Settled, WaitingRow
+from tieline.engine.sync.ports import AskedRow, LinkRow, RunRow, Settled, WaitingRow
 
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
@@ -141,3 +141,31 @@ def test_a_limit_is_passed_once_by_a_run_of_its_own(store: StoredSync, pair: Pai
     ask(store, "limit", "", why=limit)
     inbox.answer(pair.workspace, None, items(pair)[0], {"leave": True})
     assert len(pair.rows("SELECT id FROM store_syncrun WHERE options ? 'bypass_limit'")) == 1
+
+
+@pytest.mark.proves("CUST-2")
+def test_a_customer_that_is_marked_again_is_looked_at_with_its_contact_persons(store: StoredSync, pair: PairOf) -> None:
+    from tieline.flows.customers.reasons import STOPPED
+    from tieline.store.services import customers, pairs
+
+    run = RunRow(0, "transfer", options={"from": "left"})
+    store.begin(run)
+    links = [
+        LinkRow("k1", "account", "L1", "R1", state="stopped", name="Holm"),
+        LinkRow("k2", "contact", "L2", "R2", name="Ann", parent="k1"),
+        LinkRow("k3", "contact", "L3", "R3", name="Bo", parent="k9"),
+    ]
+    why = {"code": STOPPED, "params": {}}
+    store.settle(run, Settled(links=links, waiting=[WaitingRow("contact", "left", "L4", None, why, state="stuck")]))
+    one = customers.one(customers.pair(pair.workspace, pair.pair), "account", "left", "L1")
+    pairs.mark(pair.workspace, None, one, True)
+    due = pair.rows("SELECT record FROM store_syncwaiting WHERE state = 'due' AND due_at <= now() ORDER BY record")
+    assert [id for (id,) in due] == ["L1", "L2", "L4"]
+
+
+def test_changes_that_a_person_asks_of_a_watched_pair_write_nothing(pair: PairOf) -> None:
+    from tieline.store.services import pairs
+
+    pair.rows("UPDATE store_syncpair SET live = false")
+    pairs.ask(pair.workspace, None, pair.pair, "changes")
+    assert pair.rows("SELECT options FROM store_syncrun") == [({"watch": True},)]

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import F
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -26,8 +27,17 @@ from tieline.core.errors import TielineError
 from tieline.core.flow import Clash, Target
 from tieline.core.pairing import SIDES, Side
 from tieline.flows.customers import CUSTOMERS
+from tieline.flows.customers.reasons import STOPPED
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, ConnectionState, SyncLink, SyncPair, SyncPairVersion, SyncRun
+from tieline.store.models import (
+    Connection,
+    ConnectionState,
+    SyncLink,
+    SyncPair,
+    SyncPairVersion,
+    SyncRun,
+    SyncWaiting,
+)
 from tieline.store.models.pairs import PairState
 from tieline.store.services import pair_cases
 from tieline.store.services.asking import manifest_of
@@ -174,7 +184,9 @@ def ask(workspace: int, user: User | None, pair: int, kind: str, options: Mappin
     if kind not in ASKED:
         raise DeclinedError("pair.no_such_run")
     with workspace_tx(workspace):
-        return _begun(workspace, user, _locked(workspace, pair), kind, options or {})
+        row = _locked(workspace, pair)
+        only_read = {"watch": True} if kind == "changes" and not row.live else {}
+        return _begun(workspace, user, row, kind, {**(options or {}), **only_read})
 
 
 def approve(workspace: int, user: User | None, run: int) -> int:
@@ -272,8 +284,19 @@ def mark(workspace: int, user: User | None, customer: Customer, on: bool) -> Non
         if on:
             place = (customer.role, customer.side, customer.id)
             pair_cases.tell(workspace, row.pk, customer.pair.epoch, *place, {}, customer.name)
+            _look_at_persons(link)
         note(workspace, user, "customer.marked" if on else "customer.unmarked", customer=customer.name)
         pair_cases.wake(row.pk)
+
+
+def _look_at_persons(link: SyncLink) -> None:
+    """Contact persons of a customer that is kept the same again: what moved meanwhile is merged, and new ones are made."""
+    kept = {"workspace_id": link.workspace_id, "pair_id": link.pair_id, "epoch": link.epoch}
+    for one in SyncLink.objects.filter(parent=link.key, **kept).iterator():
+        place = (one.role, "left", one.left_id)
+        pair_cases.tell(link.workspace_id, link.pair_id, link.epoch, *place, {}, one.name)
+    stopped = SyncWaiting.objects.filter(state="stuck", code=STOPPED, **kept)
+    stopped.update(state="due", due_at=timezone.now(), revision=F("revision") + 1)
 
 
 def _what(told: Mapping[str, Any]) -> str:
