@@ -22,21 +22,21 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}")
 #: Words that are the same in a language as in English, looked at one by one.
 SAME = {
     "fr": {
-        "CRM", "API", "ERP", "E-mail", "Notifications", "Code", "Audit", "Invitation", "Contacts", "contacts", "contact",
-        "Pipeline", "pipeline", "description", "note", "%(layout)s › %(pipeline)s › %(stage)s",
-        "Action", "Actions", "Contact", "Message", "Page", "Question", "Webhooks",
+        "%(layout)s › %(pipeline)s › %(stage)s", "Action", "Actions", "API", "Audit", "Code", "Contact", "contact", "Contacts",
+        "contacts", "CRM", "date", "description", "E-mail", "e-mail", "ERP", "Fax", "Invitation", "Message", "Mobile", "note",
+        "Notes", "Notifications", "Page", "pause", "Pipeline", "pipeline", "Question", "Secret", "version %(version)s",
+        "Webhooks",
     },
     "da": {
-        "CRM", "API", "ERP", "E-mail", "Team", "Invitation", "Leads", "leads", "lead", "Layout", "layout", "Status", "status",
-        "Pipeline", "pipeline", "Sandbox", "System", "Database", "note",
-        "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
-        "Browser", "Lead", "Person", "Tokens", "Webhooks",
+        "%(flow)s: %(rule)s", "%(kind)s: %(number)s", "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s",
+        "%(what)s: %(said)s", "API", "Browser", "CRM", "Database", "E-mail", "e-mail", "ERP", "Fax", "Invitation", "layout",
+        "Layout", "Lead", "lead", "Leads", "leads", "note", "pause", "Person", "person", "Pipeline", "pipeline", "Sandbox",
+        "Status", "status", "stop", "System", "Team", "Tokens", "version %(version)s", "Webhooks",
     },
     "it": {
-        "CRM", "API", "ERP", "E-mail", "Team", "Password", "Home", "Tieline, home", "Audit", "Account", "account", "lead",
-        "Layout", "layout", "Pipeline", "pipeline", "Sandbox", "Database", "no",
-        "%(layout)s › %(pipeline)s › %(stage)s", "%(flow)s: %(rule)s", "%(what)s: %(said)s",
-        "Browser", "File", "Lead",
+        "%(flow)s: %(rule)s", "%(kind)s: %(number)s", "%(layout)s › %(pipeline)s › %(stage)s", "%(what)s: %(said)s", "Account",
+        "account", "API", "Audit", "Browser", "CRM", "Database", "E-mail", "e-mail", "ERP", "Fax", "File", "Home", "layout",
+        "Layout", "Lead", "lead", "no", "Password", "Pipeline", "pipeline", "Sandbox", "Team", "Tieline, home",
     },
 }  # fmt: skip
 
