@@ -181,3 +181,22 @@ async def test_nothing_is_applied_that_was_not_in_the_plan() -> None:
     assert (row.state, row.counts["created"], row.counts.get("updated", 0)) == ("done", 1, 0)
     assert bench.right.all("Accounts")[right[0]]["city"] == "Aarhus"
     assert new in {one.left_id for one in bench.store.rows.values()}
+
+
+@pytest.mark.proves("CUST-9")
+async def test_a_number_that_was_gone_and_is_another_customer_now_renames_nobody() -> None:
+    bench = Bench()
+    await bench.begin()
+    left = bench.left.put("Accounts", name="Alfa Handel")
+    await bench.quiet()
+    (number,) = bench.right.all("Accounts")
+    gone = bench.right.records["Accounts"][number]
+    bench.right.remove("Accounts", number)
+    await bench.quiet()
+    bench.right.records["Accounts"][number] = gone
+    bench.right.edit("Accounts", number, name="Beta Byg", key=None)
+    for _ in range(2):
+        await bench.quiet()
+        bench.right.edit("Accounts", number, city="Horsens")
+    assert bench.left.all("Accounts")[left]["name"] == "Alfa Handel"
+    assert [one[3] for one in bench.store.asked] == ["deletion"]

@@ -289,3 +289,17 @@ def test_a_record_that_was_changed_since_is_not_deleted_because_the_other_is_gon
     waits = decide(of, None, erp(), link(pending=LEFT), event="changed", by=RIGHT)
     assert (waits.become, waits.writes, waits.asks) == ("pending", (), None)
     assert decide(of, None, edited, link(pending=LEFT), deletion="delete").writes
+
+
+@pytest.mark.proves("CUST-9")
+def test_a_number_that_was_gone_and_has_only_another_name_is_asked_about() -> None:
+    bare = {"registration_number": None}
+    known = link(crm(**bare), erp(**bare))
+    renamed = erp(name="Bageriet Horsens", **bare)
+    assert writes(decide(rules(), crm(**bare), renamed, known)) == [("left", "update", {"name": "Bageriet Horsens"})]
+    gone = link(crm(**bare), erp(**bare), pending=RIGHT)
+    asked = decide(rules(), crm(**bare), renamed, gone)
+    assert (asked.writes, asked.become, asked.asks and asked.asks.code) == ((), "pending", r.REUSED)
+    assert decide(rules(), crm(**bare), renamed, gone, partner="").become == "drop"
+    assert decide(rules(), crm(**bare), renamed, gone, deletion="unlink").become == "drop"
+    assert decide(rules(), crm(**bare), renamed, gone, partner="9").writes

@@ -167,10 +167,18 @@ def score(evidence: Sequence[Evidence]) -> float:
 
 
 def is_another(
-    by: Sequence[MatchBy], lines: Sequence[Line], side: Side, base: Base, record: Record, country: str
+    by: Sequence[MatchBy],
+    lines: Sequence[Line],
+    side: Side,
+    base: Base,
+    record: Record,
+    country: str,
+    *,
+    was_gone: bool = False,
 ) -> bool:
     """Whether this record has nothing in common any more with what its link last knew of it: its number was given to somebody
-    else. A new name alone is a new name; two things at least must be others, or gone."""
+    else. A new name alone is a new name; two things at least must be others, or gone. was_gone: it was not there for a while; then
+    one is enough."""
     before = {line.field_of(side): base[line.name][0 if side == "left" else 1] for line in lines if line.name in base}
     person = _is_person(lines)
     others = lost = 0
@@ -183,7 +191,7 @@ def is_another(
             others += 1
         elif then and any(name in record.fields for name in one.fields_of(side)):
             lost += 1
-    return others > 0 and others + lost > 1
+    return others > 0 and (was_gone or others + lost > 1)
 
 
 # -- one pair of records -----------------------------------------------------------------------------------------------

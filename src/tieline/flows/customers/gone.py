@@ -48,8 +48,8 @@ def gone(case: Case, link: LinkView) -> Decision:
 def is_reused(case: Case, link: LinkView) -> Side | None:
     """The side whose record has nothing in common with what the link knew: its number was given to another customer. A CRM gives
     an id once."""
-    right = case.right
-    if right is not None and is_another(case.by, case.lines, RIGHT, link.base, right, case.country):
+    right, was_gone = case.right, link.pending == RIGHT
+    if right is not None and is_another(case.by, case.lines, RIGHT, link.base, right, case.country, was_gone=was_gone):
         return RIGHT
     return None
 
@@ -57,8 +57,11 @@ def is_reused(case: Case, link: LinkView) -> Side | None:
 def reused(case: Case, link: LinkView, side: Side) -> Decision:
     """Nothing of it moves until a person has said whether it is the same; once the old one is known to be gone, it is not."""
     reason = because(why.REUSED, side=side, id=link.id_of(side))
-    if link.pending == side or case.told.partner == "":
+    certain = is_another(case.by, case.lines, side, link.base, case.right, case.country) if case.right else False
+    if (link.pending == side and (certain or case.told.deletion is not None)) or case.told.partner == "":
         return Decision("missing", "drop", reason=reason)
+    if link.pending == side:  # it stays so, else the next look would take it for a new name
+        return Decision("pending_delete", "pending", base=link.base, asks=reason, reason=reason)
     return Decision("differs", "keep", base=link.base, asks=reason, reason=reason)
 
 
