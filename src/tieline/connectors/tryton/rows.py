@@ -13,6 +13,7 @@ from tieline.connectors.tryton.shapes import (
     NOTE_LINKS,
     PARTY_LINKS,
     PHONES,
+    holds,
 )
 from tieline.connectors.tryton.wire import tagged_bytes, tagged_date, tagged_decimal, tagged_time
 from tieline.core.values import phone
@@ -66,15 +67,17 @@ def party_row(
 
 
 def _mechanism(name: str, value: Any, old: Mapping[str, Any] | None) -> list[list[Any]]:
-    there = [one["id"] for one in (old or {}).get("contact_mechanisms.") or () if one.get("type") == name]
+    there = [one for one in (old or {}).get("contact_mechanisms.") or () if holds(one, name)]
     if value is None or value == "":
-        return [["delete", [there[0]]]] if there else []
-    if there:
-        return [["write", [there[0]], {"value": str(value)}]]
+        return [["delete", [there[0]["id"]]]] if there else []
     # Tryton refuses a phone number that no numbering plan has; people are called from such numbers all the same
     number = phone(str(value), "") if name in PHONES else None
     kind = "other" if number is not None and number.is_number and not number.valid else name
-    return [["create", [{"type": kind, "value": str(value)}]]]
+    if there and there[0].get("type") == kind:
+        return [["write", [there[0]["id"]], {"value": str(value)}]]
+    old_rows: list[list[Any]] = [["delete", [there[0]["id"]]]] if there else []
+    named = {"name": name} if kind != name else {}
+    return [*old_rows, ["create", [{"type": kind, "value": str(value), **named}]]]
 
 
 def _address(values: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[list[Any]]:

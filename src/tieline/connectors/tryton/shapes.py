@@ -41,9 +41,10 @@ STAGES = (
 """States of an opportunity. "converted" has a sale, so it is won for whoever asks if a deal is still open."""
 
 _MECHANISM_PATHS = ("contact_mechanisms.type", "contact_mechanisms.value", "contact_mechanisms.value_compact")
+_PARTY_MECHANISMS = (*_MECHANISM_PATHS, "contact_mechanisms.name")
 _TIMES = {"created_at": ("create_date",), "modified_at": ("last_modified_at",)}
 _PARTY_PATHS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys((*PHONES, "email", "website"), _MECHANISM_PATHS),
+    **dict.fromkeys((*PHONES, "email", "website"), _PARTY_MECHANISMS),
     **{name: (f"addresses.{name}",) for name in ADDRESS},
     "tax_identifier": ("tax_identifier.code",),
     "organisation": ("relations.to", "relations.type.name"),
@@ -256,8 +257,17 @@ def _mechanism(rows: Sequence[Mapping[str, Any]], name: str, wanted: Collection[
     elif name in _NOT_PHONES:
         values = [str(one.get("value") or "") for one in rows if one.get("type") == name]
     else:
-        values = [_number(one) for one in rows if one.get("type") == name]
+        values = [_number(one) for one in rows if holds(one, name)]
     return _preferred(values, wanted)
+
+
+def holds(mechanism: Mapping[str, Any], name: str) -> bool:
+    """Whether a row is the one of this field: by its type; or by its name, for a number that no numbering plan has, which Tryton
+    takes as "other" only. Unnamed it would read as emptied, and the other system's number would be emptied after it."""
+    return bool(
+        mechanism.get("type") == name
+        or (name in PHONES and mechanism.get("type") == "other" and mechanism.get("name") == name)
+    )
 
 
 def _number(one: Mapping[str, Any]) -> str:

@@ -317,7 +317,7 @@ class Writer:
         domain: list[Any] = [["id", "in", ids]]
         if model == PARTY:
             domain.append(["active", "in", [True, False]])
-            paths = ["contact_mechanisms.type", "addresses.id", "last_modified_at"]
+            paths = ["contact_mechanisms.type", "contact_mechanisms.name", "addresses.id", "last_modified_at"]
             if any("organisation" in operation.values for _, operation in group):
                 paths += ["relations.type.name"]
         else:
