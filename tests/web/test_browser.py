@@ -24,6 +24,9 @@ INSIDE = (
     "/sign-out/",
     "/nothing/",
     "/tokens/",
+    "/customers/",
+    "/customers/new/",
+    "/records/",
 )
 
 
