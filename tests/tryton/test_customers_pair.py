@@ -147,7 +147,6 @@ async def test_who_saves_in_between_is_not_overwritten(pair: Pair) -> None:
     assert pair.questions() == {("conflict", "account")}
 
 
-@pytest.mark.proves("CUST-11")
 async def test_a_number_that_is_used_again_is_another_customer(pair: Pair) -> None:
     number = await kept(pair, telephoneAndFaxNumber="+4566333333")
     before = await pair.party(number, *ALIKE)
