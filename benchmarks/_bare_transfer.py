@@ -1,4 +1,4 @@
-"""The requests of a transfer without Tieline: `python -m benchmarks._bare_transfer <sandbox> <Zoho's token> <customers>`.
+"""The requests of a transfer without Tieline: `python -m benchmarks._bare_transfer <sandbox> <token> <customers> <look-ups a page>`.
 
 It reads pages of e-conomic's customers one ahead, asks Zoho as often as matching does, and writes batches, so many at once as the
 connector's manifest allows. It keeps nothing, compares nothing and could not go on after a crash: it is what the vendors cost. What it
@@ -115,9 +115,9 @@ def look_ups(customers: int) -> list[list[bytes]]:
     return out
 
 
-async def measured(base: str, token: str, customers: int) -> dict[str, Any]:
+async def measured(base: str, token: str, customers: int, most: int) -> dict[str, Any]:
     """Seconds, requests and records."""
-    asked = look_ups(customers)
+    asked = [queries[:most] for queries in look_ups(customers)]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         bare = Bare(session, base, token)
         began, cpu = time.perf_counter(), time.process_time()
@@ -131,4 +131,4 @@ async def measured(base: str, token: str, customers: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(orjson.dumps(uvloop.run(measured(sys.argv[1], sys.argv[2], int(sys.argv[3])))).decode())
+    print(orjson.dumps(uvloop.run(measured(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))).decode())
