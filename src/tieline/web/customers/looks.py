@@ -66,6 +66,9 @@ def look(request: HttpRequest, one: Customer) -> dict[str, Any]:
         return {"look": out, "looked": shown.customer(one, status=found.status)}
     with sides.named(one.pair.left.title, one.pair.right.title):
         _fill(out, one, decision, across)
+    if decision.status == "same":  # nothing is left to finish, whatever was in the way
+        out.trouble = out.trouble_title = ""
+        out.may_finish = False
     return {"look": out, "looked": shown.customer(one, status=decision.status, differing=out.differing)}
 
 
