@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ SAMPLES: dict[str, Any] = {
     "rules": ["lead.owner"], "fields": ["outcome"], "rule": "lead.owner", "field": "name", "vendor_code": "DUPLICATE_DATA",
     "flow": "calls", "until": "2026-11-20T14:22:00+00:00", "found": ["Marie"], "options": ["Marie"], "values": {"name": "x"},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def in_english(web: object) -> Iterator[None]:
+    """Whatever language a test before left behind."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
 
 
 def all_codes() -> dict[str, frozenset[str]]:
