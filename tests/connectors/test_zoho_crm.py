@@ -337,6 +337,36 @@ async def test_a_pull_without_news_stays_where_it_is(zoho: Subject) -> None:
     assert len(set(seen)) == 1
 
 
+async def test_what_is_older_than_the_index_can_lag_is_not_read_again(zoho: Subject) -> None:
+    """Changes made together are repeated while the index may lag, and never after: a pull without news is one query."""
+
+    async def pulled(cursor: str | None) -> tuple[list[str], list[str], str, int]:
+        with metered() as meter:
+            pages = [page async for page in zoho.connector.pull("Accounts", ["Account_Name"], cursor)]
+        names = [str(one.fields["Account_Name"]) for page in pages for one in page.records]
+        return names, [id for page in pages for id in page.deleted], pages[-1].cursor, meter.requests
+
+    made = await zoho.connector.push([create(f"k-{n}", "Accounts", Account_Name=f"A{n}") for n in range(3)])
+    names, _, cursor, _ = await pulled(None)
+    assert names == ["A0", "A1", "A2"]
+    names, _, cursor, _ = await pulled(cursor)
+    assert names == ["A0", "A1", "A2"]
+    zoho.side.sandbox.clock_offset += 400
+    names, _, cursor, _ = await pulled(cursor)
+    assert names == ["A0", "A1", "A2"]
+    for _ in range(3):
+        names, gone, cursor, requests = await pulled(cursor)
+        assert (names, gone, requests) == ([], [], 2)
+    first, second = (one.id for one in made[:2] if isinstance(one, Written))
+    changed = PushOperation("u", "update", "Accounts", {"Account_Name": "B"}, Link("Accounts", first))
+    removed = PushOperation("d", "delete", "Accounts", {}, Link("Accounts", second))
+    await zoho.connector.push([changed])
+    await zoho.connector.push([removed])
+    names, gone, cursor, _ = await pulled(cursor)
+    assert names == ["B"]
+    assert gone == [second]
+
+
 async def test_requests_are_as_zoho_describes_them(zoho: Subject) -> None:
     description = published()
     await zoho.connector.prepare(["Products"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,8 @@ class Api:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.told_at: datetime | None = None
+        """When the last query was answered, by Zoho's own clock; None where it says no time."""
 
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, headers: Mapping[str, str] | None = None
@@ -31,6 +35,7 @@ class Api:
         """The answer of a query with this limit; None for nothing found. A query by POST is a read."""
         cost = 1.0 if limit <= 200 else 2.0 if limit <= 1000 else 3.0
         answer = await self._read("POST", "/coql", json={"select_query": query}, cost=cost)
+        self.told_at = _date(answer)
         return None if answer.status == 204 else _object(answer)
 
     async def write(
@@ -67,6 +72,13 @@ class Api:
             raise refused(code, details if isinstance(details, dict) else {}) or ProtocolError(
                 f"{method} {path}: {code}", vendor_code=code
             ) from None
+
+
+def _date(answer: Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
 
 
 def _object(answer: Response) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """Changes since a cursor, in the order of their change.
 
 Pages follow (Modified_Time, id), so that a page's edge inside one second skips nothing. Zoho's times have whole seconds and
-its index lags: a pull that reached the end begins the next one a little earlier, and repeats what it has seen there.
+its index lags: a pull that reached the end begins the next one a little earlier, and repeats what it has seen there. Once what was
+seen last is older than the index can lag (by Zoho's own clock), the next one begins right behind it and repeats nothing.
 """
 
 from __future__ import annotations
@@ -47,10 +48,18 @@ async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None)
             yield Page(records, orjson.dumps({"t": since, "i": behind, "d": began}).decode())
             continue
         deleted = await _deleted(api, object, began) if began else []
-        # an empty pull leaves the cursor where it is: it must not wander into the past
-        end = stamp((datetime.fromisoformat(since) - OVERLAP).isoformat()) if moved else since
-        yield Page(records, orjson.dumps({"t": end}).decode(), deleted)
+        yield Page(records, orjson.dumps(_end(since, behind, api.told_at, moved=moved)).decode(), deleted)
         return
+
+
+def _end(since: str, behind: str, told_at: datetime | None, *, moved: bool) -> dict[str, str]:
+    """Where the next pull begins. An empty one leaves the cursor where it is: it must not wander into the past."""
+    if not moved:
+        return {"t": since}
+    newest = datetime.fromisoformat(since)
+    if told_at is not None and told_at - newest > OVERLAP:
+        return {"t": since, "i": behind, "d": stamp((told_at - OVERLAP).isoformat())}
+    return {"t": stamp((newest - OVERLAP).isoformat())}
 
 
 def _cursor(text: str | None) -> Mapping[str, Any]:

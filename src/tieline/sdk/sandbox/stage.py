@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable
+from email.utils import formatdate
 from typing import Any
 
 from tieline.sdk.sandbox.base import Sandbox, refuse
@@ -96,6 +97,8 @@ class Side:
             self.dropped += 1
         else:
             self.statuses[reply.status] += 1
+            if all(name != "Date" for name, _ in reply.headers):  # its own clock, which a test may move
+                reply.headers.append(("Date", formatdate(self.sandbox.now(), usegmt=True)))
         self.log.append((time.time(), request, reply))
         return reply
 
