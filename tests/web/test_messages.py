@@ -98,7 +98,7 @@ _COMMENT = re.compile(r"{% comment %}.*?{% endcomment %}", re.DOTALL)
 _SAID = re.compile(r"{% blocktranslate.*?%}.*?{% endblocktranslate %}", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(?:aria-label|placeholder|title|alt)="([^"{]*[a-zA-Z]{2}[^"{]*)"')
 NAMES = {
-    "Tieline", "tieline create-admin", "tieline create-admin you@example.com", "HTTP", "CSV", "HTML", "https://crm.zoho.eu",
+    "Tieline", "tieline create-admin", "tieline create-admin you@example.com", "HTTP", "CSV", "HTML",
     '[{"type": "ended", "direction": "inbound", "external_number": "+33612345678", "outcome": "missed", "final": true}]',
 }  # fmt: skip
 """Names, commands and a call as JSON are the same everywhere."""

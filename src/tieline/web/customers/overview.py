@@ -172,6 +172,7 @@ def panel(request: PageRequest, pair: str) -> HttpResponse:
         "pair": {"id": pair, "url": _url(kept), "left_title": kept.left.title, "right_title": kept.right.title},
         "address": request.build_absolute_uri(f"/{path.lstrip('/')}?id=") if path else "",
         "origins": typed,
+        "example": "https://crm.zoho.eu",
         "problem": problem,
     }
     return render(request, "customers/panel_setup.html", context, status=status)
