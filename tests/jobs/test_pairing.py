@@ -66,9 +66,18 @@ class Played:
         return await self._do("asked", {"role": role, "side": side, "id": id, "told": {}})
 
 
+def _rest_of_other_tests(installation: Installation) -> None:
+    """Pairs that other tests left in this database are no work of a worker here."""
+    import psycopg
+
+    with psycopg.connect(installation.admin, autocommit=True) as link:
+        link.execute("UPDATE store_syncpair SET is_on = false")
+
+
 @pytest.fixture
 def pairs(installation: Installation, make_company: MakeCompany) -> Iterator[list[PairOf]]:
     """Three; afterwards nobody finds them any more."""
+    _rest_of_other_tests(installation)
     made = [make_pair(installation, make_company()) for _ in range(3)]
     for one in made[1:]:
         one.rows("UPDATE store_syncpair SET poll_at = now() + interval '1 hour'")
