@@ -110,6 +110,9 @@ def one(request: PageRequest, pair: str, role: str, side: str, record: str) -> H
     """One customer: what is kept of it at once, both systems as they are as soon as they have answered."""
     found = found_of(request, pair, role, side, record)
     context = page(request, found)
+    # a write may end between this page and its first look: then the page comes anew, since its history has grown
+    is_moving = found.asked is not None and found.asked.finished_at is None
+    context["first_look_url"] = context["look_url"] + ("?moving=1" if is_moving else "")
     if request.GET.get("look"):
         context |= looks.look(request, found)
         context["one"] = context.pop("looked")
