@@ -134,9 +134,8 @@ def candidates(
         sure = (
             alone and rank == best and by[rank].decides and not linked and not _speaks_against(by[rank].rule, evidence)
         )
-        if linked:
-            evidence = (*evidence, Evidence("linked", agrees=False, reason=because(LINKED)))  # noqa: PLW2901
-        out.append(Candidate(one, evidence, sure, round(score(evidence), 3)))
+        told = (*evidence, Evidence("linked", agrees=False, reason=because(LINKED))) if linked else evidence
+        out.append(Candidate(one, told, sure, round(score(told), 3)))
     return tuple(sorted(out, key=lambda one: (not one.sure, -one.score, one.record.id)))
 
 

@@ -6,9 +6,7 @@ computed: what stands in each system in the end, what is linked, and what waits 
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 from tieline.connectors.carddav.server import RadicaleServer
 from tieline.connectors.e_conomic.sandbox import APP_SECRET, GRANT
+from tieline.demo.asking import get, post
 from tieline.demo.tally import Row, Tally, e164
 from tieline.store.connection import workspace_tx
 from tieline.store.models import InboxItem, SyncEvent, SyncLink, SyncRun, SyncWaiting
@@ -337,19 +336,3 @@ def until_arrived(workspace: int, pair: int) -> None:
 def edit(sandbox: str, number: int, **values: Any) -> None:
     """A person changes a customer in e-conomic's own pages."""
     post(f"{sandbox}/_control/e_conomic/edit", {"number": number, "values": values})
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the sandbox that the demo started
-        return json.load(answer)
-
-
-def post(url: str, value: Any, headers: Mapping[str, str] | None = None, method: str = "POST") -> Any:
-    request = urllib.request.Request(  # noqa: S310 - likewise
-        url,
-        data=json.dumps(value).encode(),
-        headers={"Content-Type": "application/json", **(headers or {})},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - likewise
-        return json.loads(answer.read() or b"null")

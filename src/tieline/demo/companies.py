@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
 import urllib.parse
@@ -16,6 +15,7 @@ from tieline.connectors.carddav.server import RadicaleServer
 from tieline.connectors.tryton.server import TrytonServer
 from tieline.core.flow import Target
 from tieline.demo import morel, nordlys, systems
+from tieline.demo.asking import get, post
 from tieline.demo.books import Books, morel_books, nordlys_books
 from tieline.demo.day import DayCall, read
 from tieline.demo.play import Phones
@@ -89,7 +89,7 @@ def nordlys_company(sandbox: str, password: str, now: datetime) -> Company:
         save({**raw, "task": {**raw["task"], "per": "caller"}})
 
     def count() -> Tally:
-        records = _get(f"{sandbox}/_control/zoho_crm/records")
+        records = get(f"{sandbox}/_control/zoho_crm/records")
         return nordlys.tally(day, nordlys.Found(records, names, users))
 
     day = read("nordlys")
@@ -270,19 +270,6 @@ def _seed_zoho(sandbox: str, users: Mapping[str, str], now: datetime) -> dict[st
             }
             for _, one in rows
         ]
-        made = _post(f"{sandbox}/_control/zoho_crm/records", {module: linked})[module]
+        made = post(f"{sandbox}/_control/zoho_crm/records", {module: linked})[module]
         ids.update({name: record for (name, _), record in zip(rows, made, strict=True)})
     return {record: name for name, record in ids.items()}
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the sandbox that the demo started
-        return json.load(answer)
-
-
-def _post(url: str, value: Any) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - likewise
-        url, data=json.dumps(value).encode(), headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the sandbox that the demo started
-        return json.load(answer)

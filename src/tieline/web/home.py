@@ -13,19 +13,17 @@ from django.db.models import Count, Max
 from django.db.models.functions import ExtractHour
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import (
     Connection,
     FlowSetting,
     FlowSource,
-    FlowState,
     InboxItem,
     InboxState,
     Operation,
@@ -35,13 +33,12 @@ from tieline.store.models import (
     SyncPair,
     SyncRun,
 )
-from tieline.store.services import customers, inbox, pair_views
+from tieline.store.services import customers, inbox
 from tieline.store.services import health as vital
-from tieline.store.services.customers import Pair
 from tieline.store.services.health import Health
 from tieline.web import nav, permissions
 from tieline.web.connections import words as connection_words
-from tieline.web.customers import overview
+from tieline.web.home_ways import Way, page, see, ways
 from tieline.web.inbox import asked
 from tieline.web.inbox.shapes import Entry
 from tieline.web.parts import words
@@ -51,31 +48,10 @@ from tieline.web.runs import rows
 from tieline.web.runs.filters import Filters
 from tieline.web.runs.lines import names
 from tieline.web.words import next_step, say
-from tieline.web.words.say import flow_name
 
 WAITING_SHOWN = 4
 _DONE = frozenset({"done", "nothing", "watched", "superseded"})
 _WAITING = frozenset({"asked", "applying"})
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A line of the table: from where to where, and how it does."""
-
-    source: str
-    target: str
-    url: str
-    tie: str
-    flow: str
-    kind: str
-    word: str
-    used: int
-    limit: int
-    last: datetime | None
-    step: str
-    step_url: str
-    said: str = ""
-    both: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +94,7 @@ def home(request: PageRequest) -> HttpResponse:
         "said": said(found),
         "today": found,
         "connected": bool(found.ways),
-        "next_step": next_page(request),
+        "next_step": nextpage(request),
         "runs_today": Filters().address(day=timezone.localdate()),
     }
     return render(request, "home/home.html", context)
@@ -152,7 +128,7 @@ def today(workspace: int) -> Today:
         healths = vital.healths(workspace)
         flows = list(FlowSetting.objects.filter(workspace_id=workspace).select_related("target"))
         sources = list(FlowSource.objects.filter(workspace_id=workspace).values_list("setting_id", "source_id"))
-    out.ways = _ways(healths, flows, sources, customers.pairs(workspace))
+    out.ways = ways(healths, flows, sources, customers.pairs(workspace))
     out.troubles = [
         *_silent(),
         *(trouble for row, health in healths if (trouble := _trouble(row, health)) is not None),
@@ -241,97 +217,10 @@ def _fill(out: Today, workspace: int, start: datetime, hours: list[tuple[int, st
 # -- connections --------------------------------------------------------------------------------------------------------
 
 
-def _ways(
-    healths: list[tuple[Connection, Health]],
-    flows: list[FlowSetting],
-    sources: list[tuple[int, int]],
-    pairs: list[Pair],
-) -> list[Way]:
-    by_id = {row.pk: (row, health) for row, health in healths}
-    out, used = [], set()
-    for flow in flows:
-        for setting, source in sources:
-            if setting == flow.pk and source in by_id and flow.target_id in by_id:
-                out.append(_way(by_id[source], by_id[flow.target_id], flow))
-                used |= {source, flow.target_id}
-    for pair in pairs:
-        if pair.left.pk in by_id and pair.right.pk in by_id:
-            out.append(_pair(pair, by_id[pair.left.pk], by_id[pair.right.pk]))
-            used |= {pair.left.pk, pair.right.pk}
-    out += [_single(row, health) for row, health in healths if row.pk not in used]
-    return out
-
-
-def _way(source: tuple[Connection, Health], target: tuple[Connection, Health], flow: FlowSetting) -> Way:
-    order = {"fail": 0, "wait": 1, "off": 2, "ok": 3}
-    worst = min((source, target), key=lambda one: order[one[1].kind])
-    row, health = worst
-    kind, word = health.kind, str(connection_words.HEALTH.get(health.word, health.word))
-    step, url = _see(row, health)
-    shown_kind: str = kind
-    if flow.state == FlowState.PAUSED:
-        shown_kind, word, url = "fail", _("Paused, needs you"), _page("calls") or url
-    elif kind == "ok" and flow.version and not flow.live:
-        shown_kind, word, step, url = "watch", _("Watching"), _("Make live"), _page("calls") or url
-    last = source[1].last.at if source[1].last is not None else target[1].answered_at
-    return Way(
-        source[0].title, target[0].title, url, shown_kind, flow_name(flow.flow), shown_kind, word,
-        target[1].used, target[1].limit, last, step, url,
-    )  # fmt: skip
-
-
-def _pair(pair: Pair, left: tuple[Connection, Health], right: tuple[Connection, Health]) -> Way:
-    """Two systems that keep their customers the same: how many agree."""
-    worst = next((one for one in (left, right) if one[1].kind == "fail"), None)
-    kind, word = overview.state_of(pair)
-    url = reverse("customers-pair", args=[public_ids.of("pair").show(pair.id)])
-    step = _("See")
-    if worst is not None and pair.row.on:
-        kind, word = "fail", str(connection_words.HEALTH.get(worst[1].word, worst[1].word))
-        step, url = _see(*worst)
-    elif kind == "watch":
-        word, step = _("Watching"), _("Make live")
-    return Way(
-        left[0].title, right[0].title, url, kind, flow_name("customers"), kind, word, right[1].used, right[1].limit,
-        pair.row.polled_at, step, url, agreement(pair), both=True,
-    )  # fmt: skip
-
-
-def agreement(pair: Pair) -> str:
-    """How many agree: 9,982 of 10,000 agree · 18 differ. Nothing before anything was linked."""
-    found = pair_views.health(pair.row.workspace_id, pair.id)
-    total = sum(found.linked.values())
-    if not total:
-        return ""
-    said = [_("%(count)s of %(total)s agree") % {"count": words.number(found.agree), "total": words.number(total)}]
-    for count, text in (
-        (found.differ, ngettext("%(count)s differs", "%(count)s differ", found.differ)),
-        (found.failing, ngettext("%(count)s fails", "%(count)s fail", found.failing)),
-    ):
-        if count:
-            said.append(text % {"count": words.number(count)})
-    return " · ".join(said)
-
-
-def _single(row: Connection, health: Health) -> Way:
-    step, url = _see(row, health)
-    word = str(connection_words.HEALTH.get(health.word, health.word))
-    last = health.last.at if health.last is not None else health.answered_at
-    return Way(row.title, "", url, health.kind, "", health.kind, word, health.used, health.limit, last, step, url)
-
-
-def _see(row: Connection, health: Health) -> tuple[str, str]:
-    try:
-        url = reverse("connections-one", args=[public_ids.of("conn").show(row.pk)])
-    except NoReverseMatch:
-        url = _page("connections")
-    return (_("Fix") if health.kind == "fail" else _("See")), url
-
-
 def _trouble(row: Connection, health: Health) -> Trouble | None:
     if health.kind != "fail":
         return None
-    _step, url = _see(row, health)
+    _step, url = see(row, health)
     reason = health.trouble
     if reason is None and health.last is not None:
         reason = health.last.reason
@@ -356,16 +245,6 @@ def _silent() -> list[Trouble]:
     ]  # fmt: skip
 
 
-def _page(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
-
-
-# -- words --------------------------------------------------------------------------------------------------------------
-
-
 def greeting(request: PageRequest) -> str:
     """Good morning, afternoon or evening by the workspace's clock, with the first name."""
     hour = timezone.localtime().hour
@@ -385,14 +264,14 @@ def said(found: Today) -> str:
     return text % {"count": words.number(found.questions)}
 
 
-def next_page(request: HttpRequest) -> Mapping[str, str] | None:
+def nextpage(request: HttpRequest) -> Mapping[str, str] | None:
     """The one next step on an empty home page: the wizard, else the connections."""
     for name, label in (
         ("start", _("Set Tieline up")),
         ("welcome", _("Set Tieline up")),
         ("connections", _("Connect the first system")),
     ):
-        url = _page(name)
+        url = page(name)
         if url:
             return {"url": url, "label": label}
     return None

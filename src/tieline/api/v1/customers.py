@@ -9,7 +9,8 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from tieline.api.v1.access import Asked, asker, needs
-from tieline.api.v1.pairs import RunState, Side, pair_of, run_state
+from tieline.api.v1.pair_runs import RunState, run_state
+from tieline.api.v1.pairs import Side, pair_of
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
 from tieline.jobs import looking
 from tieline.store.models import SyncRun

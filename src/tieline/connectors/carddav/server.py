@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from tieline.sdk.side_venv import side_venv
+
 VENV_VARIABLE = "TIELINE_RADICALE_VENV"
 USER, PASSWORD = "hub", "correct horse"
 BOOK = "contacts"
@@ -29,21 +31,11 @@ class RadicaleMissingError(RuntimeError):
     """There is no Radicale to start: `make setup-radicale` installs it."""
 
 
-def repository() -> Path | None:
-    """The checkout that this file is in, if it is in one."""
-    root = Path(__file__).resolve().parents[4]
-    return root if (root / "pyproject.toml").exists() else None
-
-
 def find_venv() -> Path:
     """The virtual environment with Radicale: TIELINE_RADICALE_VENV, else `.venv-radicale` of the checkout."""
-    named = os.environ.get(VENV_VARIABLE)
-    root = repository()
-    venv = Path(named) if named else (root / ".venv-radicale" if root else None)
-    if venv is None or not (venv / "bin" / "radicale").exists():
-        raise RadicaleMissingError(
-            f"no Radicale in {venv or VENV_VARIABLE}: run `make setup-radicale` or set {VENV_VARIABLE}"
-        )
+    venv = side_venv(VENV_VARIABLE, ".venv-radicale", "radicale")
+    if venv is None:
+        raise RadicaleMissingError(f"no Radicale: run `make setup-radicale` or set {VENV_VARIABLE}")
     return venv
 
 

@@ -31,6 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tieline.sdk.side_venv import checkout, side_venv
+
 VENV_VARIABLE = "TIELINE_TRYTON_VENV"
 DATABASE = "crm"
 MODULES = ("party", "sale_opportunity", "party_relationship")
@@ -63,21 +65,11 @@ class Seed:
     employees: dict[str, int]
 
 
-def repository() -> Path | None:
-    """The checkout that this file is in, if it is in one."""
-    root = Path(__file__).resolve().parents[4]
-    return root if (root / "pyproject.toml").exists() else None
-
-
 def find_venv() -> Path:
     """The virtual environment with trytond: TIELINE_TRYTON_VENV, else `.venv-tryton` of the checkout."""
-    named = os.environ.get(VENV_VARIABLE)
-    root = repository()
-    venv = Path(named) if named else (root / ".venv-tryton" if root else None)
-    if venv is None or not (venv / "bin" / "trytond-admin").exists():
-        raise TrytonMissingError(
-            f"no trytond in {venv or VENV_VARIABLE}: run `make setup-tryton` or set {VENV_VARIABLE}"
-        )
+    venv = side_venv(VENV_VARIABLE, ".venv-tryton", "trytond-admin")
+    if venv is None:
+        raise TrytonMissingError(f"no trytond: run `make setup-tryton` or set {VENV_VARIABLE}")
     return venv
 
 
@@ -134,7 +126,7 @@ class TrytonServer:
     def __init__(self, folder: Path, *, venv: Path | None = None, cache: Path | None = None) -> None:
         self.folder = folder
         self._venv = venv
-        root = repository()
+        root = checkout()
         self._cache = cache or ((root / ".cache") if root else folder.parent / ".cache")
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = ""
