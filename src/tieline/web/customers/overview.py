@@ -28,7 +28,6 @@ from tieline.web.customers.addressed import pair_of
 from tieline.web.parts import words
 from tieline.web.parts.chart import Bar
 from tieline.web.request import PageRequest
-from tieline.web.words import say
 
 DAYS: Final = 14
 STEPS: Final[dict[str, str | Promise]] = {
@@ -257,16 +256,16 @@ def _context(request: PageRequest, pair: Pair, found: list[Pair]) -> dict[str, A
         "tiles": tiles,
         "bars": _bars(pair_views.moved(workspace, pair.id, since)),
         "chart_title": _("Values written by day"),
-        "reasons": [_reason(one, records) for one in health.reasons],
+        "reasons": [_reason(pair, one, records) for one in health.reasons],
         "runs": [_run(one, pair) for one in pair_runs.recent(workspace, pair.id)],
         "troubles": _troubles(pair),
     }  # fmt: skip
 
 
-def _reason(one: Any, records: str) -> dict[str, Any]:
+def _reason(pair: Pair, one: Any, records: str) -> dict[str, Any]:
     state = {"stuck": "excluded", "due": "waiting"}.get(one.state, one.state)
     step = STEPS.get(state, "")
-    said = say({"code": one.code, "params": one.params}) if one.code else shown.state_of(state)[1]
+    said = shown.reason_of(pair, {"code": one.code, "params": one.params}) if one.code else shown.state_of(state)[1]
     return {
         "said": said,
         "count": one.count,
@@ -298,7 +297,7 @@ def _troubles(pair: Pair) -> list[dict[str, Any]]:
     row, out = pair.row, []
     if row.trouble:
         out.append(
-            {"kind": "fail", "title": _("The last round broke off."), "text": say(row.trouble),
+            {"kind": "fail", "title": _("The last round broke off."), "text": shown.reason_of(pair, row.trouble),
              "url": "", "label": ""}
         )  # fmt: skip
     for side in ("left", "right"):

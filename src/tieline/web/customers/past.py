@@ -20,6 +20,7 @@ from tieline.web.customers import compare, labels, shown
 from tieline.web.customers import words as own
 from tieline.web.customers.addressed import found_of
 from tieline.web.request import PageRequest
+from tieline.web.words import customers as sides
 from tieline.web.words import say
 
 SIZE = 40
@@ -53,7 +54,8 @@ def of(request: PageRequest, one: Customer) -> dict[str, Any]:
     found = pair_views.history(one.pair.row.workspace_id, one.pair.id, one.link.key, before=before, limit=SIZE)
     named = labels.of(one.pair, one.role)
     titles = {"left": one.pair.left.title, "right": one.pair.right.title}
-    lines = [_value(row, named, titles) for row in found.values]
+    with sides.named(**titles):
+        lines = [_value(row, named, titles) for row in found.values]
     here = shown.url_of(one.pair, one.role, one.side, one.id)
     return {"history": lines, "more_history": f"{here}?before={found.older}#about" if found.older else ""}
 

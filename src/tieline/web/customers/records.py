@@ -42,7 +42,7 @@ def records(request: PageRequest) -> HttpResponse:
     )
     rows = [
         {
-            "name": one.name or one.id, "url": shown.url_of_line(pair, one), "why": shown.reason(one.why), "left_id": one.left_id,
+            "name": one.name or one.id, "url": shown.url_of_line(pair, one), "why": shown.reason_of(pair, one.why), "left_id": one.left_id,
             "right_id": one.right_id, "agreed_at": one.agreed_at,
             **dict(zip(("kind", "word"), shown.state_of(one.state), strict=True)),
         }
@@ -91,7 +91,7 @@ def as_csv(request: PageRequest) -> StreamingHttpResponse:
                     one.left_id,
                     one.right_id,
                     shown.state_of(one.state)[1],
-                    shown.reason(one.why),
+                    shown.reason_of(pair, one.why),
                     agreed,
                 ]
                 yield writer.writerow([plain(cell) for cell in cells])

@@ -30,6 +30,7 @@ from tieline.web.customers import labels, posted, shown
 from tieline.web.customers import words as own
 from tieline.web.customers.addressed import pair_of
 from tieline.web.request import PageRequest
+from tieline.web.words import customers as sides
 from tieline.web.words import say
 
 Texts = dict[str, str | Promise]
@@ -119,6 +120,11 @@ def _sent(request: PageRequest, url: str) -> HttpResponse:
 
 
 def _context(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, Any]:
+    with sides.named(pair.left.title, pair.right.title):
+        return _shown(request, pair, raw)
+
+
+def _shown(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, Any]:
     found = pairs.checked(request.workspace.pk, pair.id, raw)
     targets = pairs.targets(pair)
     touched = {rule for clash in found.clashes for rule in clash.rules}

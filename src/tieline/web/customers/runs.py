@@ -27,7 +27,6 @@ from tieline.web.customers import words as own
 from tieline.web.customers.addressed import pair_of, plain
 from tieline.web.parts import words
 from tieline.web.request import PageRequest
-from tieline.web.words import say
 
 ORDER = (
     "read", "same", "created", "updated", "deleted", "linked", "conflicts", "asked", "failed", "excluded", "waiting",
@@ -199,7 +198,7 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "total": row.total or max(done, 1),
         "known_total": row.total is not None,
         "is_open": row.state in pairs.OPEN,
-        "why": say(row.why) if row.why else "",
+        "why": shown.reason_of(pair, row.why),
         "live_url": url_of(pair, row.pk, "customers-run-live"),
         "wish_url": url_of(pair, row.pk, "customers-run-wish"),
         "approve_url": url_of(pair, row.pk, "customers-run-approve"),
@@ -250,7 +249,8 @@ def _operation(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[s
         url = shown.url_of(pair, one.role, "left" if one.source[0] == "left" else "right", str(one.source[1]))
     return {
         "what": f"{verbs.get(one.verb, one.verb)}: {one.name or one.record}", "system": pair.connection(side).title, "url": url,
-        "kind": kind, "word": word, "values": values, "why": say(one.reason), "error": say(one.error) if one.error else "",
+        "kind": kind, "word": word, "values": values, "why": shown.reason_of(pair, one.reason),
+        "error": shown.reason_of(pair, one.error),
         "role": own.text(own.ROLE, one.role),
     }  # fmt: skip
 
@@ -265,7 +265,7 @@ def _report(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[str,
     side, id = ("left", one.left_id) if one.left_id else ("right", one.right_id)
     return {
         "role": own.text(own.ROLE, one.role), "name": one.name or id, "left_id": one.left_id, "right_id": one.right_id, "kind": kind,
-        "word": str(word), "why": say(one.reason) if one.reason else "", "lines": lines,
+        "word": str(word), "why": shown.reason_of(pair, one.reason), "lines": lines,
         "url": shown.url_of(pair, one.role, "left" if side == "left" else "right", id),
     }  # fmt: skip
 

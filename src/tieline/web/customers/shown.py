@@ -17,6 +17,7 @@ from tieline.store.models import SyncLink
 from tieline.store.services.customers import Customer, Line, Pair
 from tieline.web.customers import words as own
 from tieline.web.runs.pages_of_records import page_of
+from tieline.web.words import customers as sides
 from tieline.web.words import say
 
 _TIES = {"ok": "ok", "wait": "wait", "fail": "fail", "off": "off", "note": "note", "watch": "watch"}
@@ -112,7 +113,7 @@ def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
         f"{own.text(own.ROLE, one.role).lower()} {right_id}" if right_id else right,
         kind,
         word,
-        say(why) if why else "",
+        reason_of(pair, why),
         link is not None,
         link is not None and link.state == "stopped",
         link.agreed_at if link is not None else None,
@@ -173,6 +174,7 @@ def persons(one: Customer) -> list[Person]:
     ]
 
 
-def reason(raw: Mapping[str, Any] | None) -> str:
-    """A reason as a sentence, "" for none."""
-    return say(raw) if raw else ""
+def reason_of(pair: Pair, raw: Mapping[str, Any] | None) -> str:
+    """A reason as a sentence that calls both systems by their names, "" for none."""
+    with sides.named(pair.left.title, pair.right.title):
+        return say(raw) if raw else ""

@@ -53,6 +53,7 @@ def said(case: Case, pair: Pair | None) -> str:
 def fill(out: Asked, case: Case, pair: Pair | None, group: int) -> None:
     """What the right half of the inbox shows of it."""
     out.question = said(case, pair)
+    out.can_always = False  # which two are one is remembered by their link, who wins on a line by the rules
     out.alike = max(group - 1, 0) if case.kind in ("conflict", "deletion") else 0
     if out.alike:
         count = words.number(out.alike)
@@ -60,7 +61,8 @@ def fill(out: Asked, case: Case, pair: Pair | None, group: int) -> None:
     if pair is None:
         return
     across = pair.right.title if case.side == "left" else pair.left.title
-    out.system = across
+    out.system = across if case.kind in ("match", "unknown") else ""
+    out.icon = "customers"
     side: Side = "right" if case.side == "right" else "left"
     if case.record:
         out.ways = [Way(_("Look at both side by side"), shown.url_of(pair, case.role, side, case.record))]

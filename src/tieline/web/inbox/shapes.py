@@ -48,6 +48,8 @@ class Asked:
     run: str = ""
     candidates: list[Candidate] = field(default_factory=list)
     system: str = ""
+    """Where the candidates stand; "" where they are answers and no records."""
+    icon: str = "calls"
     alike: int = 0
     times: int = 1
     notice: bool = False

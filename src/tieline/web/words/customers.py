@@ -37,6 +37,11 @@ TYPES: Final[Sentences] = {
     "choice": _("choice"), "choices": _("several choices"), "link": _("link to a record"), "user": _("person"), "other": _("something else"),
 }  # fmt: skip
 
+OF_ONE: Final[Sentences] = {
+    "customers.not.conflict": _("Both sides changed one field to different values; a person must choose."),
+}
+"""The sentence where the count is one and the usual one speaks of many."""
+
 _NAMES: ContextVar[Mapping[str, str] | None] = ContextVar("names of the two sides", default=None)
 
 
@@ -57,6 +62,8 @@ def side_name(side: str) -> str:
 
 def said(reason: Reason) -> str:
     """One reason in the reader's language."""
+    if reason.params.get("count") == 1 and reason.code in OF_ONE:
+        return str(OF_ONE[reason.code])
     try:
         return reasons.sentence(reason.code, **_values(reason.params))
     except KeyError:
