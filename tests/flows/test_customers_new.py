@@ -95,7 +95,6 @@ def test_a_person_has_it_made_whatever_the_switches_say() -> None:
     assert writes(decision)[0][:2] == ("left", "create")
 
 
-@pytest.mark.proves("CUST-3")
 def test_a_customer_that_becomes_active_is_made_once() -> None:
     of = rules(crm_new="when_active", active=ACTIVE)
     assert not decide(of, crm(stage="prospect"), event="created").writes
@@ -109,7 +108,6 @@ def test_a_customer_that_becomes_active_is_made_once() -> None:
     assert not decide(of, crm(stage="prospect"), right, link(left, right)).writes
 
 
-@pytest.mark.proves("CUST-3")
 @pytest.mark.parametrize(
     ("test", "fields", "active"),
     [
@@ -133,7 +131,6 @@ def test_each_comparison_of_a_condition(test: dict[str, Any], fields: dict[str, 
     assert bool(decision.writes) is active
 
 
-@pytest.mark.proves("CUST-3")
 def test_conditions_of_several_tests_and_of_records_that_lead_to_the_customer() -> None:
     two = [{"field": "stage", "values": ["customer"]}, {"field": "city", "values": ["Aarhus"]}]
     for match, made in (("all", False), ("any", True)):

@@ -51,6 +51,13 @@ def test_a_transfer_is_asked_for_with_its_side_and_mark_and_only_once(pair: Made
     assert dry.options == {"from": "left", "mark": True, "of": "transfer"}
 
 
+def test_a_pair_that_only_watches_begins_no_transfer(pair: MadePair, admin: Client) -> None:
+    admin.post(pair.url("write/"), {"live": "0"})
+    answer = admin.post(pair.url("transfer/"), {"from": "right", "act": "go"}, follow=True)
+    assert "This pair only watches: nothing is written." in answer.content.decode()
+    assert pair.runs(kind="transfer") == []
+
+
 @pytest.mark.proves("CUST-8")
 def test_its_progress_is_shown_and_it_is_paused_stopped_and_goes_on(pair: MadePair, admin: Client) -> None:
     run = pair.run("transfer", "running", counts={"read": 250, "created": 240, "linked": 10}, total=1000)

@@ -114,6 +114,7 @@ CODES: dict[str, frozenset[str]] = {
     "pair.not_two": frozenset(),
     "pair.there_already": frozenset(),
     "pair.off": frozenset(),
+    "pair.watching": frozenset(),
     "pair.no_such_run": frozenset(),
     "pair.running_already": frozenset(),
     "pair.run_over": frozenset(),

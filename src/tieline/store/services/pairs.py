@@ -185,6 +185,8 @@ def ask(workspace: int, user: User | None, pair: int, kind: str, options: Mappin
         raise DeclinedError("pair.no_such_run")
     with workspace_tx(workspace):
         row = _locked(workspace, pair)
+        if kind == "transfer" and not row.live:
+            raise DeclinedError("pair.watching")
         only_read = {"watch": True} if kind == "changes" and not row.live else {}
         return _begun(workspace, user, row, kind, {**(options or {}), **only_read})
 

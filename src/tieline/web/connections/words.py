@@ -117,6 +117,7 @@ DECLINED: Final[Words] = {
     "pair.gone": _("This pair was taken apart, or was never there. Go back to Customers."),
     "pair.not_two": _("Choose two different connections that hold customers or contact persons."),
     "pair.there_already": _("These two are joined already."),
+    "pair.watching": _("This pair only watches: nothing is written. Switch writing on first, or make a dry run."),
     "pair.off": _("This pair is switched off: nobody is asked anything. Switch it on first."),
     "pair.no_such_run": _("There is no run of this kind."),
     "pair.running_already": _("Such a run is under way already. Wait until it is done, or stop it."),
