@@ -10,6 +10,7 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
+from tieline.engine.sync.limits import within_limit
 from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
 from tieline.engine.sync.rows import id_of, seen
 from tieline.engine.sync.settling import Settling, asked_at
@@ -32,7 +33,7 @@ async def work(
     items = await batch.decide(given)
     asked = _moved(run, role, items, batch)
     items = _unclaimed(run, role, [item for item in items if not item.held], batch.waits)
-    asked.extend(await _within_limit(run, role, items, batch.waits))
+    asked.extend(await within_limit(run, role, items, batch.waits))
     items = [item for item in items if not item.held]
     works = operations(run, role, items)
     pushing = Pushing(run, batch.parents)
@@ -128,29 +129,3 @@ def _claims(item: Item) -> list[tuple[str, str]]:
     ids = ids_after(item)
     known = {"left": "", "right": ""} if item.link is None else {"left": item.link.left_id, "right": item.link.right_id}
     return [(side, id) for side, id in ids.items() if id and id != known[side]]
-
-
-async def _within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:
-    """Holds back a batch's deletions where they go over the limit, stops the run and asks. What a person asks for one record is not
-    counted."""
-    if run.bypass or run.dry or run.run.kind in {"asked", "undo", "redo"}:
-        return []
-    deleting = [item for item in items if any(write.verb == "delete" for write in item.plan.writes)]
-    if not deleting:
-        return []
-    size = run.sizes.get(role)
-    if size is None:
-        size = run.sizes[role] = await run.pair.run(lambda: run.pair.store.count_links(role))
-    most = max(1, int(min(size * run.pair.share, run.pair.most)))
-    already: dict[str, int] = run.run.position.setdefault("deleted", {})
-    count = already.get(role, 0) + len(deleting)
-    if count <= most:
-        already[role] = count
-        return []
-    said = reason(reasons.LIMIT, role=role, count=count, most=most)
-    for item in deleting:
-        item.held = True
-        waits.append(waiting_row(role, item, None, said, state="asked"))
-    run.stopped = said
-    run.count("held", len(deleting))
-    return [AskedRow("limit", role, "left", "", said)]
