@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.engine.sync_bench import IDEMPOTENT, PLAIN, Bench, settings
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import WaitingRow
 from tieline.engine.sync.undo import cannot_undo
+from tieline.sdk.contract import Page
 
 
 async def firms(count: int, **more: object) -> Bench:
@@ -381,3 +384,74 @@ async def test_another_worker_of_the_pair_is_left_alone() -> None:
     bench.store.held = False
     row = await bench.changes()
     assert (row.state, row.why, row.requests) == ("failed", {"code": "sync.other_works"}, 0)
+
+
+def slowly(call: Any) -> Any:
+    """The same, with time for all else before it."""
+
+    async def slow(*given: Any) -> Any:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return await call(*given)
+
+    return slow
+
+
+@pytest.mark.proves("CUST-8")
+async def test_two_pages_that_find_the_same_record_link_it_once() -> None:
+    """The second page is decided while the first is being written: it must not find free what the first one linked."""
+    bench = Bench(settings=settings(policy="right", contacts=False))
+    bench.right.page = 2
+    only = bench.left.put("Accounts", name="Nordlys", registration_number="DK00000001")
+    for number in range(6):
+        bench.right.put("Accounts", name=f"Nordlys {number}", registration_number="DK00000001")
+    bench.left.push = slowly(bench.left.push)  # type: ignore[method-assign]
+    row = await bench.sync().transfer({"from": "right"})
+    assert row.state == "done"
+    linked = [row for row in bench.store.rows.values() if row.left_id == only]
+    assert len(linked) == 1
+    assert len({row.left_id for row in bench.store.rows.values()}) == len(bench.store.rows)
+
+
+async def test_a_record_that_two_pages_tell_of_is_made_once() -> None:
+    """Vendors that page by offset tell of a record twice when another one moves meanwhile."""
+    bench = Bench(settings=settings(contacts=False))
+    bench.right.page = 2
+    for number in range(6):
+        bench.right.put("Accounts", name=f"Firm {number}", email=f"f{number}@x.dk")
+    whole = bench.right.pull
+
+    async def twice(*given: Any) -> Any:
+        before: list[Any] = []
+        async for page in whole(*given):
+            yield Page([*page.records, *before], page.cursor, page.deleted)
+            before = page.records[:1]
+
+    bench.right.pull = twice  # type: ignore[method-assign]
+    row = await bench.sync().transfer({"from": "right"})
+    assert row.state == "done"
+    assert len(bench.left.all("Accounts")) == 6 == len(bench.store.rows)
+
+
+async def test_the_next_page_is_decided_while_this_one_is_written() -> None:
+    bench = Bench(settings=settings(contacts=False))
+    bench.right.page = 4
+    for number in range(12):
+        bench.right.put("Accounts", name=f"Firm {number}", email=f"f{number}@x.dk")
+    story: list[str] = []
+    find, push = bench.left.find, bench.left.push
+
+    async def finding(*given: Any) -> Any:
+        story.append("find")
+        return await find(*given)
+
+    async def pushing(*given: Any) -> Any:
+        story.append("push")
+        try:
+            return await slowly(push)(*given)
+        finally:
+            story.append("pushed")
+
+    bench.left.find, bench.left.push = finding, pushing  # type: ignore[method-assign]
+    assert (await bench.sync().transfer({"from": "right"})).state == "done"
+    assert "find" in story[story.index("push") : story.index("pushed")]

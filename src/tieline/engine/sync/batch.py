@@ -7,6 +7,7 @@ base, and searched only for those that are linked with nothing.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,7 +30,8 @@ AT_REST = {"linked"}
 
 
 class Batch:
-    """Works out what shall happen with each record. `waits`: those that cannot be looked at now; `quiet`: nothing happened."""
+    """Works out what shall happen with each record. `waits`: those that cannot be looked at now; `quiet`: nothing happened. It
+    reads the run and changes nothing of it."""
 
     def __init__(self, run: Pass, role: str, side: Side) -> None:
         self._pass = run
@@ -41,6 +43,8 @@ class Batch:
         self.quiet: list[Item] = []
         self.waits: list[WaitingRow] = []
         self.adopted: list[tuple[SyncOperation, VendorRecord]] = []
+        self.counts: Counter[str] = Counter()
+        """What it came to, for the run once it is kept."""
         self._taken: dict[str, list[LinkRow]] = {}
         """id → links of what it would have been linked with."""
         self._own = run.pair.ends[side]
@@ -126,7 +130,7 @@ class Batch:
             return False
         if link.state == "stopped" and not told.create and told.partner is None:
             self.quiet.append(item)
-            self._pass.count("excluded")
+            self.counts["excluded"] += 1
             return True
         # what is open, or what a person wants looked at, may be on the other side
         retried = self._pass.run.kind == "asked" or (
@@ -137,7 +141,7 @@ class Batch:
         if not self.is_base(self.side, vendor, link):
             return False
         self.quiet.append(item)
-        self._pass.count("same")
+        self.counts["same"] += 1
         return True
 
     def is_base(self, side: Side, vendor: VendorRecord, link: LinkRow) -> bool:
@@ -269,7 +273,7 @@ class Batch:
                 parent_stopped=self.parents.are_stopped(item.left, item.right),
             )
         except Exception as error:  # noqa: BLE001  one record that cannot be decided stops no other
-            self._pass.count("failed")
+            self.counts["failed"] += 1
             said = reason(reasons.DECIDE_FAILED, error=type(error).__name__)
             self.waits.append(waiting_row(self.role, item, None, said))
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.pairing import Side, other
@@ -18,6 +19,15 @@ from tieline.engine.sync.unfinished import done, links_of
 from tieline.engine.sync.writing import Pushing, ids_after, load_parents, operations
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A batch that is decided, of which nothing is written yet. given: how many records came in."""
+
+    batch: Batch
+    items: list[Item]
+    given: int
+
+
 async def work(
     run: Pass,
     role: str,
@@ -28,11 +38,54 @@ async def work(
 ) -> Settling:
     """Works a batch off. Everything it came to is kept when this returns, with the cursor and where the run stands then; `run.error`
     and `run.stopped` say whether to go on."""
-    pair = run.pair
+    return await finish(run, await prepare(run, role, side, given), cursor, position)
+
+
+async def prepare(run: Pass, role: str, side: Side, given: Sequence[Item]) -> Prepared:
+    """Reads, searches and decides, and changes nothing, of the run neither: it may be done while the batch before is being written,
+    and be thrown away."""
     batch = Batch(run, role, side)
-    items = await batch.decide(given)
-    asked = _moved(run, role, items, batch)
-    items = _unclaimed(run, role, [item for item in items if not item.held], batch.waits)
+    return Prepared(batch, await batch.decide(given), len(given))
+
+
+async def finish_in_turn(run: Pass, one: Prepared, position: Mapping[str, Any]) -> None:
+    """Finishes a batch that was prepared while the one before it was being written: what that one linked is decided anew."""
+    role, side = one.batch.role, one.batch.side
+    moved = _moved_meanwhile(run, one)
+    if moved:
+        ids = {item.id for item in moved}
+        one.items = [item for item in one.items if item.id not in ids]
+        one.batch.quiet = [item for item in one.batch.quiet if item.id not in ids]
+        one.batch.waits = [row for row in one.batch.waits if row.id not in ids]
+        one.given -= len(moved)
+    await finish(run, one, None, None if moved else position)
+    if moved and not run.over:
+        before = set(run.linked)
+        await work(run, role, side, [Item(side, item.id, item.told) for item in moved], None, position)
+        run.linked |= before
+
+
+def _moved_meanwhile(run: Pass, one: Prepared) -> list[Item]:
+    """Those of its records that were linked while it was being prepared, or that would be linked with one that was."""
+    role, side, linked = one.batch.role, one.batch.side, run.linked
+    across = other(side)
+    return [
+        item
+        for item in one.items
+        if (role, side, item.id) in linked or any((role, across, found.id) in linked for found in item.found)
+    ]
+
+
+async def finish(
+    run: Pass,
+    one: Prepared,
+    cursor: tuple[Side, str, str] | None = None,
+    position: Mapping[str, Any] | None = None,
+) -> Settling:
+    """Announces what was decided, writes it and keeps everything."""
+    pair, batch, role = run.pair, one.batch, one.batch.role
+    asked = _moved(run, role, one.items, batch)
+    items = _unclaimed(run, role, [item for item in one.items if not item.held], batch.waits)
     asked.extend(await within_limit(run, role, items, batch.waits))
     items = [item for item in items if not item.held]
     works = operations(run, role, items)
@@ -43,7 +96,9 @@ async def work(
         if not run.dry:
             await load_parents(batch.parents, works)
             await pushing.push(works, at_s)
-    run.count("read", len(given))
+    run.count("read", one.given)
+    for name, count in batch.counts.items():
+        run.count(name, count)
     settling = Settling(run, role, pushing.outcomes)
     settling.quiet(batch.quiet)
     for item in items:
@@ -57,6 +112,7 @@ async def work(
         for create, vendor in batch.adopted:
             done(run, came, create, vendor.id, vendor.version, links)
     await settle(run, came.settled(cursor), position)
+    run.linked = {(role, side, id) for item in items for side, id in ids_after(item).items() if id}
     return settling
 
 

@@ -154,7 +154,7 @@ class Pass:
     bypass    the limit of deletions does not hold
     busy      (role, key of a link) or record → when an earlier write of it can be settled
     made      while creates towards a side are unsettled: (role, side) → until when
-    written   (role, side, id) of what was written since the page that is being read was asked for
+    linked    (role, side, id) of what the batch before this one decided on: one that was prepared meanwhile does not know of it
     error     ends the run
     """
 
@@ -168,6 +168,7 @@ class Pass:
     made: dict[tuple[str, Side], str] = field(default_factory=dict)
     lost: dict[str, SyncOperation] = field(default_factory=dict)
     planned: Planned = field(default_factory=Planned)
+    linked: set[Where] = field(default_factory=set)
     error: TielineError | None = None
     stopped: dict[str, Any] | None = None
     counter: int = 0

@@ -4,19 +4,20 @@ and goes on there; done again it makes nothing twice, since what is linked is li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
 from tieline.core.pairing import SIDES, Side, Told
-from tieline.engine.sync.batching import settle, work
+from tieline.engine.sync.batching import Prepared, finish_in_turn, prepare, settle, work
 from tieline.engine.sync.feeds import Cursor, changes
 from tieline.engine.sync.items import Item, Pass
 from tieline.engine.sync.ports import Settled, SyncOperation
 from tieline.engine.sync.rows import told_of
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
+from tieline.sdk.contract import Page
 
 PLANNED = 500
 """Operations of a dry run that are approved together."""
@@ -54,15 +55,23 @@ async def _role(this: Pass, side: Side, role: str) -> None:
     at = this.run.position.get("at") or {}
     here: dict[str, Any] = at if at.get("role") == role else {"role": role, "cursor": None, "since": pair.clock()}
     cursor = here["cursor"]
-    async with aclosing(ahead(end.pull(role, cursor))) as pages:
-        async for page in pages:
-            cursor = page.cursor
-            items = [Item(side, one.id, Told(event="created", by=side), one) for one in page.records]
-            await work(this, role, side, items, position={"at": {**here, "cursor": cursor}})
+    async with aclosing(ahead(_prepared(this, side, role, end.pull(role, cursor)))) as pages:
+        async for cursor, one in pages:
+            await finish_in_turn(this, one, {"at": {**here, "cursor": cursor}})
             if this.over or await is_paused(this):
                 return
     done = {**this.run.position.get("done", {}), role: [cursor, here["since"]]}
     await settle(this, Settled(), {"done": done, "at": None})
+
+
+async def _prepared(
+    this: Pass, side: Side, role: str, pull: AsyncIterator[Page]
+) -> AsyncGenerator[tuple[str | None, Prepared], None]:
+    """Its pages, decided one ahead of the one that is being written."""
+    async with aclosing(ahead(pull)) as pages:
+        async for page in pages:
+            items = [Item(side, one.id, Told(event="created", by=side), one) for one in page.records]
+            yield page.cursor, await prepare(this, role, side, items)
 
 
 async def _total(this: Pass, side: Side, roles: Sequence[str]) -> None:
