@@ -163,6 +163,48 @@ def test_a_customer_that_is_marked_again_is_looked_at_with_its_contact_persons(s
     assert [id for (id,) in due] == ["L1", "L2", "L4"]
 
 
+def test_a_customer_stopped_or_kept_again_while_it_is_in_hand_stays_so(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import customers, pairs
+
+    run = RunRow(0, "changes")
+    store.begin(run)
+    store.settle(run, Settled(links=[LinkRow("k", "account", "1", "r1", {"name": ["A", "A"]})]))
+    for on in (False, True):
+        (held,) = store.links("account", "left", ["1"])
+        shown = customers.one(customers.pair(pair.workspace, pair.pair), "account", "left", "1")
+        pairs.mark(pair.workspace, None, shown, on)
+        store.links_by_key(["k"])  # looked at again by the way: what is settled is still of before
+        held.base = {"name": ["B", "B"]}
+        if on:
+            held.right_version = "7"
+        else:
+            held.state, held.why = "failing", WHY
+        store.settle(run, Settled(links=[held]))
+        (kept,) = store.links("account", "left", ["1"])
+        assert (kept.state, kept.why, kept.base) == ("linked" if on else "stopped", None, {"name": ["B", "B"]})
+    assert kept.right_version == "7"
+    kept.state = "stopped"  # a decision of the worker's own, of what it knows, counts
+    store.settle(run, Settled(links=[kept]))
+    assert [row.state for row in store.links_by_key(["k"])] == ["stopped"]
+
+
+def test_an_unfinished_word_is_not_lost_to_a_delivery_that_came_meanwhile(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import pair_cases
+
+    run = RunRow(0, "asked", options={"role": "account", "side": "left", "id": "1"})
+    store.begin(run)
+    pair_cases.look(pair.workspace, pair.pair, "account", "left", "1", {"choices": {"name": "right"}})
+    half = WaitingRow(
+        "account", "left", "1", FUTURE, WHY, {"event": "changed", "choices": {"name": "left", "email": "left"}}
+    )
+    store.settle(run, Settled(waiting=[half]))
+    (row,) = store.waiting(FUTURE, 9)
+    assert (row.state, row.why, row.told) == ("due", None, {"choices": {"name": "right", "email": "left"}})
+    store.settle(run, Settled(waiting=[WaitingRow("account", "left", "1", FUTURE, WHY, {"event": "changed"})]))
+    (row,) = store.waiting(FUTURE, 9)
+    assert (row.why, row.told) == (WHY, {"event": "changed"})  # read by now: what it came to is kept
+
+
 def test_changes_that_a_person_asks_of_a_watched_pair_write_nothing(pair: PairOf) -> None:
     from tieline.store.services import pairs
 

@@ -6,6 +6,7 @@ Everything is asked by key: the links of a page are one statement of as many ind
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tieline.core.pairing import Side
 from tieline.engine.sync.ports import LinkRow, WaitingRow
@@ -17,6 +18,8 @@ from tieline.store.sync_session import PairSession
 RANKS = {"account": 0}
 """Roles that others hang on go first."""
 LATER = 1
+MOST_READ = 100_000
+"""Links of which is remembered how they were read: far more than a page has, so that reading them all costs no memory."""
 
 _LINK = (
     "l.key, l.role, l.left_id, l.right_id, l.base, l.left_version, l.right_version, l.state, l.pending, l.why, l.name,"
@@ -49,6 +52,8 @@ INSERT INTO store_synccount (workspace_id, pair_id, epoch, what, role, state, co
 SELECT workspace_id, pair_id, epoch, what, role, state, code, sum(count) FROM gone GROUP BY 1, 2, 3, 4, 5, 6, 7
 HAVING sum(count) <> 0
 """
+# Whether a customer is kept the same is a person's wish: what a page has said since the row was read (`apart`: whether it was
+# "stopped" then) stays, whatever the look that began before came to.
 _KEEP_LINKS = """
 INSERT INTO store_synclink AS l (workspace_id, pair_id, epoch, key, role, left_id, right_id, base, left_version, right_version,
                                  state, pending, why, code, name, agreed_at, parent, made_at)
@@ -58,9 +63,13 @@ SELECT %(workspace)s, %(pair)s, %(epoch)s, r.key, r.role, r.left_id, r.right_id,
        right_version text, state text, pending text, why json, name text, agreed_at timestamptz, parent text)
 ON CONFLICT (pair_id, key, epoch) DO UPDATE SET
        left_id = excluded.left_id, right_id = excluded.right_id, base = excluded.base,
-       left_version = excluded.left_version, right_version = excluded.right_version, state = excluded.state,
-       pending = excluded.pending, why = excluded.why, code = excluded.code, name = excluded.name,
-       agreed_at = excluded.agreed_at, parent = excluded.parent
+       left_version = excluded.left_version, right_version = excluded.right_version, name = excluded.name,
+       agreed_at = excluded.agreed_at, parent = excluded.parent,
+       (state, pending, why, code) = (
+           SELECT excluded.state, excluded.pending, excluded.why, excluded.code
+            WHERE (l.state = 'stopped') = (l.key = ANY (%(apart)s::text[]))
+            UNION ALL
+           SELECT l.state, l.pending, l.why, l.code WHERE (l.state = 'stopped') <> (l.key = ANY (%(apart)s::text[])))
 """
 _CLEAR = """
 UPDATE store_synclink SET left_id = '', right_id = ''
@@ -94,7 +103,9 @@ DELETE FROM store_syncwaiting w
  WHERE w.pair_id = %(pair)s AND w.role = r.role AND w.side = r.side AND w.record = r.id AND w.epoch = %(epoch)s
    AND CASE WHEN r.seen IS NULL THEN w.told IS NULL AND w.approved IS NULL ELSE w.revision = r.seen END
 """
-_KEEP_WAITING = """
+# Where something was said since it was read, that counts; of this one stays what a person had said before: it is not done yet.
+_WORDS = "(excluded.told::jsonb - '{event,by,until,new_id}'::text[])"
+_KEEP_WAITING = f"""
 INSERT INTO store_syncwaiting AS w (workspace_id, pair_id, epoch, role, side, record, rank, due_at, why, code, told, approved,
                                     attempts, state, name, waits_for, revision, since)
 SELECT %(workspace)s, %(pair)s, %(epoch)s, r.role, r.side, r.id, r.rank, r.due_at, r.why, coalesce(r.why->>'code', ''), r.told,
@@ -103,10 +114,19 @@ SELECT %(workspace)s, %(pair)s, %(epoch)s, r.role, r.side, r.id, r.rank, r.due_a
   FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text, rank int, due_at timestamptz, why json, told json,
        approved text, attempts int, state text, name text, waits_for json, seen int)
 ON CONFLICT (pair_id, role, side, record, epoch) DO UPDATE SET
-       due_at = excluded.due_at, why = excluded.why, code = excluded.code, told = excluded.told,
-       approved = excluded.approved, attempts = excluded.attempts, state = excluded.state, name = excluded.name,
-       waits_for = excluded.waits_for
- WHERE w.revision = excluded.revision
+       (due_at, why, code, told, approved, attempts, state, name, waits_for) = (
+           SELECT excluded.due_at, excluded.why, excluded.code, excluded.told, excluded.approved, excluded.attempts,
+                  excluded.state, excluded.name, excluded.waits_for
+            WHERE w.revision = excluded.revision
+            UNION ALL
+           SELECT w.due_at, w.why, w.code,
+                  ({_WORDS} || coalesce(w.told::jsonb, '{{}}')
+                   || CASE WHEN {_WORDS} ? 'choices'
+                           THEN jsonb_build_object('choices', {_WORDS}->'choices' || coalesce(w.told::jsonb->'choices', '{{}}'))
+                           ELSE '{{}}' END)::json,
+                  w.approved, w.attempts, w.state, w.name, w.waits_for
+            WHERE w.revision <> excluded.revision)
+ WHERE w.revision = excluded.revision OR {_WORDS} <> '{{}}'
 """
 _WOKEN = """
 UPDATE store_syncwaiting w SET due_at = now(), state = 'due', waits_for = NULL
@@ -128,6 +148,8 @@ class LinkSide:
         self._seen: dict[tuple[str, str, str], int] = {}
         """(role, side, id) of waiting rows under way → their revision when they were read."""
         self._settled = 0
+        self._apart: dict[str, bool] = {}
+        """Key → whether a link was "stopped" when it was read first since a page was settled."""
 
     # -- links -------------------------------------------------------------------------------------------------------
 
@@ -138,7 +160,7 @@ class LinkSide:
         session = self.session
         with session.ask() as connection:
             rows = connection.execute(_BY_ID[side], [list(ids), session.pair, role, session.epoch]).fetchall()
-        return [LinkRow(*row) for row in rows]
+        return self._read(rows)
 
     def links_by_key(self, keys: Sequence[str]) -> list[LinkRow]:
         """The same by their keys."""
@@ -147,14 +169,22 @@ class LinkSide:
         session = self.session
         with session.ask() as connection:
             rows = connection.execute(_BY_KEY, [list(keys), session.pair, session.epoch]).fetchall()
-        return [LinkRow(*row) for row in rows]
+        return self._read(rows)
 
     def links_after(self, role: str, key: str, limit: int) -> list[LinkRow]:
         """Links of a role in order of key, after this one."""
         session = self.session
         with session.ask() as connection:
             rows = connection.execute(_AFTER, [session.pair, key, session.epoch, role, limit]).fetchall()
-        return [LinkRow(*row) for row in rows]
+        return self._read(rows)
+
+    def _read(self, rows: Iterable[tuple[Any, ...]]) -> list[LinkRow]:
+        if len(self._apart) > MOST_READ:
+            self._apart.clear()
+        links = [LinkRow(*row) for row in rows]
+        for link in links:
+            self._apart.setdefault(link.key, link.state == "stopped")
+        return links
 
     def count_links(self, role: str) -> int:
         """How many links of this role there are."""
@@ -205,7 +235,8 @@ class LinkSide:
         if clear:
             keys = [row.key for row in last]
             connection.execute(_CLEAR, {"pair": session.pair, "epoch": session.epoch, "keys": keys})
-        connection.execute(_KEEP_LINKS, {**self._whose(), "rows": dumps(last)})
+        apart = [row.key for row in last if self._apart.get(row.key)]
+        connection.execute(_KEEP_LINKS, {**self._whose(), "rows": dumps(last), "apart": apart})
 
     def _settle_waiting(
         self,
@@ -230,6 +261,7 @@ class LinkSide:
             connection.execute(_WOKEN, [parents, session.pair, session.epoch])
 
     def _forget_seen(self, keys: Iterable[tuple[str, Side, str]]) -> None:
+        self._apart.clear()
         for key in keys:
             self._seen.pop(key, None)
 
