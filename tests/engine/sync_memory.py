@@ -108,6 +108,17 @@ class MemorySync:
     def count_links(self, role: str) -> int:
         return self._call("count_links", lambda: sum(one.role == role for one in self.rows.values()))
 
+    def deleted_since(self, role: str, since: str, run: int) -> int:
+        def counts(one: SyncOperation) -> bool:
+            made = self.runs.get(one.run)
+            return (
+                one.verb == "delete" and one.role == role and one.run != run and (one.sent_at or "") >= since
+                and one.state in {"sent", "unknown", "done"} and one.reason["code"] != "customers.write.deleted_by_hand"
+                and made is not None and made.kind not in {"asked", "undo", "redo"} and not made.options.get("bypass_limit")
+            )  # fmt: skip
+
+        return self._call("deleted_since", lambda: sum(counts(one) for one in self.operations.values()))
+
     def waiting(self, now: str, limit: int) -> list[WaitingRow]:
         def work() -> list[WaitingRow]:
             due = [one for one in self.waits.values() if one.state == "due" and one.due_at and one.due_at <= now]

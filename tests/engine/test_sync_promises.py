@@ -71,6 +71,56 @@ async def test_deletions_that_come_one_by_one_are_counted_together() -> None:
     assert [one for one in bench.store.asked if one[3] == "limit"]
 
 
+@pytest.mark.proves("CUST-12")
+async def test_deletions_of_many_short_runs_are_counted_over_a_day() -> None:
+    bench, left, right = await linked(30, deletions=DELETES)
+    states = []
+    for id in left[:6]:  # each is named by a delivery of its own, and falls due by itself
+        bench.left.remove("Accounts", id)
+        bench.clock.now += 1300
+        await bench.changes()
+        bench.clock.now += 1300
+        states.append((await bench.changes()).state)
+    assert states == ["done"] * 3 + ["stopped"] * 3
+    assert len(bench.right.all("Accounts")) == 27
+    assert bench.store.asked["account", "left", "", "limit"].reason["params"] == {
+        "role": "account",
+        "count": 4,
+        "most": 3,
+    }
+    said = await bench.sync().asked("account", "left", left[10], Told(deletion="unlink", by="left"))
+    assert said.state == "done"
+
+    before = len(bench.store.operations)
+    assert (await bench.changes(bypass_limit=True)).counts["deleted"] == 3
+    assert len(bench.store.operations) == before + 3
+    bench.clock.now += 90_000  # the day after it is counted anew; what was let pass never counts
+    bench.left.remove("Accounts", left[12])
+    await bench.changes()
+    bench.clock.now += 1300
+    assert (await bench.changes()).counts["deleted"] == 1
+    assert right[12] not in bench.right.all("Accounts")
+
+
+@pytest.mark.proves("CUST-12")
+async def test_what_a_person_says_of_one_deletion_is_not_counted() -> None:
+    bench, left, right = await linked(30)  # a person is asked of each
+    for id in left[:12]:
+        bench.left.remove("Accounts", id)
+    await bench.quiet()
+    for id in left[:12]:  # as the inbox keeps an answer
+        told = {"deletion": "delete", "by": "left"}
+        bench.store.waits["account", "left", id] = WaitingRow("account", "left", id, bench.clock.iso(), None, told)
+    row = await bench.changes()
+    assert (row.state, row.counts["deleted"]) == ("done", 12)
+    bench.settings = settings(contacts=False, deletions=DELETES)
+    bench.left.remove("Accounts", left[12])
+    await bench.changes()
+    bench.clock.now += 1300
+    assert (await bench.changes()).state == "done"
+    assert right[12] not in bench.right.all("Accounts")
+
+
 @pytest.mark.proves("CUST-4", "CUST-12")
 async def test_a_deletion_that_is_named_again_waits_as_long_as_it_was_to_wait() -> None:
     bench, left, right = await linked(deletions=DELETES)

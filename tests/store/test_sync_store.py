@@ -205,6 +205,27 @@ def test_a_dry_run_keeps_what_it_plans(store: StoredSync) -> None:
     assert [one.key for one in store.planned(run.id, "b", 2)] == ["c"]
 
 
+def test_deletions_of_a_day_are_counted_that_nobody_asked_for(store: StoredSync, pair: PairOf) -> None:
+    asked_for = {"reason": {"code": "customers.write.deleted_by_hand"}}
+    runs = {kind: begun(store, kind) for kind in ("changes", "transfer", "asked", "undo")}
+    let = begun(store, "changes", options={"bypass_limit": True})
+    for number, (run, more) in enumerate(
+        [
+            (runs["changes"], {}), (runs["changes"], {"role": "contact"}), (runs["changes"], asked_for), (runs["transfer"], {}),
+            (runs["changes"], {"verb": "update"}), (runs["asked"], {}), (runs["undo"], {}), (let, {}), (runs["changes"], {}),
+        ]
+    ):  # fmt: skip
+        one = operation(str(number), run.id, **{"verb": "delete", **more})
+        store.announce(run, [one])
+        one.state = "rejected" if number == 8 else "done"
+        store.settle(run, Settled(operations=[one]))
+    now, other = begun(store, "reconcile"), runs["changes"].id
+    assert store.deleted_since("account", PAST, now.id) == 2
+    assert store.deleted_since("account", PAST, other) == 1
+    assert store.deleted_since("contact", PAST, now.id) == 1
+    assert store.deleted_since("account", FUTURE, now.id) == 0
+
+
 def test_a_run_is_gone_on_with_after_a_crash(store: StoredSync, pair: PairOf) -> None:
     run = begun(store, options={"from": "right", "mark": True}, total=10)
     run.counts, run.position, run.requests = {"created": 3}, {"at": "x"}, 5

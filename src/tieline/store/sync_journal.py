@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 
+from tieline.engine.sync.limits import BY_A_PERSON
 from tieline.engine.sync.ports import Report, RunKind, RunRow, SyncOperation
+from tieline.flows.customers.reasons import DELETED_BY_HAND
 from tieline.store.drain_subjects import iso
 from tieline.store.held import dumps
 from tieline.store.pool import Link
@@ -56,6 +58,13 @@ ON CONFLICT (pair_id, key) DO UPDATE SET
 _UNFINISHED = f"""
 SELECT {_OPERATION} FROM store_syncoperation o
  WHERE o.pair_id = %s AND o.state IN ('sent', 'unknown') AND o.epoch = %s ORDER BY o.id
+"""
+# A journal of many deletions is counted by an index of its own, and only what is of the last day.
+_DELETED = """
+SELECT count(*) FROM store_syncoperation o JOIN store_syncrun x ON x.id = o.run_id
+ WHERE o.pair_id = %s AND o.role = %s AND o.verb = 'delete' AND o.sent_at >= %s::timestamptz AND o.epoch = %s
+   AND o.state IN ('sent', 'unknown', 'done') AND o.run_id <> %s AND o.reason->>'code' <> %s
+   AND x.kind <> ALL (%s) AND coalesce(x.options->>'bypass_limit', 'false') <> 'true'
 """
 _PLANNED = f"""
 SELECT {_OPERATION} FROM store_syncoperation o WHERE o.run_id = %s AND o.key > %s AND o.pair_id = %s ORDER BY o.key LIMIT %s
@@ -157,6 +166,14 @@ class JournalSide:
         with session.ask() as connection:
             rows = connection.execute(_UNFINISHED, [session.pair, session.epoch]).fetchall()
         return [SyncOperation(*row) for row in rows]
+
+    def deleted_since(self, role: str, since: str, run: int) -> int:
+        """How many records of this role were deleted since then by what nobody asked for, other than by this run."""
+        session = self.session
+        asked = [session.pair, role, since, session.epoch, run, DELETED_BY_HAND, sorted(BY_A_PERSON)]
+        with session.ask() as connection:
+            row = connection.execute(_DELETED, asked).fetchone()
+        return int(row[0]) if row else 0
 
     def planned(self, run: int, after: str, limit: int) -> list[SyncOperation]:
         """Operations of a run in order of key, after this one."""

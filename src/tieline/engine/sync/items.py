@@ -27,8 +27,8 @@ Where = tuple[str, Side, str]
 
 @dataclass(slots=True)
 class Pair:
-    """A pair as it is set up. name: unique within the installation, part of each origin key. share, most: the limit of deletions,
-    the smaller of the two."""
+    """A pair as it is set up. name: unique within the installation, part of each origin key. share, most: the limit of deletions
+    of a day, the smaller of the two."""
 
     name: str
     customers: Customers
@@ -174,7 +174,8 @@ class Pass:
     counter: int = 0
     before: int = 0
     """Requests of the sides when the run began, less those that it had made by then."""
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Role → (how many links there are, how many were deleted lately): what the limit of deletions is reckoned from."""
 
     def count(self, name: str, by: int = 1) -> None:
         if by:

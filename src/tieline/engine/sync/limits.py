@@ -1,4 +1,9 @@
-"""How much a run may delete before it stops and asks."""
+"""How much may be deleted before a person is asked (CUST-12).
+
+What is counted is a role of a pair, over a day: deletions come one by one, each with a run of its own, and would never be many in
+any one of them. Counted is what nobody said anything of; a run that a person lets pass, or began to take something back, counts for
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +13,42 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.items import Item, Pass, waiting_row
 from tieline.engine.sync.ports import AskedRow, WaitingRow
+from tieline.engine.times import iso
+
+WINDOW_S = 86400.0
+"""Deletions within so long are counted together."""
+BY_A_PERSON = frozenset({"asked", "undo", "redo"})
+"""Runs whose deletions a person has asked for, knowing how many there are."""
+
+
+def most_of(size: int, share: float, most: int) -> int:
+    """How many of so many links may go within a day."""
+    return max(1, int(min(size * share, most)))
 
 
 async def within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:
-    """Holds back a batch's deletions where they go over the limit, stops the run and asks. What a person asks for one record is not
-    counted."""
-    if run.bypass or run.dry or run.run.kind in {"asked", "undo", "redo"}:
+    """Holds back a batch's deletions where they go over the limit, stops the run and asks. One query for each role of a run."""
+    if run.bypass or run.dry or run.run.kind in BY_A_PERSON:
         return []
-    deleting = [item for item in items if any(write.verb == "delete" for write in item.plan.writes)]
+    deleting = [
+        item
+        for item in items
+        if item.told.deletion is None and any(write.verb == "delete" for write in item.plan.writes)
+    ]
     if not deleting:
         return []
-    size = run.sizes.get(role)
-    if size is None:
-        size = run.sizes[role] = await run.pair.run(lambda: run.pair.store.count_links(role))
-    most = max(1, int(min(size * run.pair.share, run.pair.most)))
+    if role not in run.sizes:
+        store, since = run.pair.store, iso(run.pair.clock() - WINDOW_S)
+        size = await run.pair.run(lambda: store.count_links(role))
+        run.sizes[role] = size, await run.pair.run(lambda: store.deleted_since(role, since, run.run.id))
+    size, lately = run.sizes[role]
+    most = most_of(size + lately, run.pair.share, run.pair.most)
     already: dict[str, int] = run.run.position.setdefault("deleted", {})
     count = already.get(role, 0) + len(deleting)
-    if count <= most:
+    if lately + count <= most:
         already[role] = count
         return []
-    said = reason(reasons.LIMIT, role=role, count=count, most=most)
+    said = reason(reasons.LIMIT, role=role, count=lately + count, most=most)
     for item in deleting:
         item.held = True
         waits.append(waiting_row(role, item, None, said, state="asked"))

@@ -203,6 +203,10 @@ class SyncStore(Protocol):
     def count_links(self, role: str) -> int:
         """How many there are; for the limit of deletions."""
 
+    def deleted_since(self, role: str, since: str, run: int) -> int:
+        """How many records of this role were deleted since then, on either side, or may have been: by runs that nobody asked for
+        nor let pass the limit, other than this one. What a person said of one record is not counted."""
+
     def waiting(self, now: str, limit: int) -> list[WaitingRow]:
         """Due rows, parents' roles first, then oldest first."""
 

@@ -109,6 +109,6 @@ def _waits(case: Case, link: LinkView, side: Side) -> Decision:
 
 
 def _delete(case: Case, link: LinkView, side: Side, record: Record) -> Decision:
-    reason = because(why.DELETED, side=side)
+    reason = because(why.DELETED if case.told.deletion is None else why.DELETED_BY_HAND, side=side)
     write = Write(other(side), "delete", case.role, record.id, {}, dict(record.fields), reason)
     return Decision("pending_delete", "drop", (write,), base=link.base, reason=reason)

@@ -212,8 +212,7 @@ def _after_deletion(case: Case, side: Side, record: Record) -> Decision:
     if case.told.deletion == "restore":
         return make(case, side, record, because(why.RESTORED, side=other(side)))
     if case.told.deletion == "delete":
-        write = Write(
-            side, "delete", case.role, record.id, {}, dict(record.fields), because(why.DELETED, side=other(side))
-        )
-        return Decision("missing", "none", (write,), reason=because(why.DELETED, side=other(side)))
+        said = because(why.DELETED_BY_HAND, side=other(side))
+        write = Write(side, "delete", case.role, record.id, {}, dict(record.fields), said)
+        return Decision("missing", "none", (write,), reason=said)
     return Decision("missing", "none", reason=because(why.STOPPED))

@@ -47,6 +47,8 @@ MATCHED: Final = declare("customers.write.matched", "rule")
 CHOSEN_PARTNER: Final = declare("customers.write.chosen_partner")
 MOVED_LINK: Final = declare("customers.write.moved_link", "side")
 DELETED: Final = declare("customers.write.deleted", "side")
+DELETED_BY_HAND: Final = declare("customers.write.deleted_by_hand", "side")
+"""A person said of this one that it is to be deleted there too: it does not count against the limit (CUST-12)."""
 DEFAULT: Final = declare("customers.write.default")
 MARKED: Final = declare("customers.write.marked")
 

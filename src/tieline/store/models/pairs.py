@@ -238,6 +238,7 @@ class SyncOperation(models.Model):
             models.Index(fields=["run", "key"], name="store_syncop_run"),
             models.Index(fields=["pair", "link", "id"], condition=~Q(link=""), name="store_syncop_link"),
             models.Index(fields=["pair"], condition=Q(state__in=["sent", "unknown"]), name="store_syncop_open"),
+            models.Index(fields=["pair", "role", "sent_at"], condition=Q(verb="delete"), name="store_syncop_deleted"),
         ]
 
 

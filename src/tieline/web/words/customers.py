@@ -141,6 +141,7 @@ WRITES: Final[Sentences] = {
     "customers.write.chosen_partner": _("A person said that these two are the same."),
     "customers.write.moved_link": _("In %(side)s it was merged into this record."),
     "customers.write.deleted": _("It was deleted in %(side)s."),
+    "customers.write.deleted_by_hand": _("It was deleted in %(side)s, and a person said that it goes here too."),
     "customers.write.default": _("The rules give it to new records."),
     "customers.write.marked": _("It is marked as kept the same."),
 }

@@ -17,7 +17,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "sync.parent_first": _("The customer that it belongs to must be linked first."),
     "sync.claimed": _("Another record was just linked with the one that this would have been linked with."),
     "sync.limit": _(
-        "%(count)s records would be deleted at once, more than the limit of %(most)s. Nothing was deleted."
+        "%(count)s records would be deleted within a day, more than the limit of %(most)s. These were not deleted."
     ),
     "sync.moved": _("It is not as it was when somebody decided."),
     "sync.decide_failed": _("A mistake of Tieline kept it from deciding. The others go on."),
