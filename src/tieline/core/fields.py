@@ -123,6 +123,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Canonical]]] = {
         "owner": _OWNER,
         "account": _ACCOUNT,
         "contact": _CONTACT,
+        "converted_account": Canonical(LINK + "account", "The company that it became"),
         "converted_contact": Canonical(
             LINK + "contact", "The contact that it became; such a lead is looked through to it"
         ),

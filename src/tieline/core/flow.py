@@ -77,6 +77,7 @@ class Target:
     limits      capability names and values ("call_needs_parent": True …), data only
     lengths     (role, field) → characters it can hold, of the same fields, where the system says so
     deletes     roles whose records can be deleted there from outside; None: nobody has asked
+    readable    (role, field) → type, of everything that can be read: the same fields and those that nobody can write
     """
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Target:
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     lengths: Mapping[tuple[str, str], int] = field(default_factory=dict)
     deletes: frozenset[str] | None = None
+    readable: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Flow(Protocol):

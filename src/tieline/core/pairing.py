@@ -109,6 +109,17 @@ class LinkView:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """Records of the CRM whose changes may make a customer active (a won deal). role: theirs · link: their field that leads to the
+    customer · to: the customer's role · fields: to be read of them."""
+
+    role: str
+    link: str
+    to: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One thing that speaks for or against two records being one: rule ("registration_number", "email", "phone", "name",
     "city" …), whether it agrees, in words by the reason."""

@@ -14,7 +14,7 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
 
     roles: canonical fields that can be written. required: role → layout id ("" without layouts) → canonical name where the
     field is mapped, else the vendor's. choices: owners, layouts, and every closed list, as (id, label); choices and types
-    also of the vendor's own fields, as "=Industry".
+    also of the vendor's own fields, as "=Industry". readable: every field with its type, those that nobody can write too.
     """
     by_object = {schema.name: schema for schema in schemas}
     roles: dict[str, frozenset[str]] = {}
@@ -22,16 +22,20 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
     choices: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
     types: dict[tuple[str, str], str] = {}
     lengths: dict[tuple[str, str], int] = {}
+    readable: dict[tuple[str, str], str] = {}
     places: list[Place] = []
     people = tuple((user.id, user.name) for user in users if user.active)
     for role, mapped in manifest.roles.items():
         schema = by_object.get(mapped.object)
         if schema is None:
             continue
-        fields = {field.name: field for field in schema.fields if not field.read_only}
+        known = {field.name: field for field in schema.fields}
+        fields = {name: field for name, field in known.items() if not field.read_only}
         first = {name: vendors[0] for name, vendors in mapped.fields.items() if vendors}
         writable = {name: fields[vendor] for name, vendor in first.items() if vendor in fields}
         roles[role] = frozenset(writable)
+        readable |= {(role, name): known[vendor].type for name, vendor in first.items() if vendor in known}
+        readable |= {(role, f"={name}"): field.type for name, field in known.items()}
         required[role] = _required(mapped, schema)
         own = {f"={name}": field for name, field in fields.items()}
         for name, field in (*writable.items(), *own.items()):
@@ -61,6 +65,7 @@ def target(manifest: Manifest, schemas: Sequence[ObjectSchema], users: Sequence[
         types=types,
         lengths=lengths,
         deletes=frozenset(manifest.capabilities.deletes),
+        readable=readable,
     )
 
 

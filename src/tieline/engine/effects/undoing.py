@@ -26,6 +26,8 @@ from tieline.sdk.contract import VendorRecord
 log = logging.getLogger(__name__)
 
 CONVERTED = "converted_contact"
+FROM_LEADS = (CONVERTED, "converted_account")
+"""What a lead became does not hang on the lead: the lead hangs on nothing of it either."""
 LOOK_AGAIN_S = 1.0
 """While subjects are being written that an approved undo waits for."""
 
@@ -301,7 +303,7 @@ def _ready(items: Sequence[Item], waits: set[int]) -> list[Item]:
 
 
 def _links(links: Mapping[str, str]) -> dict[str, str]:
-    return {link: to for link, to in links.items() if link != CONVERTED}
+    return {link: to for link, to in links.items() if link not in FROM_LEADS}
 
 
 def _by_role(records: Iterable[Key]) -> dict[str, list[str]]:
