@@ -28,8 +28,8 @@ from tieline.connectors.carddav.fields import (
     read,
 )
 from tieline.connectors.carddav.vcard import Card
-from tieline.connectors.carddav.wire import CardText, Listing, NotThereError, Wire
-from tieline.connectors.carddav.writing import Writer, name_for
+from tieline.connectors.carddav.wire import LARGE, MULTIGET, CardText, Listing, NotThereError, Wire
+from tieline.connectors.carddav.writing import FETCHED, Writer, name_for
 from tieline.core.errors import ConfigError
 from tieline.sdk.contract import (
     Identity,
@@ -93,6 +93,8 @@ class Connector:
             return []
         book = await self._wire.book()
         cards = await self._wire.cards(book.path, list(dict.fromkeys(ids)), with_times="modified_at" in fields)
+        if len(cards) <= MULTIGET and sum(len(card.text) for card in cards.values()) <= LARGE:
+            self._client.memory[FETCHED] = cards
         return [_record(name, Card.parse(card.text), card, fields) for name, card in cards.items()]
 
     async def find(
@@ -109,10 +111,12 @@ class Connector:
             cards: Mapping[str, CardText] = await self._wire.cards(book, [name_for(value) for value in values])
             return [record for record in _records(cards.items(), names, {}) if record.fields[ORIGIN] in values]
         simple = len(values) <= VALUES_AT_ONCE and all(field in _ASKED_AS for field in by)
-        if all(field in index.GROUPS for field in by) and (index.is_kept(self._client.memory) or not simple):
-            hits = await index.candidates(self._wire, self._client.memory, book, wanted)
+        memory = self._client.memory
+        if all(field in index.GROUPS for field in by) and (index.kept(memory) is not None or not simple):
+            many = len(values) > VALUES_AT_ONCE
+            hits = await index.look(self._wire, memory, book, wanted, many=many)
             if hits is not None:
-                return _records((await self._wire.cards(book, hits)).items(), names, wanted)
+                return _records(sorted(hits.items()), names, wanted)
         texts = sorted({text for value in values if (text := _searchable(str(value)))})
         if simple and _all_asked(values):
             asked = sorted({_ASKED_AS[field] for field in by})
@@ -150,7 +154,9 @@ class Connector:
             news = sorted(name for name, version in listing.changed.items() if not state.is_told(name, version))
             gone = tuple(listing.gone)
             for some in self._wire.pages(news):
-                cards = await self._wire.cards(state.book, some, with_times="modified_at" in fields)
+                cards = index.known(self._client.memory, {name: listing.changed[name] for name in some})
+                unread = [name for name in some if name not in cards]
+                cards.update(await self._wire.cards(state.book, unread, with_times="modified_at" in fields))
                 records = _records(cards.items(), fields, {})
                 for name, card in cards.items():
                     state.tell(name, card.version or "")
@@ -200,7 +206,7 @@ class Connector:
 
     async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
         """See `writing`."""
-        return await Writer(self._wire).push(operations)
+        return await Writer(self._wire, self._client.memory).push(operations)
 
 
 def _known(object: str) -> None:

@@ -1,8 +1,8 @@
 """Writes: one request a card, several at once, each on condition.
 
 A create is a PUT that must make something (If-None-Match: *) at a name that follows from its origin key, so the same key twice is
-one card. An update reads the card first, changes its own lines and puts it back on condition of that very version. Nothing is
-sent twice, but for the one case where the server itself said that nothing happened (see `_put_back`).
+one card. An update reads the card first (or takes it as it was just fetched), changes its own lines and puts it back on condition of that
+very version. Nothing is sent twice, but for the one case where the server itself said that nothing happened (see `_put_back`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tieline.connectors.carddav import dav
+from tieline.connectors.carddav import dav, index
 from tieline.connectors.carddav.fields import CONTACTS, UID_MARK, FieldError, new_card, read, write
 from tieline.connectors.carddav.vcard import Card
 from tieline.connectors.carddav.wire import Book, CardText, Wire
@@ -21,6 +22,8 @@ from tieline.sdk.answer import RefusedError, Response
 from tieline.sdk.contract import Gone, NotSent, Outcome, PushOperation, Rejected, Stale, Unknown, Written
 
 AT_ONCE = 8
+FETCHED = "carddav.fetched"
+"""Where the client's memory has the cards of the last fetch, for the push that comes of it."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _REFUSALS = (400, 403, 404, 405, 409, 410, 412, 413, 414, 415, 422, 423, 507)
 _WORDS = {413: "too_large", 507: "insufficient_storage"}
@@ -49,8 +52,9 @@ def name_for(key: str) -> str:
 class Writer:
     """One push."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, memory: dict[str, Any]) -> None:
         self._wire = wire
+        self._memory = memory
         self._book = Book("", "")
         self._cards: dict[str, CardText] = {}
         self._troubles: list[TielineError] = []
@@ -70,9 +74,7 @@ class Writer:
         if not chains:
             return self._all()
         self._book = await self._wire.book()
-        read_first = [name for name, ats in chains.items() if any(operations[at].verb == "update" for at in ats)]
-        if read_first:
-            self._cards = await self._wire.cards(self._book.path, read_first)
+        await self._read_first(operations, chains)
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one_card(name: str, ats: Sequence[int]) -> None:
@@ -87,6 +89,21 @@ class Writer:
             raise self._troubles[0]
         await self._read_versions(operations)
         return self._all()
+
+    async def _read_first(self, operations: Sequence[PushOperation], chains: Mapping[str, Sequence[int]]) -> None:
+        """The cards that are to be updated; those that were fetched a moment ago in the version that is meant are not read again."""
+        fetched: Mapping[str, CardText] = self._memory.pop(FETCHED, {})
+        unread: list[str] = []
+        for name, ats in chains.items():
+            if not any(operations[at].verb == "update" for at in ats):
+                continue
+            text = fetched.get(name)
+            if text is not None and text.version and text.version == operations[ats[0]].version:
+                self._cards[name] = text
+            else:
+                unread.append(name)
+        if unread:
+            self._cards.update(await self._wire.cards(self._book.path, unread))
 
     def _all(self) -> list[Outcome]:
         return [one if one is not None else NotSent() for one in self._outcomes]
@@ -192,6 +209,7 @@ class Writer:
             answer = _sure(await self._wire.send("DELETE", path, {}, None, _REFUSALS), is_delete=True)
         if answer.status < 300:
             self._cards.pop(name, None)
+            index.written(self._memory, name, None)
             return Written(name)
         return Gone() if answer.status in (404, 410) else _refused(answer)
 
@@ -205,6 +223,7 @@ class Writer:
     def _done(self, name: str, at: int, card: Card, answer: Response) -> Written:
         version = dav.version_of(answer.headers.get("ETag"))
         self._cards[name] = CardText(card.text(), version)
+        index.written(self._memory, name, card)
         if version is None:
             self._unread[at] = card
         return Written(name, version)
