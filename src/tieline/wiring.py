@@ -35,6 +35,7 @@ from tieline.engine.events.backfill import Backfill
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
+from tieline.engine.sync.sides import CRM, watched_name
 from tieline.engine.sync.sync import Sync
 from tieline.flows.customers import CUSTOMERS
 from tieline.sdk import manifest as manifests
@@ -306,6 +307,10 @@ class Wiring:
                 for role in rules.roles:
                     if role in opened.manifest.roles:
                         roles.setdefault(opened.manifest.roles[role].object, []).append(role)
+                for one in rules.watched if side == CRM else ():
+                    if one.role in opened.manifest.roles:
+                        feed = watched_name(one.role)
+                        roles.setdefault(opened.manifest.roles[one.role].object, []).append(feed)
                 reads[opened.kept.id] = (side, opened.connector.changed, roles)
         made = Sync(
             f"p{kept.id}.{kept.epoch}",

@@ -42,7 +42,8 @@ from tieline.sdk.contract import (
 )
 from tieline.sdk.manifest import Capabilities
 
-ROLES = ("account", "contact")
+OF_DEALS = {"name": ("title",), "account": ("customer",), "stage_kind": ("kind",)}
+OF_LEADS = {"name": ("name",), "converted_account": ("became",)}
 OF_WRITES = ("lost", "killed", "write")
 """Faults that wait for a write."""
 
@@ -119,10 +120,26 @@ class MemorySync:
 
         return self._call("deleted_since", lambda: sum(counts(one) for one in self.operations.values()))
 
+    def written_later(self, keys: Sequence[str], run: int) -> set[str]:
+        again = {one.options.get("of") for one in self.runs.values() if one.kind == "redo"}
+        undone = {one.options["of"] for one in self.runs.values() if one.kind == "undo" and one.id not in again}
+
+        def work() -> set[str]:
+            order = list(self.operations)
+            last = {one.link: order.index(one.key) for one in self.operations.values() if one.run == run}
+            return {
+                one.link
+                for number, one in enumerate(self.operations.values())
+                if number > last.get(one.link, -1) and one.link in keys and one.run not in {run, *undone} and one.state in {"sent", "unknown", "done"}
+                and self.runs[one.run].kind not in {"undo", "redo"}
+            }  # fmt: skip
+
+        return self._call("written_later", work)
+
     def waiting(self, now: str, limit: int) -> list[WaitingRow]:
         def work() -> list[WaitingRow]:
             due = [one for one in self.waits.values() if one.state == "due" and one.due_at and one.due_at <= now]
-            due.sort(key=lambda one: (ROLES.index(one.role), one.due_at))
+            due.sort(key=lambda one: (one.role != "account", one.due_at))
             return [self._copy(one) for one in due[:limit]]
 
         return self._call("waiting", work)
@@ -467,12 +484,14 @@ class MemoryVendor:
 
 
 def maps(capabilities: Capabilities, fields: Sequence[str]) -> dict[str, RoleMap]:
-    """Both roles of a memory vendor."""
+    """The roles of a memory vendor."""
     names = {name: (name,) for name in fields}
     origin = "key" if capabilities.origin != "none" else ""
     return {
         "account": RoleMap("account", "Accounts", names, origin),
         "contact": RoleMap("contact", "Contacts", {**names, "account": ("account",)}, origin, {"account": "account"}),
+        "deal": RoleMap("deal", "Deals", OF_DEALS, origin, {"account": "account"}),
+        "lead": RoleMap("lead", "Leads", OF_LEADS, origin, {"converted_account": "account"}),
     }
 
 

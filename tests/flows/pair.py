@@ -27,6 +27,11 @@ CRM = Target(
         ("account", "stage"): "choice", ("account", "city"): "text", ("contact", "account"): "link", ("account", "currency"): "text",
     },
     lengths={("account", "name"): 120},
+    readable={
+        **{("account", name): "text" for name in (*ACCOUNT, "owner", "kept", "stage")},
+        **{("contact", name): "text" for name in ("name", "phone", "email")}, ("contact", "account"): "link",
+        ("deal", "name"): "text", ("deal", "account"): "link", ("deal", "stage_kind"): "choice",
+    },
 )  # fmt: skip
 ERP = Target(
     roles={

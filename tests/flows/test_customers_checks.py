@@ -51,6 +51,14 @@ CLASHES: list[tuple[str, dict[str, Any], str, tuple[str, ...]]] = [
     ("active without a condition", raw(crm_new="when_active"), r.CLASH_CONDITION, ("crm_new", "active")),
     ("a condition that is never true",
      raw(crm_new="when_active", active={"tests": [{"field": "stage", "values": ["won"]}]}), r.CLASH_CONDITION_VALUE, ("active.tests.0",)),
+    ("records that the CRM does not have", raw(crm_new="when_active", active={"role": "lead", "link": "converted_account",
+     "tests": [{"field": "converted_account", "operator": "filled"}]}), r.CLASH_CONDITION_ROLE, ("active.role",)),
+    ("records that do not lead to a customer", raw(crm_new="when_active", active={"role": "deal", "link": "name", "tests": [
+     {"field": "stage_kind", "values": ["won"]}]}), r.CLASH_CONDITION_LINK, ("active.link",)),
+    ("a field that such records do not have", raw(crm_new="when_active", active={"role": "deal", "tests": [
+     {"field": "=Score", "operator": "more", "values": ["7"]}]}), r.CLASH_CONDITION_FIELD, ("active.tests.0",)),
+    ("a stage that is no kind of stage", raw(crm_new="when_active", active={"role": "deal", "tests": [
+     {"field": "stage_kind", "values": ["Closed"]}]}), r.CLASH_CONDITION_VALUE, ("active.tests.0",)),
     ("a mark without its field", raw(mark={"kind": "field"}), r.CLASH_MARK, ("mark.kind", "mark.field")),
     ("a line twice", account(lines=lambda lines: lines.append(line("city", "stage", "zip"))), r.CLASH_LINE_TWICE, ("account.city",)),
     ("two lines write one field", account(lines=lambda lines: lines.append(line("town", "stage", "city"))),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.flows.pair import CRM, ERP, crm, decide, erp, person, raw, rules, why, writes
-from tieline.core.pairing import Joined
+from tests.flows.pair import CRM, ERP, crm, decide, erp, link, person, raw, rules, why, writes
+from tieline.core.pairing import Joined, Told, Watched
 from tieline.core.record import Record
 from tieline.flows.customers import CUSTOMERS
 from tieline.flows.customers import reasons as r
@@ -138,13 +138,46 @@ def test_conditions_of_several_tests_and_of_records_that_lead_to_the_customer() 
         assert bool(decide(of, crm(stage="customer", city="Horsens")).writes) is made
     won = {"role": "deal", "link": "account", "tests": [{"field": "stage_kind", "values": ["won"]}]}
     of = rules(crm_new="when_active", active=won)
-    assert of.watched == (("deal", "account", ("stage_kind",)),)
-    assert [(one.role, one.by, one.value) for one in of.related_finds(crm())] == [("deal", "account", "1")]
+    assert of.watched == (Watched("deal", "account", "account", ("stage_kind", "name")),)
+    asked = of.related_finds("account", crm(), Told())
+    assert [(one.role, one.by, one.value) for one in asked] == [("deal", "account", "1")]
+    assert of.related_finds("contact", person(), Told()) == ()
+    assert of.related_finds("account", crm(), Told(create=True)) == ()
     lost, deal = (Record("deal", id, {"stage_kind": kind}) for id, kind in (("7", "lost"), ("8", "won")))
     assert not decide(of, crm(), related=[lost]).writes
     assert decide(of, crm(), related=[lost, deal]).writes
     assert rules().watched == ()
-    assert rules().related_finds(crm()) == ()
+    assert rules().related_finds("account", crm(), Told()) == ()
+    assert (
+        rules(crm_new="at_creation", active=won).watched
+        == rules(crm_new="when_active", on=False, active=won).watched
+        == ()
+    )
+
+
+def test_the_record_that_made_a_customer_active_is_named() -> None:
+    won = {"role": "deal", "link": "account", "tests": [{"field": "stage_kind", "values": ["won"]}]}
+    of = rules(crm_new="when_active", active=won)
+    deals = [
+        Record("deal", id, {"account": "1", "name": f"Deal {id}", "stage_kind": kind})
+        for id, kind in (("7", "lost"), ("8", "won"))
+    ]
+    decision = decide(of, crm(), related=deals)
+    assert decision.reason is not None
+    assert (decision.reason.code, decision.reason.params) == (
+        r.CREATED_THROUGH, {"one": "deal", "name": "Deal 8", "id": "8"},
+    )  # fmt: skip
+    assert [of.made_active(one) for one in deals] == ["", "1"]
+    assert of.made_active(Record("deal", "9", {"account": None, "stage_kind": "won"})) == ""
+    assert rules().made_active(deals[1]) == ""
+    lead = {
+        "role": "lead",
+        "link": "converted_account",
+        "tests": [{"field": "converted_account", "operator": "filled"}],
+    }
+    of = rules(crm_new="when_active", active=lead)
+    assert of.made_active(Record("lead", "3", {"converted_account": "1", "name": "Berg"})) == "1"
+    assert of.made_active(Record("lead", "3", {"converted_account": None})) == ""
 
 
 @pytest.mark.proves("CUST-2")
@@ -284,6 +317,11 @@ def test_contact_persons_of_a_customer_that_is_not_kept_the_same_stay() -> None:
     assert of.parent_fields("account") == ()
     assert why(decide(of, person(), role="contact", parent=crm(kept=False))) == r.NOT_MARKED
     assert decide(of, person(), role="contact", parent=crm(kept=True)).writes
+    assert why(decide(of, None, person(), role="contact", by="right", parent=crm(kept=False))) == r.NOT_MARKED
+    linked = decide(
+        of, person(name="Ann"), person("6"), link(person(), person("6")), role="contact", parent=crm(kept=False)
+    )
+    assert (linked.status, why(linked), linked.writes) == ("not_marked", r.NOT_MARKED, ())
     stopped = decide(rules(), person(), role="contact", parent_stopped=True)
     assert (stopped.status, why(stopped)) == ("not_marked", r.STOPPED)
     assert decide(rules(), person(), role="contact", parent_stopped=True, create=True).writes

@@ -19,6 +19,7 @@ from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Item, Pass, waiting_row
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow, SyncOperation, WaitingRow
+from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import digest_of, id_of, view
 from tieline.engine.times import seconds
 from tieline.sdk.contract import VendorRecord
@@ -60,6 +61,7 @@ class Batch:
         moved = [item for item in moved if not self._is_echo(item)]
         await self._search(moved)
         moved = await self._not_successors(moved)
+        await self._beside(moved)
         return [item for item in moved if self._decided(item)]
 
     async def alone(self, given: Sequence[Item]) -> list[Item]:
@@ -70,6 +72,7 @@ class Batch:
         for item in items:
             item.record = self._record(self.side, item.vendor)
         await self._search(items)
+        await self._beside(items)
         return [item for item in items if self._decided(item)]
 
     # -- what is known of them -----------------------------------------------------------------------------------------
@@ -255,12 +258,7 @@ class Batch:
         if item.record is None and item.link is None:
             self.quiet.append(item)
             return False
-        told = item.told
-        if self._pass.create and item.link is None and told.partner is None and not told.create:
-            told = replace(told, create=True)
-        if self._pass.mark is not None and item.link is None and told.mark is None:
-            told = replace(told, mark=self._pass.mark)
-        item.heard = told
+        item.heard = told = self._told(item)
         link = view(item.link) if item.link is not None else None
         try:
             item.decision = self._pair.customers.decide(
@@ -270,6 +268,8 @@ class Batch:
                 link,
                 told,
                 tuple(item.found),
+                related=item.related or (),
+                parent=item.parent,
                 parent_stopped=self.parents.are_stopped(item.left, item.right),
             )
         except Exception as error:  # noqa: BLE001  one record that cannot be decided stops no other
@@ -281,6 +281,20 @@ class Batch:
             item.mate = item.decision.matched.record
         item.digest = digest_of(item.decision, self._name)
         return True
+
+    def _told(self, item: Item) -> Told:
+        """With what the run says of all that are linked with nothing."""
+        told = item.told
+        if self._pass.create and item.link is None and told.partner is None and not told.create:
+            told = replace(told, create=True)
+        if self._pass.mark is not None and item.link is None and told.mark is None:
+            told = replace(told, mark=self._pass.mark)
+        return told
+
+    async def _beside(self, items: Sequence[Item]) -> None:
+        for item in items:
+            item.heard = self._told(item)
+        await read_beside(self._pair, self.role, self.parents, items)
 
     def _name(self, value: Joined) -> str:
         return self.parents.name(self.side, value)

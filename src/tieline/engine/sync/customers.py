@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tieline.core.pairing import Decision, Line, LinkView, Side, Told
+from tieline.core.pairing import Decision, Line, LinkView, Side, Told, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
 
@@ -34,6 +34,19 @@ class Customers(Protocol):
     def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
         """Look-ups on `side`, where a linked record is gone, for what it may have been merged into; as `finds`."""
 
+    @property
+    def watched(self) -> Sequence[Watched]:
+        """Records of the CRM (left) whose changes may make a customer active; none where no rule asks."""
+
+    def made_active(self, related: Record) -> str:
+        """The customer that such a record makes active, by its id in the CRM; "" where it makes none."""
+
+    def related_finds(self, role: str, record: Record, told: Told) -> Sequence[Find]:
+        """Look-ups in the CRM, of watched records by their link, that say whether this customer, linked with nothing, is active."""
+
+    def parent_fields(self, role: str) -> Sequence[str]:
+        """Fields of the CRM's record of the customer that a contact person belongs to, where deciding about it needs them."""
+
     def decide(
         self,
         role: str,
@@ -43,8 +56,11 @@ class Customers(Protocol):
         told: Told,
         found: Sequence[Record] = (),
         *,
+        related: Sequence[Record] = (),
+        parent: Record | None = None,
         parent_stopped: bool = False,
     ) -> Decision:
         """What shall happen. None for a side: there is no such record. found: records of the other side that the look-ups gave, for
         one that is not linked (or of the side where a linked one is gone); those that are linked already are not among them.
-        parent_stopped: the customer that a contact person belongs to is not kept the same."""
+        related: what `related_finds` gave. parent: the CRM's record of the customer that a contact person belongs to, where
+        `parent_fields` names any. parent_stopped: the customer that a contact person belongs to is not kept the same."""

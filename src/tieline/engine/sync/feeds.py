@@ -1,8 +1,9 @@
 """The run of changes: what waits, then what moved since the cursors, parents first; then what that made due.
 
-A feed is one role of one side. Each is asked every so often, the roles by turns, so that a run in which nothing happened costs one
-request of each side whatever there is to know of other roles: its own turn comes. When a feed was asked last stands beside the
-vendor's cursor in what the store keeps as cursor.
+A feed is one role of one side, or records of the CRM that are watched since they make customers active (`watched`). Each is asked
+every so often, the roles by turns, so that a run in which nothing happened costs one request of each side whatever there is to
+know of other roles: its own turn comes. When a feed was asked last stands beside the vendor's cursor in what the store keeps as
+cursor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 
 from tieline.core.pairing import SIDES, Side, Told
+from tieline.engine.sync import watched as watching
 from tieline.engine.sync.batching import work
 from tieline.engine.sync.items import Item, Pair, Pass
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
@@ -49,7 +51,7 @@ class Cursor:
 def due_roles(pair: Pair, cursors: Mapping[tuple[Side, str], str], poll: str, every_s: float) -> list[str]:
     """The roles whose feeds are asked now. poll: "due", what its time has come for, one role a run · "turn": the one that was asked
     longest ago · "all" · "none". A role that was never asked is always due."""
-    roles = list(pair.customers.roles)
+    roles = feeds_of(pair)
     if poll == "all":
         return roles
     asked = {
@@ -71,12 +73,14 @@ def due_roles(pair: Pair, cursors: Mapping[tuple[Side, str], str], poll: str, ev
 def next_poll(pair: Pair, cursors: Mapping[tuple[Side, str], str], every_s: float) -> float:
     """When the next feed is due (seconds since the epoch)."""
     asked = [
-        Cursor.of(cursors.get((side, role))).at
-        for role in pair.customers.roles
-        for side in SIDES
-        if pulls(pair, side, role)
+        Cursor.of(cursors.get((side, role))).at for role in feeds_of(pair) for side in SIDES if pulls(pair, side, role)
     ]
     return min(asked, default=pair.clock()) + every_s
+
+
+def feeds_of(pair: Pair) -> list[str]:
+    """The roles that are kept the same, parents first, then what is watched since it may make a customer active."""
+    return [*pair.customers.roles, *watching.feeds(pair)]
 
 
 def pulls(pair: Pair, side: Side, role: str) -> bool:
@@ -87,6 +91,8 @@ def pulls(pair: Pair, side: Side, role: str) -> bool:
 async def changes(this: Pass, every_s: float) -> None:
     pair = this.pair
     cursors = await pair.run(pair.store.cursors)
+    await _forget(this, cursors)
+    await watching.work_hints(this)
     await work_waiting(this)
     roles = due_roles(pair, cursors, str(this.run.options.get("poll", "due")), every_s)
     for number, role in enumerate(roles):
@@ -101,25 +107,41 @@ async def changes(this: Pass, every_s: float) -> None:
         await work_waiting(this)
 
 
+async def _forget(this: Pass, cursors: dict[tuple[Side, str], str]) -> None:
+    """A feed that no rule watches any more begins anew should one do so again: what changed in between makes nobody active."""
+    over = [
+        key
+        for key, text in cursors.items()
+        if text and watching.is_watched(key[1]) and key[1] not in feeds_of(this.pair)
+    ]
+    if over and not this.dry:
+        await this.pair.run(lambda: this.pair.store.set_cursors(dict.fromkeys(over, "")))
+
+
 async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float) -> None:
     pair, end = this.pair, this.pair.ends[side]
+    watched = watching.feeds(pair).get(role)
     asked, keeps = pair.clock() - early, not this.dry
     old = cursor.old or cursor.vendor is None
     last: str | None = None
     async with aclosing(ahead(end.pull(role, cursor.vendor))) as pages:
         async for page in pages:
             last = page.cursor
-            items = items_of(end, role, page, since=cursor.at)
+            if watched is not None:  # what was won before the pair was made nobody active
+                items = [] if old else await watching.led_to(pair, role, page.records)
+            else:
+                items = items_of(end, role, page, since=cursor.at)
             if old:  # what was there before is left alone: that is for a transfer
                 items = await _known(this, role, side, items)
             if items:
                 text = Cursor(last, cursor.at, old).text()
-                await work(this, role, side, items, (side, role, text) if keeps else None)
+                kept = (side, role, text) if keeps else None
+                await work(this, role if watched is None else watched.to, side, items, kept)
             if this.over or await is_paused(this):
                 return
     if last is not None and keeps:
-        kept = {(side, role): Cursor(last, asked).text()}
-        await pair.run(lambda: pair.store.set_cursors(kept))
+        done = {(side, role): Cursor(last, asked).text()}
+        await pair.run(lambda: pair.store.set_cursors(done))
 
 
 def items_of(end: End, role: str, page: Page, since: float) -> list[Item]:

@@ -81,6 +81,11 @@ class Item:
     record: Record | None = None
     mate: Record | None = None
     found: list[Record] = field(default_factory=list)
+    related: tuple[Record, ...] | None = None
+    """What leads to it in the CRM and may make it active; None where nobody has looked, or there is nothing."""
+    parent: Record | None = None
+    """The CRM's record of the customer that it belongs to, where deciding needs it."""
+
     decision: Decision | None = None
     digest: str = ""
     writes: list[SyncOperation] = field(default_factory=list)

@@ -4,6 +4,7 @@ or kept."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +14,12 @@ from tieline.core.record import Record
 from tieline.engine.effects.reasons import of_error
 from tieline.engine.look import LIMIT_S, TIMEOUT
 from tieline.engine.sync.finding import partners
-from tieline.engine.sync.items import Pair
+from tieline.engine.sync.items import Item, Pair
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow
+from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import id_of, seen, view
+from tieline.engine.sync.sides import CRM
 from tieline.sdk.contract import VendorRecord
 
 
@@ -48,16 +51,19 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
     found: dict[Side, VendorRecord | None] = {}
     failed: dict[Side, dict[str, Any]] = {}
 
-    async def read(one: Side, its: str) -> None:
+    async def within(one: Side, work: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(limit_s):
-                found[one] = (await pair.ends[one].fetch(role, [its])).get(its)
+                await work
         except TimeoutError:
             failed[one] = dict(TIMEOUT)
         except TielineError as error:
             failed[one] = of_error(error)
 
-    await asyncio.gather(*(read(one, its) for one, its in sides.items()))
+    async def read(one: Side, its: str) -> None:
+        found[one] = (await pair.ends[one].fetch(role, [its])).get(its)
+
+    await asyncio.gather(*(within(one, read(one, its)) for one, its in sides.items()))
     parents = Parents(pair.store, pair.run)
     records: dict[Side, Record | None] = {"left": None, "right": None}
     for one, vendor in found.items():
@@ -67,38 +73,31 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
             records[one] = parents.record(shape, one, vendor)
     lines = pair.customers.lines(role)
     digest = seen(lines, records["left"], records["right"])
-    own = records[side]
-    if not failed and link is None and own is not None:
-        try:
-            async with asyncio.timeout(limit_s):
+    own, told = records[side], Told(event="look", by=side)
+    item = Item(side, id, told, link=link, record=own, mate=records[across], heard=told)
+    if not failed:
+
+        async def search() -> None:
+            if link is None and own is not None:
                 wanted = [(id, pair.customers.finds(role, side, own))]
                 there = await partners(pair.customers, pair.store, pair.run, pair.ends[across], parents, role, wanted)
-        except TimeoutError:
-            failed[across] = dict(TIMEOUT)
-        except TielineError as error:
-            failed[across] = of_error(error)
-        else:
-            decision = pair.customers.decide(
-                role,
-                records["left"],
-                records["right"],
-                None,
-                Told(event="look", by=side),
-                tuple(there.get(id, ())),
-                parent_stopped=parents.are_stopped(own),
-            )
-            return Look(decision, records["left"], records["right"], None, digest)
+                item.found = there.get(id, [])
+
+        beside = read_beside(pair, role, parents, [item])
+        await asyncio.gather(within(across, search()), within(CRM, beside))
     if failed:
         base = view(link).base if link is not None else {}
         decision = Decision("unreachable", "keep" if link is not None else "none", base=base)
         return Look(decision, records["left"], records["right"], link, digest, failed)
-    told = Told(event="look", by=side)
     decision = pair.customers.decide(
         role,
-        records["left"],
-        records["right"],
+        item.left,
+        item.right,
         view(link) if link is not None else None,
         told,
-        parent_stopped=parents.are_stopped(records["left"], records["right"]),
+        tuple(item.found),
+        related=item.related or (),
+        parent=item.parent,
+        parent_stopped=parents.are_stopped(item.left, item.right),
     )
-    return Look(decision, records["left"], records["right"], link, digest)
+    return Look(decision, item.left, item.right, link, digest)

@@ -89,6 +89,10 @@ class Parents:
             return (id_of(row, side) or None) if row is not None else None
         return value.id if value.side == side else None
 
+    def crm_id(self, value: Joined) -> str | None:
+        """The id of a joined record in the CRM (left), of one that a dry run would have made too where it is there."""
+        return self.id_on("left", value) or (self._planned.ids.get((value.key, "left")) if value.key else None)
+
     def name(self, side: Side, value: Joined) -> str:
         """A joined record named by its id on a side, the same before and after its link is made."""
         if not value.key:

@@ -19,6 +19,7 @@ from tieline.engine.sync.batching import settle
 from tieline.engine.sync.items import Item, Pass, waiting_row
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow
+from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import view
 from tieline.engine.sync.runs import ahead, is_paused
 from tieline.engine.sync.settling import Came, report
@@ -74,6 +75,7 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
     parents: Parents = batch.parents
     for end, found in zip((left, right), there, strict=True):
         await parents.load(end.shape(role), end.side, found.values())
+    apart: list[Item] = []
     for row in rows:
         mine, theirs = there[0].get(row.left_id), there[1].get(row.right_id)
         at_rest = row.state == "linked" and mine is not None and theirs is not None
@@ -83,6 +85,9 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
         item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)
         item.record = parents.record(left.shape(role), "left", mine) if mine is not None else None
         item.mate = parents.record(right.shape(role), "right", theirs) if theirs is not None else None
+        apart.append(item)
+    await read_beside(pair, role, parents, apart)
+    for item in apart:
         _found(this, role, item, came, parent_stopped=parents.are_stopped(item.left, item.right))
 
 
@@ -92,7 +97,7 @@ def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: boo
     if link is None:
         return
     item.decision = this.pair.customers.decide(
-        role, item.left, item.right, view(link), item.told, parent_stopped=parent_stopped
+        role, item.left, item.right, view(link), item.told, parent=item.parent, parent_stopped=parent_stopped
     )
     if item.decision.status == "same" and item.left is not None and item.right is not None:
         this.count("same")

@@ -5,8 +5,8 @@ look-ups, writes. A canonical field stands for the first of its vendor fields he
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from tieline.core.errors import ConfigError
 from tieline.core.mapping import RoleMap
@@ -21,6 +21,8 @@ MANY = ("phone", "email")
 """Kinds of which a system may hold several."""
 CREATED_AT = "created_at"
 """Read where there is such a field: a feed does not say which records are new."""
+CRM: Final[Side] = "left"
+WATCHED = "watched:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class End:
     async def find(self, role: str, by: str, values: Sequence[str]) -> list[VendorRecord]:
         """By a field as lines name it; all vendor fields of a canonical one are searched."""
         shape = self.shapes[role]
-        mapped = self.access.role_maps[role]
+        mapped = self.access.role_maps[shape.role]
         fields = (by[1:],) if by.startswith("=") else mapped.fields.get(by, ())
         if not fields or not values:
             return []
@@ -154,7 +156,7 @@ class End:
 
 
 def ends(customers: Customers, left: Access, right: Access) -> dict[Side, End]:
-    """Both sides with the shapes of every role. A role that a side does not have is a ConfigError."""
+    """Both sides with the shapes of every role, and of what is watched. A role that a side does not have is a ConfigError."""
     out: dict[Side, End] = {"left": End("left", left), "right": End("right", right)}
     for side, end in out.items():
         for role in customers.roles:
@@ -162,4 +164,18 @@ def ends(customers: Customers, left: Access, right: Access) -> dict[Side, End]:
             if mapped is None:
                 raise ConfigError(f"the {side} side has no {role}", setting="roles", value=role)
             end.shapes[role] = shape(mapped, customers.lines(role), customers.reads(role, side), side)
+    for one in customers.watched:
+        mapped = left.role_maps.get(one.role)
+        if mapped is None or vendor_field(mapped, one.link) is None:
+            raise ConfigError(
+                f"the left side has no {one.role} that leads to a customer", setting="active", value=one.role
+            )
+        # nothing is written there, so there need be no room for our key
+        made = shape(replace(mapped, origin=""), (), (one.link, *one.fields), CRM)
+        out[CRM].shapes[watched_name(one.role)] = made
     return out
+
+
+def watched_name(role: str) -> str:
+    """Under which the shape and the feed of watched records stand: a role that is kept the same may be watched too."""
+    return f"{WATCHED}{role}"

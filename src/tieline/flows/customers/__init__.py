@@ -11,8 +11,9 @@ CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside
     .lines(role), .reads(role, side), .every_field(role, side)
     .finds(role, side, record)      look-ups of the first match on the other side, rule by rule
     .successor_finds(role, side, link)  look-ups on the side where a linked record is gone: what it was merged into (CUST-16)
-    .related_finds(record)          what leads to a customer and says whether it is active (CUST-3); answers go in as `related`
-    .watched                        roles of the CRM to be pulled too, since a change there may make a customer active
+    .watched                        records of the CRM to be pulled too, since a change there may make a customer active (CUST-3)
+    .made_active(related)           the customer that such a record makes active
+    .related_finds(role, record, told)  what leads to a customer and says whether it is active; answers go in as `related`
     .candidates(role, side, record, found, taken)
     .parent_fields(role)            of the CRM's record of its customer, for the mark; it goes in as `parent`
     .decide(role, left, right, link, told, found, times=, related=, taken=, parent=, parent_stopped=)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.flow import Clash, Target
 from tieline.core.merge import allowed
@@ -17,8 +17,12 @@ from tieline.core.reasons import Reason, because
 from tieline.core.values import known_country
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.check_lines import line_clashes, line_remarks
-from tieline.flows.customers.lines import match_by, own_name, required
+from tieline.flows.customers.conditions import led_to
+from tieline.flows.customers.lines import match_by, own_name, required, top_roles
 from tieline.flows.customers.settings import RoleRule, Settings
+
+CLOSED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {"stage_kind": (("open", ""), ("won", ""), ("lost", ""))}
+"""What a canonical field holds whatever the system is."""
 
 Targets = Mapping[Side, Target]
 Way = tuple[Reason, Mapping[str, Any]]
@@ -65,11 +69,38 @@ def _general(settings: Settings, targets: Targets) -> Iterator[Clash]:
                 ("crm_new", "active"), because(why.CLASH_CONDITION), {"name": "Nordlys ApS"}, (at_creation, by_hand)
             )
         else:
+            yield from _condition_served(settings, targets)
             yield from _condition_values(settings, targets)
     mark = settings.mark
     if mark.kind == "field" and not mark.field:
         everyone: Way = (because(why.WAY_MARK_ALL), {"mark.kind": "all"})
         yield Clash(("mark.kind", "mark.field"), because(why.CLASH_MARK), {"name": "Nordlys ApS"}, (everyone,))
+
+
+def _condition_served(settings: Settings, targets: Targets) -> Iterator[Clash]:
+    """Records that the CRM does not have, or that do not lead to a customer, make none active."""
+    condition, target = settings.active, targets.get(LEFT)
+    if condition is None or target is None or not target.readable:
+        return
+    role = condition.role or next((one for one in top_roles(settings)), "account")
+    ways: tuple[Way, ...] = (
+        (because(why.WAY_AT_CREATION), {"crm_new": "at_creation"}),
+        (because(why.WAY_BY_HAND), {"crm_new": "by_hand"}),
+    )
+    example = {"name": "Nordlys ApS"}
+    if all(of != role for of, _ in target.readable):
+        yield Clash(("active.role",), because(why.CLASH_CONDITION_ROLE, role=role), example, ways)
+        return
+    if condition.role:
+        to = led_to(role, condition.link)
+        known = target.readable.get((role, condition.link)) == "link"
+        if not known or (to is not None and to not in top_roles(settings)):
+            reason = because(why.CLASH_CONDITION_LINK, role=role, what=condition.link)
+            yield Clash(("active.link",), reason, example, ways)
+    for number, test in enumerate(condition.tests):
+        if (role, test.field) not in target.readable:
+            reason = because(why.CLASH_CONDITION_FIELD, role=role, what=test.field)
+            yield Clash((f"active.tests.{number}",), reason, example, ways)
 
 
 def _condition_values(settings: Settings, targets: Targets) -> Iterator[Clash]:
@@ -79,7 +110,7 @@ def _condition_values(settings: Settings, targets: Targets) -> Iterator[Clash]:
     if active is None or target is None:
         return
     for number, test in enumerate(active.tests):
-        choices = target.choices.get((active.role or "account", test.field))
+        choices = target.choices.get((active.role or "account", test.field)) or CLOSED.get(test.field)
         if not choices or test.operator not in ("is", "in", "is_not", "not_in"):
             continue
         known = {id.casefold() for id, _ in choices}

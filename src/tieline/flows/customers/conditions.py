@@ -6,18 +6,26 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from tieline.core.fields import FIELDS, LINK
 from tieline.core.record import Record
 from tieline.core.same import is_empty, normal
 from tieline.flows.customers.settings import Condition, Settings, Test
 
 
-def is_active(condition: Condition, record: Record, related: Sequence[Record] = ()) -> bool:
-    """Whether the saved condition holds of this customer, or of one of the records that lead to it. Without tests it never does."""
+def made_active(condition: Condition, record: Record, related: Sequence[Record] = ()) -> Record | None:
+    """The record of which the saved condition holds: this customer, or the first of those that lead to it. Without tests there is
+    none."""
     if not condition.tests:
-        return False
+        return None
     subjects = [record] if not condition.role else [one for one in related if one.role == condition.role]
     every = all if condition.match == "all" else any
-    return any(every(holds(test, one.fields) for test in condition.tests) for one in subjects)
+    return next((one for one in subjects if every(holds(test, one.fields) for test in condition.tests)), None)
+
+
+def led_to(role: str, link: str) -> str | None:
+    """The role that a canonical link leads to; None for a vendor's own field, or one that is no link."""
+    known = FIELDS.get(role, {}).get(link)
+    return known.value.removeprefix(LINK) if known is not None and known.value.startswith(LINK) else None
 
 
 def is_marked(settings: Settings, left: Record | None) -> bool:

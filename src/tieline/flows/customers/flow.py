@@ -9,11 +9,12 @@ from typing import Any, Final
 from tieline.core import match
 from tieline.core.flow import Need, Target
 from tieline.core.match import MatchBy, wanted
-from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told
+from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.flows.customers import checks, lines, needs
 from tieline.flows.customers.case import Case
+from tieline.flows.customers.conditions import is_marked, made_active
 from tieline.flows.customers.decide import NO_TARGETS, NOTHING, of_case
 from tieline.flows.customers.defaults import defaults
 from tieline.flows.customers.settings import Settings, load
@@ -65,22 +66,29 @@ class PairRules:
         )
 
     @property
-    def watched(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        """(role, its field that leads to the customer, fields to read) of the CRM, whose changes may make a customer active."""
+    def watched(self) -> tuple[Watched, ...]:
+        """Records of the CRM to be pulled too: a change there may make a customer active (CUST-3)."""
+        return lines.watched(self.settings)
+
+    def made_active(self, related: Record) -> str:
+        """The customer that this record of a watched role leads to and makes active, by its id; "" where it does not."""
         condition = self.settings.active
-        if self.settings.crm_new != "when_active" or condition is None or not condition.role:
+        one = next((one for one in self.watched if one.role == related.role), None)
+        if one is None or condition is None or made_active(condition, related, (related,)) is None:
+            return ""
+        return str(related.get(one.link) or "")
+
+    def related_finds(self, role: str, record: Record, told: Told) -> tuple[Find, ...]:
+        """What leads to this customer of the CRM, linked with nothing, and says whether it is active; () where nothing hangs on it."""
+        if told.create or told.partner or told.deletion or not is_marked(self.settings, record):
             return ()
-        return ((condition.role, condition.link, tuple(dict.fromkeys(test.field for test in condition.tests))),)
+        return tuple(Find(one.role, one.link, record.id) for one in self.watched if one.to == role)
 
     def parent_fields(self, role: str) -> tuple[str, ...]:
         """Fields of the parent's record in the CRM that deciding about this role needs: the mark of its customer."""
         mark = self.settings.mark
         marked = mark.kind == "field" and mark.field and not lines.is_top(self.settings, role)
         return (mark.field,) if marked else ()
-
-    def related_finds(self, record: Record) -> tuple[Find, ...]:
-        """What leads to this customer of the CRM, for the condition of being active."""
-        return tuple(Find(role, link, record.id) for role, link, _ in self.watched)
 
     def candidates(
         self, role: str, side: Side, record: Record, found: Sequence[Record], taken: Collection[str] = ()

@@ -7,10 +7,11 @@ from typing import Final
 
 from tieline.core.flow import Target
 from tieline.core.match import KIND_OF_RULE, MatchBy, Wanted, wanted
-from tieline.core.pairing import LEFT, RIGHT, Line, Side
+from tieline.core.pairing import LEFT, RIGHT, Line, Side, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
-from tieline.flows.customers.settings import LineRule, Settings
+from tieline.flows.customers.conditions import led_to
+from tieline.flows.customers.settings import Condition, LineRule, Settings
 
 CHANGED_AT: Final = "last_activity"
 """Canonical field: when something happened with the record last, for where its version is no time."""
@@ -80,6 +81,28 @@ def further(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
 def is_top(settings: Settings, role: str) -> bool:
     """Whether records of this role belong to no other that is kept the same."""
     return parent_of(settings, role) is None
+
+
+def watched(settings: Settings) -> tuple[Watched, ...]:
+    """What is read of the CRM beside the customers, since a change there may make one active: nothing, or the records of the
+    condition."""
+    condition = settings.active
+    if not settings.on or settings.crm_new != "when_active" or condition is None or not condition.role:
+        return ()
+    top = top_roles(settings)
+    to = led_to(condition.role, condition.link) or next(iter(top), "")
+    if to not in top or not condition.tests:
+        return ()
+    return (Watched(condition.role, condition.link, to, tuple(dict.fromkeys((*_tested(condition), "name")))),)
+
+
+def _tested(condition: Condition) -> tuple[str, ...]:
+    return tuple(test.field for test in condition.tests)
+
+
+def top_roles(settings: Settings) -> tuple[str, ...]:
+    """The roles whose records belong to no other that is kept the same."""
+    return tuple(role for role in roles(settings) if is_top(settings, role))
 
 
 def parent_of(settings: Settings, role: str) -> LineRule | None:

@@ -24,7 +24,7 @@ from tieline.core.record import Record
 from tieline.core.same import CANNOT_HOLD, for_side, is_empty
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case
-from tieline.flows.customers.conditions import is_active, is_marked, mark_value
+from tieline.flows.customers.conditions import is_marked, made_active, mark_value
 from tieline.flows.customers.lines import is_top, own_name, parent_of, required
 from tieline.flows.customers.updating import update
 
@@ -124,7 +124,11 @@ def _closed(case: Case, side: Side, record: Record) -> Reason | None:
     settings = case.settings
     if case.parent_stopped:
         return because(why.STOPPED)
-    if side == LEFT and not is_marked(settings, record if is_top(settings, case.role) else case.parent):
+    if is_top(settings, case.role):
+        marked = side == RIGHT or is_marked(settings, record)
+    else:  # a contact person of either side goes along with its customer
+        marked = is_marked(settings, case.parent)
+    if not marked:
         return because(why.NOT_MARKED)
     on = (
         (settings.crm_new != "off" or settings.crm_changed)
@@ -166,7 +170,7 @@ def _crm_not_created(case: Case, record: Record) -> Reason | None:
     if settings.crm_new == "when_active":
         if settings.active is None:
             return because(why.NO_CONDITION)
-        return None if is_active(settings.active, record, case.related) else because(why.NOT_ACTIVE)
+        return None if made_active(settings.active, record, case.related) is not None else because(why.NOT_ACTIVE)
     if settings.mark.kind == "field":  # the mark is the word
         return None
     if settings.mark.kind == "own" and not settings.mark.new:
@@ -186,8 +190,18 @@ def _created_because(case: Case, side: Side) -> Reason:
     if case.told.create:
         return because(why.CREATED_BY_HAND, side=side)
     if side == LEFT and case.settings.crm_new == "when_active" and is_top(case.settings, case.role):
-        return because(why.CREATED_ACTIVE)
+        return _active_because(case)
     return because(why.CREATED, side=side)
+
+
+def _active_because(case: Case) -> Reason:
+    """Which record made it active, where that is another one."""
+    condition, record = case.settings.active, case.left
+    if condition is not None and condition.role and record is not None:
+        through = made_active(condition, record, case.related)
+        if through is not None:
+            return because(why.CREATED_THROUGH, one=through.role, name=str(through.get("name") or ""), id=through.id)
+    return because(why.CREATED_ACTIVE)
 
 
 def _missing(case: Case, side: Side, values: dict[str, Any]) -> list[str]:

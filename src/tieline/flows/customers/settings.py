@@ -39,7 +39,8 @@ class Test(_Model):
 
 class Condition(_Model):
     """A saved condition of the CRM (CUST-3): of the customer itself, or of a record that leads to it (a won deal, a converted
-    lead). `role`: whose fields are tested, "" the customer's own; `link`: its field that leads to the customer."""
+    lead). `role`: whose fields are tested, "" the customer's own; `link`: its field that leads to the customer. All the tests
+    are of one record: with two deals of one customer, one of them must pass them."""
 
     tests: tuple[Test, ...] = ()
     match: Literal["all", "any"] = "all"

@@ -20,7 +20,10 @@ LINES: Final[Texts] = {
     "notes": _("Notes"), "title": _("Title"), "barred": _("Barred"), "credit_limit": _("Credit limit"),
     "birthday": _("Birthday"), "company": _("Company"), "street": _("Address"), "postal_code": _("Postal code"),
     "tax_number": _("VAT number"), "fax": _("Fax"), "note": _("Notes"), "balance": _("Balance due"), "layout": _("Layout"),
-    "last_activity": _("Last change"), "created_at": _("Made"),
+    "last_activity": _("Last change"), "created_at": _("Made"), "status": _("Status"), "stage": _("Stage"),
+    "stage_kind": _("Open, won or lost"), "pipeline": _("Pipeline"), "amount": _("Amount"), "closing_date": _("Closing date"),
+    "description": _("Description"), "contact": _("Contact person"), "converted_account": _("Customer that it became"),
+    "converted_contact": _("Contact person that it became"),
 }  # fmt: skip
 """A line of the mapping (or a canonical field) by its name."""
 
@@ -54,7 +57,7 @@ ROLE: Final[Texts] = {"account": _("Customer"), "contact": _("Contact person")}
 COUNTS: Final[Texts] = {
     "read": _("read"), "same": _("agree"), "created": _("created"), "updated": _("updated"), "deleted": _("deleted"),
     "linked": _("linked"), "conflicts": _("differ"), "asked": _("asked"), "failed": _("failed"), "excluded": _("excluded"),
-    "waiting": _("waiting"),
+    "waiting": _("waiting"), "unlinked": _("parted"),
 }  # fmt: skip
 
 

@@ -28,6 +28,9 @@ ROLES: Final[Sentences] = {
     "lead": _("Leads"),
     "deal": _("Deals"),
 }
+ONE: Final[Sentences] = {
+    "account": _("customer"), "contact": _("contact person"), "lead": _("lead"), "deal": _("deal"), "task": _("task"), "call": _("call"),
+}  # fmt: skip
 RULES: Final[Sentences] = {
     "registration_number": _("registration number"), "email": _("e-mail"), "phone": _("phone"), "name": _("name"),
 }  # fmt: skip
@@ -79,7 +82,7 @@ def _values(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _shown(name: str, value: Any) -> str:
-    tables = {"role": ROLES, "rule": RULES, "left_type": TYPES, "right_type": TYPES}
+    tables = {"role": ROLES, "one": ONE, "rule": RULES, "left_type": TYPES, "right_type": TYPES}
     if name == "side":
         return side_name(str(value))
     if name in tables:
@@ -135,6 +138,7 @@ WRITES: Final[Sentences] = {
     "customers.write.created": _("It was new in %(side)s."),
     "customers.write.created_by_hand": _("A person asked for it."),
     "customers.write.created_active": _("The customer became active."),
+    "customers.write.created_through": _("The customer became active by “%(name)s” (%(one)s %(id)s)."),
     "customers.write.restored": _("It was no longer in %(side)s and is made again."),
     "customers.write.updated": _("It changed in %(side)s."),
     "customers.write.matched": _("The two are the same by their %(rule)s."),
@@ -198,6 +202,9 @@ CHECKS: Final[Sentences] = {
     "customers.clash.parent": _("“%(what)s” leads to “%(role)s”, and these are not kept the same."),
     "customers.clash.condition": _("Customers are sent when they become active, and nothing says when that is."),
     "customers.clash.condition_value": _("“%(what)s” is never “%(said)s” in the CRM."),
+    "customers.clash.condition_role": _("“%(role)s” are to say which customers are active, and the CRM has none."),
+    "customers.clash.condition_link": _("“%(role)s” are to say which customers are active, and “%(what)s” leads from them to none that is kept the same."),
+    "customers.clash.condition_field": _("“%(role)s” have no field “%(what)s” in the CRM."),
     "customers.clash.mark": _("A field of the CRM is to say who is kept the same, and none is chosen."),
     "customers.clash.line_twice": _("“%(what)s” stands in the rules twice."),
     "customers.clash.two_writers": _("“%(what)s” and “%(other)s” both write “%(field)s” in %(side)s."),
