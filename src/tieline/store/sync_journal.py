@@ -66,6 +66,20 @@ SELECT count(*) FROM store_syncoperation o JOIN store_syncrun x ON x.id = o.run_
    AND o.state IN ('sent', 'unknown', 'done') AND o.run_id <> %s AND o.reason->>'code' <> %s
    AND x.kind <> ALL (%s) AND coalesce(x.options->>'bypass_limit', 'false') <> 'true'
 """
+# What was undone counts no more, unless the undo was undone.
+_WRITTEN = """
+SELECT DISTINCT o.link FROM store_syncoperation o JOIN store_syncrun x ON x.id = o.run_id
+ WHERE o.pair_id = %s AND o.link = ANY (%s) AND o.epoch = %s AND o.run_id <> %s AND o.state IN ('sent', 'unknown', 'done')
+   AND x.kind NOT IN ('undo', 'redo')
+   AND o.id > coalesce((SELECT max(m.id) FROM store_syncoperation m
+                         WHERE m.pair_id = o.pair_id AND m.link = o.link AND m.run_id = %s), 0)
+   AND NOT EXISTS (SELECT 1 FROM store_syncrun u
+                    WHERE u.pair_id = o.pair_id AND u.kind = 'undo' AND u.state = 'done' AND u.options->>'of' = o.run_id::text
+                      AND coalesce(u.options->>'link', '') IN ('', o.link) AND coalesce(u.options->>'line', '') = ''
+                      AND NOT EXISTS (SELECT 1 FROM store_syncrun r
+                                       WHERE r.pair_id = u.pair_id AND r.kind = 'redo' AND r.state = 'done'
+                                         AND r.options->>'of' = u.id::text))
+"""
 _PLANNED = f"""
 SELECT {_OPERATION} FROM store_syncoperation o WHERE o.run_id = %s AND o.key > %s AND o.pair_id = %s ORDER BY o.key LIMIT %s
 """
@@ -174,6 +188,13 @@ class JournalSide:
         with session.ask() as connection:
             row = connection.execute(_DELETED, asked).fetchone()
         return int(row[0]) if row else 0
+
+    def written_later(self, keys: Sequence[str], run: int) -> set[str]:
+        """Those of these links that another run has written to after this one, as far as that was not undone."""
+        session = self.session
+        with session.ask() as connection:
+            rows = connection.execute(_WRITTEN, [session.pair, list(keys), session.epoch, run, run]).fetchall()
+        return {row[0] for row in rows}
 
     def planned(self, run: int, after: str, limit: int) -> list[SyncOperation]:
         """Operations of a run in order of key, after this one."""

@@ -52,7 +52,8 @@ class RunState(Schema):
 
 
 class PairWrite(Schema):
-    """What was or would be written, with what stood there before."""
+    """What was or would be written, with what stood there before. verb: "create", "update", "delete"; "link", "unlink" of two records
+    that were found to be one, or parted again, for which nothing was written."""
 
     role: str
     side: str
@@ -222,6 +223,6 @@ def run_state(workspace: int, row: SyncRun) -> dict[str, Any]:
 
 def _write(one: Any) -> dict[str, Any]:
     return {
-        "role": one.role, "side": one.side, "verb": one.verb, "state": one.state, "external_id": one.record, "name": one.name,
+        "role": one.role, "side": one.side, "verb": pair_runs.verb_of(one), "state": one.state, "external_id": one.record, "name": one.name,
         "values": dict(one.values), "before": dict(one.before), "reason": reason(one.reason or None), "error": reason(one.error),
     }  # fmt: skip

@@ -236,5 +236,8 @@ class SyncStore(Protocol):
     def paused(self, run: RunRow) -> bool:
         """Whether a person has asked this run to pause or stop; asked once a page."""
 
+    def written_later(self, keys: Sequence[str], run: int) -> set[str]:
+        """Those of these links that another run has written to after this one, as far as that was not undone."""
+
     def planned(self, run: int, after: str, limit: int) -> list[SyncOperation]:
         """Operations of a run in order of key, after this one: of a dry run to be approved, of a run to be undone."""

@@ -12,6 +12,7 @@ from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.items import UNTIL, Item, Pass, Where, name_of, waiting_row
+from tieline.engine.sync.matched import matching
 from tieline.engine.sync.ports import AskedRow, LinkRow, Report, Settled, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import JOINED, plain, reason_row
 from tieline.engine.sync.writing import base_kept, failed_lines, ids_after, settled_at
@@ -117,6 +118,7 @@ class Settling:
         self._same_or_changed(item, link)
         if item.link is None:
             self._pass.count("linked")
+            self.came.operations.extend(matching(self._pass, self._role, item))
             for side, id in (("left", link.left_id), ("right", link.right_id)):
                 self.came.woken[self._role, side, id] = None  # type: ignore[index]
         if decision.conflicts:
@@ -197,6 +199,7 @@ class Settling:
                 link.state, link.why = "failing", rejected.error
             self.came.links.append(link)
             if item.link is None:
+                self.came.operations.extend(matching(self._pass, self._role, item))
                 for side, id in ids.items():
                     self.came.woken[self._role, side, id] = None
         self.came.wait(self._again(item, failed, rejected))

@@ -2,8 +2,9 @@
 with writes of its own, which can be undone the same way.
 
 A value that was changed afterwards stays. A record that was made is deleted where the vendor lets us, unless somebody has changed it
-since; one that was deleted is made anew, under another id. What is on the other side stays as it is, and so does the base on that
-side: nothing follows until somebody edits one of the two again.
+since; one that was deleted is made anew, under another id. Two records that the run has found to be one are parted again, unless the
+pair has written to them since. What is on the other side stays as it is, and so does the base on that side: nothing follows until
+somebody edits one of the two again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batching import settle
 from tieline.engine.sync.items import Pass
+from tieline.engine.sync.matched import is_matching, take_back
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow, Report, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import id_of, lively, plain
@@ -57,24 +59,28 @@ async def undo(this: Pass) -> None:
             if not found:
                 break
             after = found[-1].key
+            matches = [one for one in found if one.role == role and is_matching(one) and _is_chosen(one, options)]
             for side in SIDES:
                 mine = [one for one in found if one.role == role and one.side == side and _is_meant(one, options)]
                 if mine:
                     await _undo(this, role, side, mine)
                 if this.over:
                     return
-            await settle(this, Came().settled(), {"at": {"role": role, "after": after}})
+            came = Came()
+            if not options.get("line"):
+                await take_back(this, role, matches, came)
+            await settle(this, came.settled(), {"at": {"role": role, "after": after}})
             if await is_paused(this):
                 return
         await settle(this, Came().settled(), {"done": [*this.run.position.get("done", []), role], "at": None})
 
 
 def _is_meant(one: SyncOperation, options: dict[str, Any]) -> bool:
-    return (
-        one.state == "done"
-        and options.get("link") in (None, "", one.link)
-        and (bool(one.values) or one.verb == "delete")
-    )
+    return one.state == "done" and _is_chosen(one, options) and (bool(one.values) or one.verb == "delete")
+
+
+def _is_chosen(one: SyncOperation, options: dict[str, Any]) -> bool:
+    return options.get("link") in (None, "", one.link)
 
 
 async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation]) -> None:

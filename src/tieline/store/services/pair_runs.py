@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieline.engine.sync.matched import LINE
+from tieline.engine.sync.reasons import UNDONE
 from tieline.store.connection import workspace_tx
 from tieline.store.models import SyncOperation, SyncReport, SyncRun
 
@@ -56,6 +58,15 @@ def reports(workspace: int, run: SyncRun, *, after: int | None = None, size: int
             rows = rows.filter(pk__gt=after)
         found = list(rows.order_by("pk")[: size + 1])
     return Some(found[:size], found[size - 1].pk if len(found) > size else None)
+
+
+def verb_of(row: SyncOperation) -> str:
+    """What it did: "create", "update", "delete"; "link" and "unlink" of two records that were found to be one, or parted by an undo, for which
+    nothing was written."""
+    line = row.lines.get(LINE) if row.verb == "update" and not row.values else None
+    if line is None:
+        return row.verb
+    return "unlink" if line["code"] == UNDONE else "link"
 
 
 def wrote(workspace: int, run: SyncRun) -> bool:

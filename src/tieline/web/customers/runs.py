@@ -29,7 +29,7 @@ from tieline.web.parts import words
 from tieline.web.request import PageRequest
 
 ORDER = (
-    "read", "same", "created", "updated", "deleted", "linked", "conflicts", "asked", "failed", "excluded", "waiting",
+    "read", "same", "created", "updated", "deleted", "linked", "unlinked", "conflicts", "asked", "failed", "excluded", "waiting",
 )  # fmt: skip
 
 
@@ -233,7 +233,10 @@ def _after(request: PageRequest) -> int | None:
 
 
 def _operation(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[str, Any]:
-    verbs = {"create": _("Create"), "update": _("Change"), "delete": _("Delete")}
+    verbs = {
+        "create": _("Create"), "update": _("Change"), "delete": _("Delete"), "link": _("Link"), "unlink": _("Part"),
+    }  # fmt: skip
+    verb = pair_runs.verb_of(one)
     kind, word = {
         "done": ("ok", _("Written")), "rejected": ("fail", _("Not taken")), "unknown": ("wait", _("Not known yet")),
         "sent": ("wait", _("Sent")), "skipped": ("off", _("Left alone")), "planned": ("watch", _("Planned")),
@@ -248,7 +251,7 @@ def _operation(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[s
     if not url and len(one.source) == 2:
         url = shown.url_of(pair, one.role, "left" if one.source[0] == "left" else "right", str(one.source[1]))
     return {
-        "what": f"{verbs.get(one.verb, one.verb)}: {one.name or one.record}", "system": pair.connection(side).title, "url": url,
+        "what": f"{verbs.get(verb, verb)}: {one.name or one.record}", "system": pair.connection(side).title, "url": url,
         "kind": kind, "word": word, "values": values, "why": shown.reason_of(pair, one.reason),
         "error": shown.reason_of(pair, one.error),
         "role": own.text(own.ROLE, one.role),

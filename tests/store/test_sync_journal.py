@@ -1,0 +1,70 @@
+"""The journal of a pair on Postgres: what it knows of links that were made by a match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.store.pairs import PairOf, make_pair
+from tieline.engine.sync.ports import RunRow, Settled, SyncOperation
+
+if TYPE_CHECKING:
+    from tests.conftest import Company, Installation
+    from tieline.store.sync_store import StoredSync
+
+
+@pytest.fixture
+def pair(installation: Installation, company: Company) -> PairOf:
+    return make_pair(installation, company)
+
+
+@pytest.fixture
+def store(pair: PairOf) -> Iterator[StoredSync]:
+    store = pair.store()
+    assert store.hold()
+    yield store
+    store.let_go()
+
+
+def ran(store: StoredSync, kind: Any, to: str, code: str = "", **options: Any) -> int:
+    """A run that wrote to a link, or (with a code) linked or parted it; its id."""
+    run = RunRow(0, kind, options=options)
+    store.begin(run)
+    lines = {"": {"code": code, "params": {"id": "R1"}}} if code else {"name": {"code": "x"}}
+    one = SyncOperation(
+        f"{run.id}-{to}", run.id, to, "account", "left", "update", "L1", {} if code else {"name": "B"}, {}, {"code": "x"},
+        lines, ["left", "L1"], "done",
+    )  # fmt: skip
+    store.settle(run, Settled(operations=[one]))
+    run.state = "done"
+    store.end(run)
+    return run.id
+
+
+@pytest.mark.proves("CUST-14")
+def test_what_was_written_after_a_match_and_not_undone(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.models import SyncOperation as Row
+    from tieline.store.services import pair_runs
+
+    match = ran(store, "transfer", "a", "sync.linked")
+    assert store.written_later(["a", "b"], match) == set()
+    later = ran(store, "changes", "a")
+    assert store.written_later(["a", "b"], match) == {"a"}
+    assert store.written_later(["a"], later) == set()
+    back = ran(store, "undo", "a", of=later)
+    assert store.written_later(["a"], match) == set()
+    ran(store, "redo", "a", of=back)
+    assert store.written_later(["a"], match) == {"a"}
+    ran(store, "undo", "a", of=later, link="other")
+    assert store.written_later(["a"], match) == {"a"}
+    parted = ran(store, "undo", "a", "sync.undone", of=match)
+    run = pair_runs.one(pair.workspace, pair.pair, parted)
+    assert run is not None
+    rows: list[Row] = list(pair_runs.operations(pair.workspace, run).rows)
+    assert [pair_runs.verb_of(row) for row in rows] == ["unlink"]
+    first = pair_runs.one(pair.workspace, pair.pair, match)
+    assert first is not None
+    assert pair_runs.wrote(pair.workspace, first)
+    assert [pair_runs.verb_of(row) for row in pair_runs.operations(pair.workspace, first).rows] == ["link"]
