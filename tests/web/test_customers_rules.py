@@ -153,3 +153,37 @@ def test_two_connections_are_joined_once(
     answer = admin.post(url, two)
     assert answer.status_code == 400
     assert "e-conomic says that a right is lacking: the module API." in text_of(answer)
+
+
+def test_what_makes_a_customer_active_is_a_deal_of_it_or_itself(pair: MadePair, admin: Client) -> None:
+    """The choice is what this CRM has; it comes with the test that is meant as a rule."""
+
+    def checked(**more: str) -> tuple[str, dict[str, str]]:
+        sent.update({"crm_new": "when_active", "act": "check", **more})
+        html = admin.post(pair.url("rules/edit/"), sent, headers={"HX-Request": "true"}).content.decode()
+        return html, form(html)
+
+    sent = shown(admin, pair)
+    html, sent = checked()
+    assert "nothing says when that is" in html
+    assert "one of its deals has" in html
+    assert "a lead that became it has" not in html  # this CRM says nothing of converted leads
+    html, sent = checked(**{"active.of": "deal.account"})
+    assert 'class="clash"' not in html
+    assert (sent["active.0.field"], sent["active.0.values"]) == ("stage_kind", "won")
+    assert "Open, won or lost" in html
+    html, sent = checked(**{"active.0.values": "sold"})
+    assert "is never “sold” in the CRM" in html
+    html, sent = checked(**{"active.0.values": "won"})
+    admin.post(pair.url("rules/edit/"), {**sent, "act": "save"})
+    assert pair.kept.settings["active"] == {
+        "role": "deal", "link": "account", "match": "all",
+        "tests": [{"field": "stage_kind", "operator": "is", "values": ["won"]}],
+    }  # fmt: skip
+    sent = shown(admin, pair)
+    assert sent["active.of"] == "deal.account"
+    html, sent = checked(**{"active.of": ""})
+    assert "active.0.values" not in sent  # the tests of a deal are none of the customer
+    sent["crm_new"] = "at_creation"
+    admin.post(pair.url("rules/edit/"), {**sent, "act": "save"})
+    assert pair.kept.settings["active"] is None

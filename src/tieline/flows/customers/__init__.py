@@ -5,6 +5,7 @@ What the engine, the store and the pages call:
 CUSTOMERS.load(raw)                 typed settings from stored JSON of any version
 CUSTOMERS.defaults(left, right)     settings (JSON) that work unedited on these two Targets
 CUSTOMERS.check(settings, targets)  .clashes (cannot be saved) and .remarks, each a core.flow.Clash
+CUSTOMERS.conditions(settings, crm)  what may make a customer active there beside itself: deals, converted leads
 CUSTOMERS.needs(settings, side)     roles and verbs of a side, as core.flow.Need (scopes follow)
 CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside: what `engine.sync.customers.Customers` asks for
     .roles                          parents first

@@ -10,8 +10,9 @@ from babel.numbers import get_territory_currencies
 
 from tieline.core.flow import Target
 from tieline.core.pairing import Kind
-from tieline.flows.customers.lines import required
-from tieline.flows.customers.settings import LineRule, MatchRule, Pick, RoleRule, Settings
+from tieline.flows.customers.conditions import led_to
+from tieline.flows.customers.lines import required, top_roles
+from tieline.flows.customers.settings import Condition, LineRule, MatchRule, Pick, RoleRule, Settings, Test
 
 ROLES: Final = ("account", "contact")
 KINDS: Final[Mapping[str, Kind]] = {
@@ -34,6 +35,25 @@ _ONE_NUMBER: Final = frozenset(("DK", "NO", "IT", "BE", "FI", "CH"))
 """Where a company's VAT number is its registration number, but for the country's letters: some systems have a field for one only."""
 _PARENT: Final = {"contact": ("account", "account")}
 """Role → (its field that leads to the parent, the parent's role)."""
+
+CONDITIONS: Final[tuple[Condition, ...]] = (
+    Condition(role="deal", link="account", tests=(Test(field="stage_kind", values=("won",)),)),
+    Condition(role="deal", link="contact", tests=(Test(field="stage_kind", values=("won",)),)),
+    Condition(role="lead", link="converted_account", tests=(Test(field="converted_account", operator="filled"),)),
+    Condition(role="lead", link="converted_contact", tests=(Test(field="converted_contact", operator="filled"),)),
+)
+"""What may make a customer active beside itself, with the test that is meant as a rule (CUST-3)."""
+
+
+def conditions(settings: Settings, crm: Target) -> tuple[Condition, ...]:
+    """Those of CONDITIONS that this CRM serves."""
+    tops = top_roles(settings)
+    return tuple(
+        one
+        for one in CONDITIONS
+        if led_to(one.role, one.link) in tops
+        and all((one.role, name) in crm.readable for name in (one.link, *(test.field for test in one.tests)))
+    )
 
 
 def defaults(left: Target, right: Target, country: str = "DK") -> Settings:

@@ -16,8 +16,8 @@ from tieline.flows.customers import checks, lines, needs
 from tieline.flows.customers.case import Case
 from tieline.flows.customers.conditions import is_marked, made_active
 from tieline.flows.customers.decide import NO_TARGETS, NOTHING, of_case
-from tieline.flows.customers.defaults import defaults
-from tieline.flows.customers.settings import Settings, load
+from tieline.flows.customers.defaults import conditions, defaults
+from tieline.flows.customers.settings import Condition, Settings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,10 @@ class Customers:
     def defaults(self, left: Target, right: Target, country: str = "DK") -> dict[str, Any]:
         """Settings that work unedited on these two systems, as JSON. country: of the workspace, ISO 3166 alpha-2."""
         return defaults(left, right, country).model_dump(mode="json")
+
+    def conditions(self, settings: Settings, crm: Target) -> tuple[Condition, ...]:
+        """What may make a customer active in this CRM beside itself, each with the test that is meant as a rule."""
+        return conditions(settings, crm)
 
     def needs(self, settings: Settings, side: Side) -> tuple[Need, ...]:
         """Roles and verbs of this side."""

@@ -31,8 +31,9 @@ def of(pair: Pair, role: str) -> dict[str, str]:
     return found
 
 
-def of_fields(pair: Pair, side: Side, role: str) -> dict[str, str]:
-    """A label for each "=Field", of every field of the object that plays this role and can be written."""
+def of_fields(pair: Pair, side: Side, role: str, *, read_only: bool = False) -> dict[str, str]:
+    """A label for each "=Field", of every field of the object that plays this role and can be written. read_only: of those that
+    nobody can write too."""
     connection = pair.connection(side)
     mapped = manifest_of(connection.connector).roles.get(role)
     if mapped is None:
@@ -40,7 +41,9 @@ def of_fields(pair: Pair, side: Side, role: str) -> dict[str, str]:
     with workspace_tx(connection.workspace_id):
         described = schemas.schemas_of(connection)
     schema = next((one for one in described if one.name == mapped.object), None)
-    return {f"={one.name}": one.label for one in schema.fields if not one.read_only} if schema is not None else {}
+    if schema is None:
+        return {}
+    return {f"={one.name}": one.label for one in schema.fields if read_only or not one.read_only}
 
 
 def _raw(pair: Pair, role: str) -> Sequence[dict[str, str]]:

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from tieline.store.services import pair_views, pairs
+from tieline.store.services import pair_undo, pair_views
 from tieline.store.services.customers import Customer
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
@@ -95,7 +95,7 @@ def undo(request: PageRequest, pair: str, role: str, side: str, record: str) -> 
         raise Http404
     try:
         options = {"of": int(run), "link": one.link.key, "line": request.POST.get("line", "")[:200]}
-        pairs.undo(request.workspace.pk, request.user, one.pair.id, options)
+        pair_undo.undo(request.workspace.pk, request.user, one.pair.id, options)
     except DeclinedError as error:
         messages.error(request, declined(error))
     else:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from tieline.web.customers import active
+
 SWITCHES = ("crm_changed", "erp_created", "erp_changed")
 
 
@@ -25,7 +27,7 @@ def read(post: QueryDict, before: Mapping[str, Any]) -> dict[str, Any]:
         "values": _list(post, "mark.values"),
         "new": "mark.new" in post,
     }
-    raw["active"] = _condition(post, raw.get("active"))
+    raw["active"] = active.posted(post, raw.get("active"))
     raw["deletions"] = {
         **raw.get("deletions", {}),
         "left": _one(post, "deletions.left", "ask"),
@@ -91,19 +93,6 @@ def _values(post: QueryDict, before: Mapping[str, Any], at: str) -> dict[str, An
         else:
             out[name] = chosen
     return out
-
-
-def _condition(post: QueryDict, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    tests = []
-    for number in range(20):
-        field = _one(post, f"active.{number}.field")
-        if field and post.get("drop") != f"active.{number}.":
-            operator = _one(post, f"active.{number}.operator", "is")
-            tests.append({"field": field, "operator": operator, "values": _list(post, f"active.{number}.values")})
-    if not tests:
-        return None
-    role = _one(post, "active.role")
-    return {**(before or {}), "tests": tests, "match": _one(post, "active.match", "all"), "role": role}
 
 
 def _one(post: QueryDict, name: str, default: str = "") -> str:

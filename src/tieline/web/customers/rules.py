@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tieline.core.flow import Clash, Target
 from tieline.core.pairing import SIDES, Side
+from tieline.flows.customers import CUSTOMERS
 from tieline.store.services import pairs
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
@@ -26,7 +27,7 @@ from tieline.store.services.flow_settings import ClashesError
 from tieline.store.services.pairs import Checked
 from tieline.web import permissions
 from tieline.web.connections.words import declined
-from tieline.web.customers import labels, posted, shown
+from tieline.web.customers import active, labels, posted, shown
 from tieline.web.customers import words as own
 from tieline.web.customers.addressed import pair_of
 from tieline.web.request import PageRequest
@@ -144,8 +145,7 @@ def _shown(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, A
         "marks": _options(_MARKS, raw.get("mark", {}).get("kind", "all")),
         "mark_fields": _fields(pair, "left", targets["left"], "account", str(raw.get("mark", {}).get("field", ""))),
         "mark_values": ", ".join(raw.get("mark", {}).get("values", ())),
-        "active": _active(pair, raw, targets["left"]),
-        "active_match": (raw.get("active") or {}).get("match", "all"),
+        "active": _active(pair, raw, found, targets["left"]),
         "roles": [_role(pair, role, number, targets, touched) for number, role in enumerate(raw.get("roles", ()))],
         "deletions": [
             {"side": side, "title": pair.connection(side).title,
@@ -271,16 +271,30 @@ def _new_values(pair: Pair, side: Side, raw: Mapping[str, Any], target: Target, 
     return out
 
 
-def _active(pair: Pair, raw: Mapping[str, Any], target: Target) -> list[Mapping[str, Any]]:
-    tests = [*((raw.get("active") or {}).get("tests", ())), {"field": "", "operator": "is", "values": ()}]
-    return [
-        {
-            "at": f"active.{number}.", "fields": _fields(pair, "left", target, "account", test["field"]),
-            "operators": _options(_OPERATORS, test.get("operator", "is")), "values": ", ".join(test.get("values", ())),
-            "is_new": not test["field"],
-        }
-        for number, test in enumerate(tests)
-    ]  # fmt: skip
+def _active(pair: Pair, raw: Mapping[str, Any], found: Checked, target: Target) -> Mapping[str, Any]:
+    kept = raw.get("active") or {}
+    of = active.of(kept)
+    tests = [*kept.get("tests", ()), {"field": "", "operator": "is", "values": ()}]
+    there = active.fields(pair, target, of)
+    settings = found.settings or CUSTOMERS.load(dict(pair.settings or {}))
+    return {
+        "of": [Option(value, label, value == of) for value, label in active.choices(settings, target, of)],
+        "shown": of, "match": kept.get("match", "all"),
+        "tests": [
+            {
+                "at": f"active.{number}.", "fields": _chosen(there, test["field"]), "is_new": not test["field"],
+                "operators": _options(_OPERATORS, test.get("operator", "is")), "values": ", ".join(test.get("values", ())),
+            }
+            for number, test in enumerate(tests)
+        ],
+    }  # fmt: skip
+
+
+def _chosen(there: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
+    found = [Option(name, label, name == chosen) for name, label in there]
+    if chosen and all(not one.on for one in found):
+        found.insert(0, Option(chosen, own.line_name(chosen), on=True))
+    return found
 
 
 def _clash(clash: Clash, number: int) -> Mapping[str, Any]:

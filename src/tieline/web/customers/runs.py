@@ -12,12 +12,13 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tieline.core.pairing import Side
 from tieline.store import public_ids
 from tieline.store.models import SyncRun
-from tieline.store.services import pair_runs, pairs
+from tieline.store.services import pair_runs, pair_undo, pairs
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
@@ -80,7 +81,13 @@ def undo(request: PageRequest, pair: str, run: str) -> HttpResponse:
     """Take back what a run wrote, where it is still ours."""
     kept = pair_of(request, pair)
     row = _row(request, kept, run)
-    return _begun(request, kept, run, lambda: pairs.undo(request.workspace.pk, request.user, kept.id, {"of": row.pk}))
+    seen = request.POST.get("deletes", "")
+    confirmed = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
+
+    def begin() -> int:
+        return pair_undo.undo(request.workspace.pk, request.user, kept.id, {"of": row.pk}, confirmed=confirmed)
+
+    return _begun(request, kept, run, begin)
 
 
 @permissions.needs("flows.change")
@@ -187,6 +194,7 @@ def counted(row: SyncRun) -> list[tuple[str, int]]:
 def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
     kind, word = own.RUN_STATES.get(row.state, ("off", row.state))
     done = row.counts.get("read", 0)
+    may_undo = permissions.may(request.member, "runs.undo") and pair_runs.wrote(request.workspace.pk, row)
     return {
         "pair": _pair(pair),
         "run": row,
@@ -206,9 +214,28 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "csv_url": url_of(pair, row.pk, "customers-run-csv"),
         "html_url": url_of(pair, row.pk, "customers-run-html"),
         "may_change": permissions.may(request.member, "flows.change") if getattr(request, "member", None) else False,
-        "may_undo": permissions.may(request.member, "runs.undo") and pair_runs.wrote(request.workspace.pk, row),
+        "may_undo": may_undo,
+        "deletes": _deletes(pair, row) if may_undo else None,
         "may_approve": row.kind == "preview" and row.state == "done" and pair_runs.has_plan(request.workspace.pk, row),
         "approved": pair_runs.approved(request.workspace.pk, row),
+    }
+
+
+def _deletes(pair: Pair, row: SyncRun) -> dict[str, Any] | None:
+    """What undoing a run deletes, to be read before; None: nothing."""
+    found = pair_undo.deletes(pair.row.workspace_id, row)
+    if not found.count and not found.kept:
+        return None
+    parts = [
+        ngettext("%(count)s record in %(system)s", "%(count)s records in %(system)s", count)
+        % {"count": words.number(count), "system": pair.connection(side).title}
+        for side, count in sorted(found.by.items())
+    ]
+    return {
+        "count": found.count,
+        "parts": parts,
+        "kept": words.number(found.kept) if found.kept else "",
+        "many": found.many,
     }
 
 
