@@ -185,6 +185,37 @@ async def test_a_long_run_gives_way_and_goes_on_where_it_was(pair: PairOf) -> No
     assert pair.rows("SELECT state, position FROM store_syncrun WHERE id = %s", run) == [("done", {"at": 2})]
 
 
+@pytest.mark.proves("CUST-8")
+async def test_a_long_run_is_not_interrupted_by_itself_but_by_what_nobody_told_of(pair: PairOf) -> None:
+    said: list[str] = []
+    begun = asyncio.Event()
+    gave_way: list[bool] = []
+
+    async def long(sync: Played, row: RunRow) -> None:
+        if gave_way:
+            return
+        begun.set()
+        async with asyncio.timeout(30):
+            while not await sync.wiring.run(lambda: sync.store.paused(row)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        gave_way.append(True)
+        row.state, row.why = "paused", reason(reasons.STOPPED)
+
+    run_row(pair, "transfer", '{"from": "left"}')
+    async with worker(pair, said, lambda sync, row: long(sync, row) if row.kind == "transfer" else None) as pairing:
+        pairing.wake(pair.pair)
+        async with asyncio.timeout(30):
+            await begun.wait()
+        for _ in range(3):
+            await pairing.sweep()
+        await asyncio.sleep(0.2)
+        assert not gave_way
+        run_row(pair, "asked", '{"role": "account", "side": "left", "id": "1", "told": {}}')  # its NOTIFY was lost
+        await pairing.sweep()
+        await until(lambda: not pairing._tasks)
+    assert said == ["changes", "transfer", "asked", "transfer"]
+
+
 @pytest.mark.parametrize(
     ("code", "state", "notices"),
     [("error.scope", "stopped", 1), ("error.config", "stopped", 1), ("error.transient", "active", 0)],

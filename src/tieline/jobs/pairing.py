@@ -200,10 +200,10 @@ class Pairing:
         self._is_stopping = False
 
     async def sweep(self) -> None:
-        """Finds pairs with work that nobody holds."""
+        """Finds pairs with work that nobody holds; and what was not told of those that are held here."""
         rows = self._wiring.rows
-        for pair, workspace, is_held in await self._wiring.run(lambda: pair_rows.due(rows)):
-            if pair in self._held or not is_held:
+        for pair, workspace, is_urgent, is_held in await self._wiring.run(lambda: pair_rows.due(rows)):
+            if is_urgent if pair in self._held else not is_held:
                 self.wake(pair, workspace)
 
     def wake(self, pair: int, workspace: int | None = None) -> None:

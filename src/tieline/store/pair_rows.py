@@ -22,7 +22,7 @@ SELECT p.name, p.left_id, p.right_id, p.version, p.live, v.settings, l.epoch + r
  WHERE p.workspace_id = %s AND p.id = %s
 """
 _DUE = """
-SELECT d.pair, d.workspace, EXISTS (
+SELECT d.pair, d.workspace, d.urgent, EXISTS (
          SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = d.pair::int
             AND l.objsubid = 2 AND l.granted
             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -74,8 +74,8 @@ def pair(link: Link, workspace: int, id: int) -> KeptPair:
     return KeptPair(id, workspace, name, {"left": left, "right": right}, version, live, settings, epoch)
 
 
-def due(rows: Rows) -> list[tuple[int, int, bool]]:
-    """(pair, workspace, whether somebody holds it) of every pair with work."""
+def due(rows: Rows) -> list[tuple[int, int, bool, bool]]:
+    """(pair, workspace, whether a run that is under way gives way to it, whether somebody holds it) of every pair with work."""
     with rows.plain() as link:
         return link.execute(_DUE, [PAIR_LOCK]).fetchall()
 

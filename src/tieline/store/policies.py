@@ -37,4 +37,9 @@ def protect(*tables: str) -> list[migrations.RunSQL]:
 
 def sql_file(name: str, undo: str) -> migrations.RunSQL:
     """A step that runs `migrations/sql/<name>`, which is never changed once it has been released."""
-    return migrations.RunSQL((_SQL / name).read_text(encoding="utf-8"), undo)
+    return migrations.RunSQL(sql_text(name), undo)
+
+
+def sql_text(name: str) -> str:
+    """What stands in `migrations/sql/<name>`: what a later step goes back to."""
+    return (_SQL / name).read_text(encoding="utf-8")
