@@ -91,6 +91,19 @@ def test_a_customer_is_looked_at_decided_about_and_its_value_taken_back(
     assert ask("GET", f"/pairs/{pair.id}/customers/account/middle/1")[0] == 422
 
 
+@pytest.mark.proves("HUB-8", "CUST-12", "CUST-14")
+def test_an_undo_that_deletes_many_asks_for_their_number(pair: MadePair, ask: Caller) -> None:
+    run = pair.run("transfer", counts={"created": 4})
+    for number in range(4):
+        link = pair.link(f"Kunde {number}", str(number), f"r{number}")
+        pair.wrote(run, link, {"name": link.name}, {}, verb="create")
+    here = f"/pairs/{pair.id}/runs/{text_of_id('syncrun', run.pk)}/undo"
+    status, said = ask("POST", here)
+    assert (status, said["error"]["code"], said["error"]["params"]) == (409, "undo.deletes", {"count": 4, "most": 1})
+    assert ask("POST", here, {"deletes": 3})[0] == 409
+    assert ask("POST", here, {"deletes": 4})[1]["kind"] == "undo"
+
+
 @pytest.mark.proves("HUB-8")
 def test_the_panel_and_deliveries_are_set_up(pair: MadePair, ask: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     from tieline.store.services import asking

@@ -106,6 +106,31 @@ def test_a_run_is_undone_and_that_again(pair: MadePair, admin: Client) -> None:
     assert pair.runs(kind="redo")[0].options == {"of": back.pk}
 
 
+@pytest.mark.proves("CUST-12", "CUST-14")
+def test_an_undo_says_how_many_it_deletes_and_many_only_go_once_confirmed(pair: MadePair, admin: Client) -> None:
+    run = pair.run("transfer", counts={"created": 7})
+    for number in range(6):
+        link = pair.link(f"Kunde {number}", str(number), f"r{number}")
+        pair.wrote(run, link, {"name": link.name}, {}, verb="create")
+    page = text_of(admin.get(url_of(pair, run)))
+    assert "What it made is deleted again: 6 records in e-conomic" in page
+    assert "Yes, delete so many" in page
+    again = admin.post(url_of(pair, run, "undo/"), follow=True)
+    assert "This deletes 6 records, more than the 1 that may go without a word." in again.content.decode()
+    admin.post(url_of(pair, run, "undo/"), {"deletes": "5"})
+    assert pair.runs(kind="undo") == []
+    admin.post(url_of(pair, run, "undo/"), {"deletes": "6"})
+    (made,) = pair.runs(kind="undo")
+    assert made.options == {"of": run.pk}
+    few = pair.run("changes", counts={"created": 1})
+    pair.wrote(few, pair.link("Alone", "90", "r90"), {"name": "Alone"}, {}, verb="create")
+    page = text_of(admin.get(url_of(pair, few)))
+    assert "What it made is deleted again: 1 record in e-conomic" in page
+    assert "Yes, delete so many" not in page
+    admin.post(url_of(pair, few, "undo/"))
+    assert len(pair.runs(kind="undo")) == 2
+
+
 @pytest.mark.proves("CUST-15")
 def test_a_report_is_a_page_a_table_and_one_file(pair: MadePair, admin: Client) -> None:
     run = pair.run("reconcile", counts={"read": 60})

@@ -14,7 +14,7 @@ from tieline.api.v1.pairs import Side, pair_of
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
 from tieline.jobs import looking
 from tieline.store.models import SyncRun
-from tieline.store.services import customers, pair_runs, pair_views, pairs
+from tieline.store.services import customers, pair_runs, pair_undo, pair_views, pairs
 from tieline.store.services.customers import Customer, Line
 from tieline.store.services.declined import DeclinedError
 
@@ -278,7 +278,7 @@ def undo_customer(request: Asked, pair: str, role: Role, side: Side, record: str
     options: dict[str, Any] = {"of": read("syncrun", given.run), "link": one.link.key}
     if given.line:
         options["line"] = given.line
-    return _run(workspace, one, pairs.undo(workspace, user, one.pair.id, options))
+    return _run(workspace, one, pair_undo.undo(workspace, user, one.pair.id, options))
 
 
 # -- inside -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.pairs import Side, pair_of
 from tieline.api.v1.shapes import PROBLEMS, Reason, read, reason, shown
 from tieline.store.models import SyncRun
-from tieline.store.services import pair_runs, pairs
+from tieline.store.services import pair_runs, pair_undo, pairs
 from tieline.store.services.customers import Pair
 
 router = Router(tags=["Customers"])
@@ -31,6 +31,12 @@ class Wish(Schema):
     """What a run is to do; "" has it go on."""
 
     wish: Literal["pause", "stop", ""]
+
+
+class Confirmed(Schema):
+    """deletes: how many deletions you know of and agree to."""
+
+    deletes: int = Field(0, ge=0)
 
 
 class RunState(Schema):
@@ -182,11 +188,13 @@ def wish_pair_run(request: Asked, pair: str, run: str, given: Wish) -> Any:
 
 @router.post("/pairs/{pair}/runs/{run}/undo", response={200: RunState, **PROBLEMS}, summary="Undo a run of a pair")
 @needs("runs.undo", "customers-run-undo")
-def undo_pair_run(request: Asked, pair: str, run: str) -> Any:
-    """Where the value there is still ours. The run that does it; it can be undone itself."""
+def undo_pair_run(request: Asked, pair: str, run: str, given: Confirmed | None = None) -> Any:
+    """Where the value there is still ours. The run that does it; it can be undone itself. One that would delete more records than
+    may go without a word answers 409 `undo.deletes` with their number, `count`: say it back as `deletes`."""
     workspace, user = asker(request)
     found = pair_of(workspace, pair)
-    made = pairs.undo(workspace, user, found.id, {"of": _row(workspace, found, run).pk})
+    confirmed = given.deletes if given is not None else 0
+    made = pair_undo.undo(workspace, user, found.id, {"of": _row(workspace, found, run).pk}, confirmed=confirmed)
     return run_state(workspace, _row(workspace, found, str(shown("syncrun", made))))
 
 

@@ -32,7 +32,7 @@ class Sync:
     clock        seconds since the epoch; chance: 0 … 1, as random.random
     run          runs the store's calls where they do not hold the event loop
     every_s      how often each feed is asked; the roles take turns
-    share, most  the limit of deletions per role and run: the smaller of a share of the links and a number
+    share, most  the limit of deletions per role and day: the smaller of a share of the links and a number
     """
 
     def __init__(

@@ -102,6 +102,7 @@ CODES: dict[str, frozenset[str]] = {
     "undo.not_done": frozenset(),
     "undo.not_ready": frozenset(),
     "undo.replanned": frozenset(),
+    "undo.deletes": frozenset({"count", "most"}),
     "replay.gone": frozenset(),
     "replay.not_done": frozenset(),
     "replay.other_crm": frozenset(),

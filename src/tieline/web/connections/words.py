@@ -105,6 +105,7 @@ DECLINED: Final[Words] = {
     "undo.undone_before": _("This undo was undone before."),
     "undo.not_done": _("This undo is not done yet."),
     "undo.not_ready": _("This undo has moved on since you opened it."),
+    "undo.deletes": _("This deletes %(count)s records, more than the %(most)s that may go without a word. Confirm how many, then they go."),
     "undo.replanned": _("The plan was made anew since you read it. Read it again, then approve it."),
     "replay.gone": _("This replay is not there any more."),
     "replay.not_done": _("This replay has not come to its end yet. Let it finish first."),
