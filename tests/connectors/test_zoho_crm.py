@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.sandboxes.openapi import published
+from tieline.connectors.zoho_crm import changes as zoho_changes
 from tieline.connectors.zoho_crm.sandbox.oauth import CLIENT_ID
 from tieline.connectors.zoho_crm.tests import FIELDS, OBJECTS, subject
 from tieline.core.errors import ConfigError, ScopeError, TielineError
@@ -365,6 +366,29 @@ async def test_what_is_older_than_the_index_can_lag_is_not_read_again(zoho: Subj
     names, gone, cursor, _ = await pulled(cursor)
     assert names == ["B"]
     assert gone == [second]
+
+
+async def test_what_the_index_showed_late_is_found_however_long_the_pages_took(
+    zoho: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is missing on a page that is read at once; the last page is read when the index has long shown everything."""
+    monkeypatch.setattr(zoho_changes, "PAGE", 2)
+    sandbox = zoho.side.sandbox
+    sandbox.index_lag = 60.0
+    await zoho.connector.push([create("k-late", "Accounts", Account_Name="Late")])
+    sandbox.index_lag = 0.0
+    await zoho.connector.push([create(f"k-{n}", "Accounts", Account_Name=f"A{n}") for n in range(5)])
+    names: list[str] = []
+    cursor = ""
+    async for page in zoho.connector.pull("Accounts", ["Account_Name"], None):
+        names += [str(one.fields["Account_Name"]) for one in page.records]
+        cursor = page.cursor
+        sandbox.clock_offset += 200
+    assert "Late" not in names
+    names = []
+    async for page in zoho.connector.pull("Accounts", ["Account_Name"], cursor):
+        names += [str(one.fields["Account_Name"]) for one in page.records]
+    assert "Late" in names
 
 
 async def test_requests_are_as_zoho_describes_them(zoho: Subject) -> None:

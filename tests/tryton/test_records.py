@@ -400,33 +400,3 @@ async def test_a_user_without_rights_is_told_which(connect: Any, tryton: TrytonS
     with pytest.raises(ScopeError) as caught:
         await poor.push([create(LEAD, {"name": "Not mine to make"}), create(LEAD, {"name": "Nor this"})])
     assert caught.value.params["scope"] == "Sale Opportunity"
-
-
-# -- changes ----------------------------------------------------------------------------------------------------------
-
-
-async def test_pull_resumes_after_any_page_and_skips_no_tie(
-    crm: Connector, connect: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tieline.connectors.tryton.connector as module
-
-    monkeypatch.setattr(module, "PAGE", 7)
-    phone = number()
-    outcomes = await crm.push([create(ORGANISATION, {"name": f"Tie {index}"}) for index in range(30)])
-    ids = {outcome.id for outcome in outcomes if isinstance(outcome, Written)}
-    assert len(ids) == 30
-    seen: list[str] = []
-    cursor: str | None = None
-    for _ in range(2000):  # a new connector for every page: nothing but the cursor is kept
-        page = await anext(connect().pull(ORGANISATION, ["name"], cursor))
-        seen += [record.id for record in page.records]
-        cursor = page.cursor
-        if not page.records:
-            break
-    assert ids <= set(seen)
-    assert cursor is not None
-    # A number added to a party, which leaves the party's own time alone, is a change of the party.
-    first = min(ids)
-    await crm.push([PushOperation(key(), "update", ORGANISATION, {"phone": phone}, Link(ORGANISATION, first))])
-    later = [record async for page in connect().pull(ORGANISATION, ["phone"], cursor) for record in page.records]
-    assert {record.id: record.fields["phone"] for record in later}[first] == phone

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
-from tieline.connectors.tryton.changes import Cursor
+from tieline.connectors.tryton.changes import Cursor, News, newer, watched
 from tieline.connectors.tryton.finding import clauses, questions, tail_of
 from tieline.connectors.tryton.marks import NoteText, split_mark
 from tieline.connectors.tryton.rows import NEW_STAGES
@@ -28,6 +28,7 @@ from tieline.connectors.tryton.shapes import (
     Shape,
     belongs,
     flatten,
+    is_person,
     paths,
 )
 from tieline.connectors.tryton.wire import ForbiddenError, Wire, plain
@@ -48,6 +49,7 @@ from tieline.sdk.http import Client
 
 VALUES_AT_ONCE = 100
 PAGE = 200
+_NEWS = "tryton.news"
 
 _TYPES = {
     "char": "text",
@@ -76,6 +78,7 @@ class Connector:
     def __init__(self, client: Client) -> None:
         self._wire = Wire(client)
         self._setup = Setup(self._wire, client)
+        self._memory = client.memory
 
     async def check(self) -> Identity:
         """The company that the key's user works in. Tryton has no scopes; rights are the user's groups."""
@@ -246,39 +249,70 @@ class Connector:
     # -- changes -------------------------------------------------------------------------------------------------------
 
     async def pull(self, object: str, fields: Sequence[str], cursor: str | None) -> AsyncIterator[Page]:
-        """Changes by (time, id). A party's numbers, addresses and identifiers are rows of their own that do not touch the
-        party's time: each is followed by its own time and brings its party."""
+        """What changed, whichever of a party's tables it is in: by one question, as long as that is less than a page. The first
+        reading, and a mass of changes, is walked through in the order of ids."""
         shape = _shape(object)
         state = Cursor.load(cursor)
-        sources = [(shape.model, "id")]
-        if shape.model == PARTY:
-            sources += [(f"party.{part}", "party") for part in ("contact_mechanism", "address", "identifier")]
-        for model, owner in sources:
-            while True:
-                here = belongs(object, self._setup.names.person_category) if owner == "id" else []
-                order = [["last_modified_at", "ASC"], ["id", "ASC"]]
-                domain = [*here, *state.since(model), *_inactive(model)]
-                changed = await self._wire.search_read(
-                    model, domain, [owner, "last_modified_at"], order=order, limit=PAGE
-                )
-                if not changed:
-                    break
-                ids = dict.fromkeys(str(row[owner]) for row in changed if row[owner] is not None)
-                state.move(model, changed[-1])
-                yield Page(await self.fetch(object, list(ids), fields), state.dump())
-                if len(changed) < PAGE:
-                    break
-        yield Page((), state.dump(is_end=True))
+        await self._follow_relations(shape, state, fields, is_first=cursor is None)
+        if state.since is not None and state.behind is None:
+            news = await self._news(object, state)
+            state.saw(news.rows)
+            if len(news.rows) < PAGE:
+                ids = [str(row["id"]) for row in state.fresh(self._own(object, news.rows))]
+                records = await self.fetch(object, ids, fields) if ids else []
+                state.looked(news.rows, news.told)
+                yield Page(records, state.dump())
+                return
+        # A walk through changes is one through both objects of the table, so that they agree how far they are.
+        where = [*newer(shape.model, state.since, state.relations), *self._only(object, is_first=state.since is None)]
+        wanted = sorted({*paths(shape, fields), *watched(shape.model, state.relations)})
+        while True:
+            domain = [*where, ["id", ">", state.behind or 0]]
+            rows = await self._wire.search_read(shape.model, domain, wanted, order=[["id", "ASC"]], limit=PAGE)
+            state.walked(rows, self._wire.told_at)
+            if records := await self._records(shape, self._own(object, rows), fields):
+                yield Page(records, state.dump())
+            if len(rows) < PAGE:
+                break
+        state.end_walk()
+        yield Page((), state.dump())
+
+    async def _follow_relations(self, shape: Shape, state: Cursor, fields: Sequence[str], *, is_first: bool) -> None:
+        """Where the server has them: a person's organisation is one, and is often changed on the organisation's page."""
+        if shape.model == PARTY and not state.relations:
+            asks = "organisation" in fields
+            state.relations = asks or (is_first and "relations" in await self._setup.fields(PARTY))
+
+    async def _news(self, object: str, state: Cursor) -> News:
+        """What changed since the cursor, the newest party first, no more than a page."""
+        model, kept = SHAPES[object].model, self._memory.get(_NEWS)
+        if isinstance(kept, News) and model == PARTY and kept.serves(object, state):
+            kept.given.add(object)
+            return kept
+        domain = [*newer(model, state.since, state.relations), *self._only(object)]
+        order = [["last_modified_at", "DESC"], ["id", "DESC"]]
+        rows = await self._wire.search_read(model, domain, watched(model, state.relations), order=order, limit=PAGE)
+        news = News(state.since or "", state.relations, rows, self._wire.told_at, given={object})
+        if model == PARTY:
+            self._memory[_NEWS] = news
+        return news
+
+    def _only(self, object: str, *, is_first: bool = False) -> list[Any]:
+        """The domain of an object, where its table is not asked for as a whole."""
+        is_whole = SHAPES[object].model == PARTY and not is_first
+        return [] if is_whole else belongs(object, self._setup.names.person_category)
+
+    def _own(self, object: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Without the parties that are the other object."""
+        if SHAPES[object].model != PARTY:
+            return list(rows)
+        return [row for row in rows if is_person(row, self._setup.names) == (object == PERSON)]
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
     async def push(self, operations: Sequence[PushOperation]) -> list[Outcome]:
         """See `writing`."""
         return await Writer(self._wire, self._setup).push(operations)
-
-
-def _inactive(model: str) -> list[Any]:
-    return [] if model in (OPPORTUNITY, NOTE) else [["active", "in", [True, False]]]
 
 
 def _on(note: dict[str, Any], model: str) -> bool:

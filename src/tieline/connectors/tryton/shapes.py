@@ -209,6 +209,11 @@ class Names:
     relation: str
 
 
+def is_person(party: Mapping[str, Any], ours: Names) -> bool:
+    """Whether a party that was read with the names of its categories is a person."""
+    return any(one.get("name") == ours.person_category for one in _rows(party, "categories"))
+
+
 def flatten(
     shape: Shape, row: Mapping[str, Any], names: Collection[str], ours: Names, wanted: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -310,8 +315,7 @@ def _opportunity_value(row: Mapping[str, Any], name: str, ours: Names, wanted: C
         case "organisation" | "person":
             if not party:
                 return None
-            is_person = any(one.get("name") == ours.person_category for one in _rows(party, "categories"))
-            return str(party["id"]) if is_person == (name == "person") else None
+            return str(party["id"]) if is_person(party, ours) == (name == "person") else None
         case "stage" | "status":
             return row.get("state")
         case "stage_kind":

@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -57,6 +58,8 @@ class Wire:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", database) or database in {".", ".."}:
             raise ConfigError("the database's name is missing or has other signs than letters", setting="database")
         self._base = f"/{quote(database)}/rest/model/"
+        self.told_at: datetime | None = None
+        """When the last question was answered, by the server's own clock; None where it says no time."""
 
     async def call(
         self, model: str, method: str, arguments: Mapping[str, Any], *, read: bool, company: int | None = None
@@ -71,6 +74,7 @@ class Wire:
             headers=_headers(company),
             judge=lambda answer: _judge(answer, model, None),
         )
+        self.told_at = _date(response)
         return response.json()
 
     async def search_read(
@@ -151,6 +155,13 @@ class Wire:
             headers=_headers(None),
             judge=lambda answer: _judge(answer, model, {}, one=True),
         )
+
+
+def _date(response: Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
 
 
 def _headers(company: int | None) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Changes since a cursor, in the order of their change.
 
 Pages follow (Modified_Time, id), so that a page's edge inside one second skips nothing. Zoho's times have whole seconds and
-its index lags: a pull that reached the end begins the next one a little earlier, and repeats what it has seen there. Once what was
-seen last is older than the index can lag (by Zoho's own clock), the next one begins right behind it and repeats nothing.
+its index lags: of what was younger, when its page was read, than the index can lag (by Zoho's own clock), some may have been missing. The
+next pull begins that much before such a page was read, and repeats what it has seen there; where there was none it begins right behind
+what was seen last and repeats nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None)
     selected = list(dict.fromkeys(("id", "Modified_Time", *columns(fields))))
     began = began or (since if cursor else "")
     moved = bool(behind)
+    young = str(at.get("b") or "")
     while True:
         where = f"Modified_Time >= {text(since)}"
         if behind:
@@ -44,22 +46,29 @@ async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None)
         records = [record(object, row, fields, kind_of) for row in rows]
         if rows:
             since, behind, moved = stamp(rows[-1]["Modified_Time"]), str(rows[-1]["id"]), True
+            young = young or _young(since, api.told_at)
         if more:
-            yield Page(records, orjson.dumps({"t": since, "i": behind, "d": began}).decode())
+            yield Page(records, orjson.dumps({"t": since, "i": behind, "d": began, "b": young}).decode())
             continue
         deleted = await _deleted(api, object, began) if began else []
-        yield Page(records, orjson.dumps(_end(since, behind, api.told_at, moved=moved)).decode(), deleted)
+        yield Page(records, orjson.dumps(_end(since, behind, young, api.told_at, moved=moved)).decode(), deleted)
         return
 
 
-def _end(since: str, behind: str, told_at: datetime | None, *, moved: bool) -> dict[str, str]:
+def _young(newest: str, told_at: datetime | None) -> str:
+    """When a page was read of which some may have been missing; "" for a page that is older than the index can lag."""
+    if told_at is None:
+        return newest
+    return stamp(told_at.isoformat()) if told_at - datetime.fromisoformat(newest) <= OVERLAP else ""
+
+
+def _end(since: str, behind: str, young: str, told_at: datetime | None, *, moved: bool) -> dict[str, str]:
     """Where the next pull begins. An empty one leaves the cursor where it is: it must not wander into the past."""
     if not moved:
         return {"t": since}
-    newest = datetime.fromisoformat(since)
-    if told_at is not None and told_at - newest > OVERLAP:
-        return {"t": since, "i": behind, "d": stamp((told_at - OVERLAP).isoformat())}
-    return {"t": stamp((newest - OVERLAP).isoformat())}
+    if young or told_at is None:
+        return {"t": stamp((datetime.fromisoformat(young or since) - OVERLAP).isoformat())}
+    return {"t": since, "i": behind, "d": stamp((told_at - OVERLAP).isoformat())}
 
 
 def _cursor(text: str | None) -> Mapping[str, Any]:
