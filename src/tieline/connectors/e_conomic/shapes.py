@@ -87,6 +87,8 @@ FIELD_OF: Mapping[str, str] = {field.own: field.name for field in FIELDS if fiel
 }
 """customersapi's property → our name, for errors."""
 _SURE = tuple(field for field in FIELDS if field.is_sure)
+_TEXTS = frozenset(field.name for field in FIELDS if field.form in ("text", "number"))
+_SURE_READ = tuple((field.name, None if field.name in _TEXTS else field) for field in _SURE)
 AFTER_CREATE = frozenset(("attention", "customerContact"))
 """Contacts of the customer: there are none before it is made."""
 
@@ -141,24 +143,35 @@ def _open(field: Field, row: Mapping[str, Any]) -> Any:
     return value if value != "" else None
 
 
-def _version(values: Mapping[str, Any]) -> str:
-    return digest({name: value.strip() if isinstance(value, str) else value for name, value in values.items()}, 8)
+def _version(values: Iterable[Any]) -> str:
+    """Of the values of `_SURE` in their order."""
+    return digest([value.strip() if isinstance(value, str) else value for value in values], 8)
 
 
 def customer(row: Mapping[str, Any], fields: Iterable[str]) -> VendorRecord:
     """A record of the legacy list."""
-    read = {name: _legacy(BY_NAME[name], row) for name in fields if name in BY_NAME}
+    # most fields are plain texts, and a page has a thousand customers
+    read = {
+        name: _filled(row.get(name)) if name in _TEXTS else _legacy(BY_NAME[name], row)
+        for name in fields
+        if name in BY_NAME
+    }
     return VendorRecord(CUSTOMERS, str(row["customerNumber"]), read, version_of_legacy(row))
+
+
+def _filled(value: Any) -> Any:
+    return value if value != "" else None
 
 
 def version_of_legacy(row: Mapping[str, Any]) -> str:
     """A customer's version: a digest of everything that both surfaces surely hold alike. Bookings do not change it."""
-    return _version({field.name: _legacy(field, row) for field in _SURE})
+    get = row.get
+    return _version(_filled(get(name)) if field is None else _legacy(field, row) for name, field in _SURE_READ)
 
 
 def version_of_open(row: Mapping[str, Any]) -> str:
     """The same, of what customersapi gives."""
-    return _version({field.name: _open(field, row) for field in _SURE})
+    return _version(_open(field, row) for field in _SURE)
 
 
 def contact(row: Mapping[str, Any], fields: Iterable[str]) -> VendorRecord:
@@ -177,7 +190,7 @@ def contact(row: Mapping[str, Any], fields: Iterable[str]) -> VendorRecord:
 
 def version_of_contact(row: Mapping[str, Any]) -> str:
     """A contact's version: a digest of its content."""
-    return _version({name: row.get(name) or None for name in _CONTACT_SURE})
+    return _version(row.get(name) or None for name in _CONTACT_SURE)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

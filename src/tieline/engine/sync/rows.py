@@ -14,11 +14,14 @@ from tieline.core.record import Record
 from tieline.engine.sync.ports import LinkRow
 
 JOINED = "$joined"
+_ATOMS = frozenset((str, int, float, bool, type(None)))
 USUAL = {name: getattr(Told(), name) for name in Told.__dataclass_fields__ if name != "choices"}
 
 
 def plain(value: Any) -> Any:
     """A value as JSON."""
+    if type(value) in _ATOMS:  # nearly all are
+        return value
     if isinstance(value, Joined):
         return {JOINED: [value.key, value.side, value.id]}
     if isinstance(value, list | tuple):
@@ -31,6 +34,8 @@ def plain(value: Any) -> Any:
 def lively(value: Any) -> Any:
     """The inverse of `plain`."""
     kind = type(value)
+    if kind in _ATOMS:
+        return value
     if kind is dict:
         parts = value.get(JOINED)
         if parts is not None and len(value) == 1:

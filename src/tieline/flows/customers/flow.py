@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tieline.core import match
 from tieline.core.flow import Need, Target
-from tieline.core.match import MatchBy, wanted
+from tieline.core.match import MatchBy
 from tieline.core.pairing import LEFT, SIDES, Candidate, Decision, Line, LinkView, Side, Told, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
@@ -47,23 +47,16 @@ class PairRules:
 
     def finds(self, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
         """Rule by rule the look-ups on the other side; () for a rule whose value the record lacks."""
-        return lines.finds(self.settings, role, side, record)
+        return lines.finds(self._by.get(role, ()), role, side, record, self.settings.default_country)
 
     def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
         """Look-ups on `side`, where a linked record is gone, for what it was merged into: by what the base knows of it."""
         at = 0 if side == LEFT else 1
         known = {line.field_of(side): link.base[line.name][at] for line in self.lines(role) if line.name in link.base}
         by = tuple(
-            type(one)(one.rule, one.fields_of(side), one.fields_of(side), one.decides)
-            for one in lines.match_by(self.settings, role)
+            type(one)(one.rule, one.fields_of(side), one.fields_of(side), one.decides) for one in self._by.get(role, ())
         )
-        found = {one.rule: one for one in wanted(by, side, known, self.settings.default_country)}
-        return tuple(
-            tuple(Find(role, name, value) for name in found[one.rule].by for value in found[one.rule].values)
-            if one.rule in found
-            else ()
-            for one in by
-        )
+        return lines.finds(by, role, side, Record(role, "", known), self.settings.default_country)
 
     @property
     def watched(self) -> tuple[Watched, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tieline.core.flow import Target
-from tieline.core.match import KIND_OF_RULE, MatchBy, Wanted, wanted
+from tieline.core.match import KIND_OF_RULE, MatchBy, wanted
 from tieline.core.pairing import LEFT, RIGHT, Line, Side, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
@@ -125,20 +125,15 @@ def required(target: Target, role: str) -> tuple[str, ...]:
     return tuple(own_name(target, role, name) for name in next(iter(target.required.get(role, {}).values()), ()))
 
 
-def match_finds(settings: Settings, role: str, side: Side, record: Record) -> tuple[Wanted, ...]:
-    """What to look for on the other side: for each rule the fields and their values."""
-    return wanted(match_by(settings, role), side, record.fields, settings.default_country)
-
-
-def finds(settings: Settings, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
-    """The same as single look-ups, rule by rule; () where the record has no value for a rule. The values are the same whatever
-    side they come from, so that two records agree by a rule where they share one."""
-    found = {one.rule: one for one in match_finds(settings, role, side, record)}
+def finds(by: Sequence[MatchBy], role: str, side: Side, record: Record, country: str) -> Sequence[Sequence[Find]]:
+    """Rule by rule the look-ups on the other side; () where the record has no value for a rule. The values are the same whatever
+    side they come from, so that two records agree by a rule where they share one. by: of `match_by`."""
+    found = {one.rule: one for one in wanted(by, side, record.fields, country)}
     return tuple(
-        tuple(Find(role, by, value) for by in found[one.rule].by for value in found[one.rule].values)
+        tuple(Find(role, name, value) for name in found[one.rule].by for value in found[one.rule].values)
         if one.rule in found
         else ()
-        for one in match_by(settings, role)
+        for one in by
     )
 
 
