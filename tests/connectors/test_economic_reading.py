@@ -136,6 +136,29 @@ async def test_a_pull_looks_back_a_minute_and_then_no_more(books: Books) -> None
     assert ids_of(await books.pages(CUSTOMERS, second)) == []
 
 
+@pytest.mark.usefixtures("small_pages")
+async def test_what_was_seen_late_is_found_however_long_the_pages_took(books: Books) -> None:
+    """It has the time of the first page, which was read before it could be seen; the last page is read long after that."""
+    late = await books.made("Late")
+    books.sandbox.clock_offset += 200
+    cursor = (await books.pages(CUSTOMERS))[-1].cursor
+    books.sandbox.clock_offset += 200
+    others = books.sandbox.people.store({"customers": [{"name": f"Nordbyg {n}"} for n in range(25)]})["customers"]
+    seen: set[str] = set()
+    async for page in books.connector.pull(CUSTOMERS, ["name"], cursor):
+        seen |= {record.id for record in page.records}
+        cursor = page.cursor
+        books.sandbox.clock_offset += 100
+    assert seen == set(others)
+    book = books.sandbox.book
+    book.put(int(late), book.customers[int(late)].values, book.customers[int(others[0])].updated)
+    pages = await books.pages(CUSTOMERS, cursor)
+    assert late in ids_of(pages)
+    books.sandbox.clock_offset += 100
+    cursor = (await books.pages(CUSTOMERS, pages[-1].cursor))[-1].cursor
+    assert ids_of(await books.pages(CUSTOMERS, cursor)) == []
+
+
 async def test_a_strange_cursor_is_refused(books: Books) -> None:
     for cursor in ("x", "[]", '{"t": "then"}'):
         with pytest.raises(ConfigError):

@@ -7,7 +7,8 @@ a customer that is edited between two pages would push another one out of both.
 Contacts come from customersapi, which has no order of change: everything changed since then, in the order of numbers. What changes while the
 pages are read comes with the next pull, which begins where this one began, by e-conomic's own clock.
 
-A pull begins a minute before the end of the last one: what was being written then has an older time than when it could be seen.
+A pull begins a minute before the last one read what was younger than a minute then: what was being written has an older time than when it
+could be seen. Of customers that is the first page that reached so far, of contacts, which are in no such order, the first one.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None)
 async def _customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> AsyncIterator[Page]:
     since: int | None = at.get("t")
     behind: int | None = at.get("n")
+    origin: int | None = at.get("o", since)
+    young: int | None = at.get("b")
     while True:
         query = {"pagesize": str(PAGE), "sort": "lastUpdated,customerNumber"}
         if behind is not None and since is not None:
@@ -50,8 +53,11 @@ async def _customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> Asy
             query["filter"] = f"lastUpdated$gte:{_iso(since)}"
         rows, response = await api.rows("/customers", query)
         records = [customer(row, fields) for row in rows]
+        now, newest = now_of(response), _newest(rows)
+        if young is None and newest is not None and (now is None or now - newest <= OVERLAP_S):
+            young = newest if now is None else now
         if len(rows) < PAGE and behind is None:
-            yield Page(records, _dump(t=_end(since, now_of(response), _newest(rows))))
+            yield Page(records, _dump(t=_end(origin, young if young is not None else now, None)))
             return
         if behind is not None and since is not None:
             # the second is walked through to its end, then what is later
@@ -61,7 +67,7 @@ async def _customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> Asy
             if last is None:
                 raise ProtocolError("a page of customers without a time of change")
             since, behind = last, 0 if first == last else None
-        yield Page(records, _dump(t=since, n=behind))
+        yield Page(records, _dump(t=since, n=behind, o=origin, b=young))
 
 
 async def _contacts(api: Api, fields: Sequence[str], at: dict[str, Any]) -> AsyncIterator[Page]:
@@ -121,6 +127,6 @@ def _load(text: str | None) -> dict[str, Any]:
         found = orjson.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not all(isinstance(found.get(name, 0), int) for name in "tns"):
+    if not isinstance(found, dict) or not all(isinstance(found.get(name, 0), int) for name in "tnsob"):
         raise ConfigError("a cursor that is not ours", setting="cursor")
     return found
