@@ -98,3 +98,7 @@ async def test_contacts_of_tryton_and_an_address_book(pair: Mixed, radicale: Rad
 
     # The other client's properties are still in its card.
     assert all("X-OTHER;A=b:kept" in text for text in pair.texts("contacts") if "FN:Person" in text)
+
+    # Nothing changed since: one request of each side.
+    row = await pair.changes()
+    assert (row.requests, pair.last["left"].client.requests, pair.last["right"]._client.requests) == (2, 1, 1)
