@@ -54,6 +54,8 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     random: random.Random = field(default_factory=lambda: random.Random(1))
     name: str = "1"
+    tells_made: bool = False
+    """Whether the systems tell when a record was made (`created_at`)."""
 
     def __post_init__(self) -> None:
         self.left = MemoryVendor(self.clock, self.left_can, "L")
@@ -64,7 +66,7 @@ class Bench:
         can = vendor.capabilities
         return Access(
             vendor,
-            maps(can, FIELDS),
+            maps(can, (*FIELDS, "created_at") if self.tells_made else FIELDS),
             can,
             clock=self.clock,
             chance=self.random.random,

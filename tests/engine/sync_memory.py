@@ -67,6 +67,7 @@ class MemorySync:
     pause_asked: set[int] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     asked_ever: Counter[str] = field(default_factory=Counter)
+    before: set[tuple[str, Side, str]] = field(default_factory=set)
     asked_of: set[str] = field(default_factory=set)
     """Ids of records, of both sides, that a question was ever about."""
 
@@ -143,6 +144,12 @@ class MemorySync:
             return [self._copy(one) for one in due[:limit]]
 
         return self._call("waiting", work)
+
+    def keep_old(self, role: str, side: Side, ids: Sequence[str]) -> None:
+        self._call("keep_old", lambda: self.before.update((role, side, id) for id in ids))
+
+    def old(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
+        return self._call("old", lambda: {id for id in ids if (role, side, id) in self.before})
 
     def next_due(self) -> str | None:
         due = [one.due_at for one in self.waits.values() if one.state == "due" and one.due_at]

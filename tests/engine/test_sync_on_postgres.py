@@ -129,7 +129,7 @@ async def test_deaths_around_any_call(pair: PairOf, seed: int, can: Capabilities
             for id in chance.sample(sorted(vendor.records["Accounts"]), min(3, len(vendor.records["Accounts"]))):
                 name = chance.choice(("city", "phone", "name"))
                 vendor.edit("Accounts", id, **{name: f"v{chance.randrange(10**9)}"})
-        await survive(bench, mortal, chance.choice((6, 12, 25)))
+        await survive(bench, mortal, chance.choice((9, 12, 25)))
     assert mortal.deaths > 5
     await quiet(bench, mortal)
     agree(bench, pair)

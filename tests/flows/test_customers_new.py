@@ -75,14 +75,27 @@ def test_when_a_customer_of_the_crm_is_made_in_the_erp(
         ({"crm_new": "off", "crm_changed": False}, True, r.CREATED),
     ],
 )
-@pytest.mark.parametrize("event", ["created", "changed"])
-def test_when_a_customer_of_the_erp_is_made_in_the_crm(
-    settings: dict[str, Any], made: bool, code: str, event: str
-) -> None:
-    decision = decide(rules(**settings), None, erp(), event=event, by="right")
+def test_when_a_customer_of_the_erp_is_made_in_the_crm(settings: dict[str, Any], made: bool, code: str) -> None:
+    decision = decide(rules(**settings), None, erp(), event="created", by="right")
     assert (bool(decision.writes), why(decision)) == (made, code)
     if made:
         assert writes(decision)[0][:2] == ("left", "create")
+    edited = decide(rules(**settings), None, erp(), event="changed", by="right")
+    assert (edited.writes, edited.status, why(edited)) == (
+        (), "switched_off" if code == r.OFF else "missing", r.NOT_NEW if made else code,
+    )  # fmt: skip
+
+
+@pytest.mark.proves("CUST-2")
+def test_an_edit_of_what_was_there_before_links_it_and_makes_nothing() -> None:
+    of = rules()
+    for role, mine in (("account", crm()), ("contact", person())):
+        assert why(decide(of, mine, role=role, event="changed")) == r.NOT_NEW
+        assert decide(of, mine, role=role, event="created").writes
+    found = decide(of, crm(), found=[erp()], event="changed")
+    assert (found.become, found.matched.record.id if found.matched else "") == ("make", erp().id)
+    for chosen in ({"crm_new": "by_hand"}, {"crm_new": "when_active", "active": ACTIVE}):
+        assert decide(rules(**chosen), person(), role="contact", event="changed").writes
 
 
 @pytest.mark.proves("CUST-7", "CUST-8")
@@ -189,12 +202,13 @@ def test_the_mark_is_a_field_of_the_crm() -> None:
     unmarked = decide(of, crm(kept=False), event="created")
     assert (unmarked.status, why(unmarked)) == ("not_marked", r.NOT_MARKED)
     assert decide(of, crm(kept=True), event="changed").writes  # marking it is the word
-    assert decide(of, None, erp(), by="right").writes[0].values["kept"] is True
-    assert "kept" not in decide(of, None, erp(), by="right", mark=False).writes[0].values
-    assert "kept" not in decide(rules(mark={**mark, "new": False}), None, erp(), by="right").writes[0].values
+    new = {"by": "right", "event": "created"}
+    assert decide(of, None, erp(), **new).writes[0].values["kept"] is True
+    assert "kept" not in decide(of, None, erp(), mark=False, **new).writes[0].values
+    assert "kept" not in decide(rules(mark={**mark, "new": False}), None, erp(), **new).writes[0].values
     listed = rules(mark={"kind": "field", "field": "stage", "values": ["customer"]})
     assert decide(listed, crm(stage="Customer")).writes
-    assert decide(listed, None, erp(), by="right").writes[0].values["stage"] == "customer"
+    assert decide(listed, None, erp(), **new).writes[0].values["stage"] == "customer"
     assert not decide(listed, crm(stage="prospect"), event="created").writes
 
 
@@ -307,7 +321,9 @@ def test_contact_persons_come_after_their_customer_and_go_along_with_it() -> Non
     assert writes(made) == [("right", "create", {"name": "Anna Holm", "account": Joined("k1")})]
     alone = Record("contact", "6", {**person().fields, "account": None})
     assert why(decide(of, alone, role="contact")) == r.NO_PARENT
-    assert decide(of, None, alone, role="contact", by="right").writes  # the CRM takes one without a customer
+    assert decide(
+        of, None, alone, role="contact", by="right", event="created"
+    ).writes  # the CRM takes one without a customer
 
 
 @pytest.mark.proves("CUST-2")

@@ -1,4 +1,4 @@
-"""The journal of a pair on Postgres: what it knows of links that were made by a match."""
+"""What a pair remembers on Postgres: links that were made by a match, records that were there before."""
 
 from __future__ import annotations
 
@@ -68,3 +68,13 @@ def test_what_was_written_after_a_match_and_not_undone(store: StoredSync, pair: 
     assert first is not None
     assert pair_runs.wrote(pair.workspace, first)
     assert [pair_runs.verb_of(row) for row in pair_runs.operations(pair.workspace, first).rows] == ["link"]
+
+
+@pytest.mark.proves("CUST-2")
+def test_what_was_there_before_is_known_by_its_id(store: StoredSync, pair: PairOf) -> None:
+    store.keep_old("account", "right", ["1", "2"])
+    store.keep_old("account", "right", ["2", "3", "3"])
+    store.keep_old("contact", "left", [])
+    assert store.old("account", "right", ["1", "3", "4", "1"]) == {"1", "3"}
+    assert store.old("account", "left", ["1"]) == store.old("contact", "right", ["1"]) == set()
+    assert pair.rows("SELECT count(*) FROM store_syncold WHERE pair_id = %s", pair.pair) == [(3,)]

@@ -40,7 +40,7 @@ WITH old AS (SELECT l.id FROM store_syncpair p
               WHERE p.workspace_id = %(workspace)s AND p.state = 'ended' LIMIT %(batch)s)
 DELETE FROM {table} l USING old WHERE l.id = old.id
 """
-    for table in ("store_synclink", "store_syncwaiting", "store_syncevent")
+    for table in ("store_synclink", "store_syncwaiting", "store_syncevent", "store_syncold")
 }
 _CASES = """
 UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now() FROM store_syncpair p

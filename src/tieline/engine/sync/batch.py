@@ -17,6 +17,7 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Item, Pass, waiting_row
+from tieline.engine.sync.newness import tell_new
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow, SyncOperation, WaitingRow
 from tieline.engine.sync.related import read_beside
@@ -292,6 +293,7 @@ class Batch:
         return told
 
     async def _beside(self, items: Sequence[Item]) -> None:
+        await tell_new(self._pass, self.role, items)
         for item in items:
             item.heard = self._told(item)
         await read_beside(self._pair, self.role, self.parents, items)

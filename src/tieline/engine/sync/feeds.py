@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -19,10 +18,11 @@ from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.sync import watched as watching
 from tieline.engine.sync.batching import work
 from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.newness import remember_old
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
-from tieline.engine.sync.sides import CREATED_AT, End
+from tieline.engine.sync.sides import End
 from tieline.engine.times import iso, seconds
-from tieline.sdk.contract import Page, VendorRecord
+from tieline.sdk.contract import Page
 
 SLACK = 0.9
 """A feed is asked again when so much of its time has passed: timers are not exact."""
@@ -31,21 +31,24 @@ SLACK = 0.9
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """vendor: the cursor as the vendor's connector made it, None before the first · at: when it was asked to its end last (seconds) ·
-    old: what it reads was there before the pair was, to the end of this reading."""
+    old: what it reads was there before the pair was, to the end of this reading · since: when it was first asked at all."""
 
     vendor: str | None = None
     at: float = 0.0
     old: bool = False
+    since: float = 0.0
 
     def text(self) -> str:
-        return orjson.dumps({"c": self.vendor, "at": iso(self.at), **({"old": True} if self.old else {})}).decode()
+        kept = {"c": self.vendor, "at": iso(self.at), "since": iso(self.since or self.at)}
+        return orjson.dumps({**kept, **({"old": True} if self.old else {})}).decode()
 
     @classmethod
     def of(cls, text: str | None) -> Cursor:
         if not text:
             return cls()
         known = orjson.loads(text)
-        return cls(known["c"], seconds(known["at"]), bool(known.get("old")))
+        at = seconds(known["at"])
+        return cls(known["c"], at, bool(known.get("old")), seconds(known["since"]) if "since" in known else at)
 
 
 def due_roles(pair: Pair, cursors: Mapping[tuple[Side, str], str], poll: str, every_s: float) -> list[str]:
@@ -92,6 +95,7 @@ async def changes(this: Pass, every_s: float) -> None:
     pair = this.pair
     cursors = await pair.run(pair.store.cursors)
     await _forget(this, cursors)
+    this.since = {key: known.since for key, text in cursors.items() if (known := Cursor.of(text)).vendor is not None}
     await watching.work_hints(this)
     await work_waiting(this)
     roles = due_roles(pair, cursors, str(this.run.options.get("poll", "due")), every_s)
@@ -123,6 +127,7 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
     watched = watching.feeds(pair).get(role)
     asked, keeps = pair.clock() - early, not this.dry
     old = cursor.old or cursor.vendor is None
+    since = cursor.since or pair.clock()
     last: str | None = None
     async with aclosing(ahead(end.pull(role, cursor.vendor))) as pages:
         async for page in pages:
@@ -130,44 +135,30 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
             if watched is not None:  # what was won before the pair was made nobody active
                 items = [] if old else await watching.led_to(pair, role, page.records)
             else:
-                items = items_of(end, role, page, since=cursor.at)
+                items = items_of(end, page)
             if old:  # what was there before is left alone: that is for a transfer
                 items = await _known(this, role, side, items)
             if items:
-                text = Cursor(last, cursor.at, old).text()
+                text = Cursor(last, cursor.at, old, since).text()
                 kept = (side, role, text) if keeps else None
                 await work(this, role if watched is None else watched.to, side, items, kept)
             if this.over or await is_paused(this):
                 return
     if last is not None and keeps:
-        done = {(side, role): Cursor(last, asked).text()}
+        done = {(side, role): Cursor(last, asked, since=since).text()}
         await pair.run(lambda: pair.store.set_cursors(done))
 
 
-def items_of(end: End, role: str, page: Page, since: float) -> list[Item]:
-    """A page's records and what it says is gone. since: when the feed was asked before; a record made earlier is not new."""
-    shape = end.shape(role)
-    made = shape.vendor.get(CREATED_AT)
-    items = [
-        Item(end.side, one.id, Told(event="created" if _is_new(one, made, since) else "changed", by=end.side), one)
-        for one in page.records
-    ]
+def items_of(end: End, page: Page) -> list[Item]:
+    """A page's records and what it says is gone. Which of them are new is told of those that are linked with nothing (`newness`)."""
+    items = [Item(end.side, one.id, Told(event="changed", by=end.side), one) for one in page.records]
     items.extend(Item(end.side, id, Told(event="deleted", by=end.side)) for id in page.deleted)
     return items
-
-
-def _is_new(one: VendorRecord, made: str | None, since: float) -> bool:
-    text: Any = one.fields.get(made) if made is not None else None
-    if not since or not isinstance(text, str):
-        return True
-    try:
-        return seconds(text) >= since - 86400.0
-    except ValueError:
-        return True
 
 
 async def _known(this: Pass, role: str, side: Side, items: list[Item]) -> list[Item]:
     pair = this.pair
     rows = await pair.run(lambda: pair.store.links(role, side, [item.id for item in items])) if items else []
     known = {(row.left_id if side == "left" else row.right_id) for row in rows}
+    await remember_old(this, role, [item for item in items if item.id not in known])
     return [item for item in items if item.id in known]

@@ -176,6 +176,8 @@ class Pass:
     linked: set[Where] = field(default_factory=set)
     error: TielineError | None = None
     stopped: dict[str, Any] | None = None
+    since: dict[tuple[Side, str], float] = field(default_factory=dict)
+    """(side, role) → when the feed was first read: a record that was made before is not new."""
     counter: int = 0
     before: int = 0
     """Requests of the sides when the run began, less those that it had made by then."""

@@ -210,6 +210,12 @@ class SyncStore(Protocol):
     def waiting(self, now: str, limit: int) -> list[WaitingRow]:
         """Due rows, parents' roles first, then oldest first."""
 
+    def keep_old(self, role: str, side: Side, ids: Sequence[str]) -> None:
+        """These records were there before the pair was, linked with nothing; of vendors that do not tell when one was made."""
+
+    def old(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
+        """Those of these records that were there before, in one query."""
+
     def next_due(self) -> str | None:
         """When the next waiting row falls due."""
 

@@ -148,6 +148,8 @@ def _not_created(case: Case, side: Side, record: Record) -> Reason | None:
             failed = _crm_not_created(case, record)
             if failed is not None:
                 return failed
+        if told.event != "created" and _is_for_new(case, side):
+            return because(why.NOT_NEW)
     waiting = _unlinked_parent(case, side, record)
     parent = parent_of(settings, case.role)
     if waiting is not None and parent is not None:
@@ -175,7 +177,16 @@ def _crm_not_created(case: Case, record: Record) -> Reason | None:
         return None
     if settings.mark.kind == "own" and not settings.mark.new:
         return because(why.NOT_MARKED)
-    return None if case.told.event == "created" else because(why.NOT_NEW)
+    return None
+
+
+def _is_for_new(case: Case, side: Side) -> bool:
+    """Whether only new records of that side are made across: an edit of one that was there before sets nothing up. A contact person
+    goes along with a customer that is set up later, by its mark, once it is active or by hand."""
+    settings, is_person = case.settings, not is_top(case.settings, case.role)
+    if settings.mark.kind == "field" and (side == LEFT or is_person):  # the mark is the word
+        return False
+    return side == RIGHT or settings.crm_new == "at_creation"
 
 
 def _unlinked_parent(case: Case, side: Side, record: Record) -> Joined | None:

@@ -300,6 +300,24 @@ class SyncEvent(models.Model):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["event"], name="store_syncevent_event")]
 
 
+class SyncOld(models.Model):
+    """A record that was there, linked with nothing, when its feed was first read: an edit of it does not make it anew across (CUST-2).
+    Of vendors that do not tell when a record was made; only its id is kept."""
+
+    id = models.BigAutoField(primary_key=True)
+    workspace = workspace()
+    pair = loose("store.SyncPair")
+    epoch = models.IntegerField()
+    role = models.TextField()
+    side = models.TextField()
+    record = models.TextField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["pair", "role", "side", "record", "epoch"], name="store_syncold_once"),
+        ]
+
+
 class Subscription(models.Model):
     """Deliveries of changes that a connection shall tell us of.
 

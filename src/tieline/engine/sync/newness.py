@@ -1,0 +1,69 @@
+"""Whether a record that is linked with nothing is new, or was there before the pair was and has only been edited (CUST-2).
+
+A feed says that a record changed, and so do most deliveries. Where the vendor tells when a record was made, that counts: before its
+feed was first read, it is old. Where it does not, the first reading keeps the id of each record that is linked with nothing: what is
+not among them came later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tieline.engine.sync.items import Item, Pass
+from tieline.engine.sync.sides import CREATED_AT
+from tieline.engine.times import seconds
+
+SKEW_S = 120.0
+"""The vendor's clock and ours may be so far apart."""
+DAY_S, DATE_LENGTH = 86400.0, 10
+"""A vendor that tells only the day: the day on which the feed was first read is new."""
+
+
+async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
+    """Says of each that a feed or a delivery named whether it is new ("created") or was edited ("changed"). One query where the vendor
+    does not tell."""
+    if (run.run.kind, run.run.options.get("of")) not in {("changes", None), ("preview", "changes")}:
+        return
+    unknown: list[Item] = []
+    for item in items:
+        if item.link is not None or item.vendor is None or item.told.event not in {"created", "changed"}:
+            continue
+        shape = run.pair.ends[item.side].shape(role)
+        name = shape.vendor.get(CREATED_AT)
+        made = _made_at(item.vendor.fields.get(name)) if name is not None else None
+        if made is None:
+            unknown.append(item)
+        else:
+            _is(item, new=made >= run.since.get((item.side, role), run.pair.clock()) - SKEW_S)
+    for side in dict.fromkeys(item.side for item in unknown):
+        mine = [item for item in unknown if item.side == side]
+        ids = [item.id for item in mine]
+        old = await run.pair.run(lambda side=side, ids=ids: run.pair.store.old(role, side, ids))  # type: ignore[misc]
+        for item in mine:
+            _is(item, new=item.id not in old)
+
+
+async def remember_old(run: Pass, role: str, items: Sequence[Item]) -> None:
+    """Of a first reading, those that are linked with nothing: they were there before, as is kept where the vendor does not tell."""
+    if run.dry or not items:
+        return
+    side, store = items[0].side, run.pair.store
+    if run.pair.ends[side].shape(role).vendor.get(CREATED_AT) is None:
+        ids = [item.id for item in items if item.vendor is not None]
+        await run.pair.run(lambda: store.keep_old(role, side, ids))
+
+
+def _is(item: Item, *, new: bool) -> None:
+    item.told = replace(item.told, event="created" if new else "changed")
+
+
+def _made_at(value: Any) -> float | None:
+    """When a record was made, in seconds; of a day its end. None where the vendor does not tell."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return seconds(value) + (DAY_S if len(value) <= DATE_LENGTH else 0.0)
+    except ValueError:
+        return None
