@@ -156,11 +156,11 @@ async def test_an_answer_in_another_shape_is_said_to_be_one(books: Books) -> Non
     odd = {"collection": [{"customerNumber": 1, "lastUpdated": "yesterday"}]}
     books.sandbox.answer = lambda _request: answer(200, odd)  # type: ignore[misc, assignment]
     with pytest.raises(ProtocolError):
-        await books.pages(CUSTOMERS)
+        await books.pages(CUSTOMERS, '{"t":1}')
     undated = {"collection": [{"customerNumber": number} for number in range(1, 1001)]}
     books.sandbox.answer = lambda _request: answer(200, undated)  # type: ignore[misc, assignment]
     with pytest.raises(ProtocolError):
-        await books.pages(CUSTOMERS)
+        await books.pages(CUSTOMERS, '{"t":1}')
 
 
 # -- the webhook ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Changes since a cursor.
 
-Customers come from the legacy list in the order of their change. A time there is a whole second, and a page's edge may lie inside one: the
-next page begins with that second again, and a second that fills a page (an import) is walked through by number. Page numbers are never used:
-a customer that is edited between two pages would push another one out of both.
+Customers come from the legacy list: at first everybody, by number; then in the order of their change. A time there is a whole second, and a
+page's edge may lie inside one: the next page begins with that second again, and a second that fills a page (an import) is walked through by
+number. Page numbers are never used: a customer that is edited between two pages would push another one out of both.
 
 Contacts come from customersapi, which has no order of change: everything changed since then, in the order of numbers. What changes while the
 pages are read comes with the next pull, which begins where this one began, by e-conomic's own clock.
@@ -30,11 +30,29 @@ OVERLAP_S = 60
 async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None) -> AsyncIterator[Page]:
     """Pages of changes."""
     at = _load(cursor)
-    pages = _customers(api, fields, at) if object == CUSTOMERS else _contacts(api, fields, at)
     if object not in (CUSTOMERS, CONTACTS):
         raise ConfigError(f"there is no object {object!r}", setting="object")
+    pages = _contacts(api, fields, at)
+    if object == CUSTOMERS:
+        pages = _customers(api, fields, at) if "t" in at else _all_customers(api, fields, at)
     async for page in pages:
         yield page
+
+
+async def _all_customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> AsyncIterator[Page]:
+    """Everybody, in the order of numbers: so none is told of twice. What changes meanwhile comes with the next pull."""
+    behind, began = int(at.get("w", 0)), at.get("s")
+    while True:
+        query = {"pagesize": str(PAGE), "sort": "customerNumber", "filter": f"customerNumber$gt:{behind}"}
+        rows, response = await api.rows("/customers", query)
+        if began is None:
+            began = now_of(response) or _newest(rows)
+        records = [customer(row, fields) for row in rows]
+        if len(rows) < PAGE:
+            yield Page(records, _dump(t=_end(None, began, None)))
+            return
+        behind = int(rows[-1]["customerNumber"])
+        yield Page(records, _dump(w=behind, s=began))
 
 
 async def _customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> AsyncIterator[Page]:
@@ -127,6 +145,6 @@ def _load(text: str | None) -> dict[str, Any]:
         found = orjson.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not all(isinstance(found.get(name, 0), int) for name in "tnsob"):
+    if not isinstance(found, dict) or not all(isinstance(found.get(name, 0), int) for name in "tnsobw"):
         raise ConfigError("a cursor that is not ours", setting="cursor")
     return found
