@@ -3,6 +3,7 @@ deleted or linked anew unasked."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.connectors.economic import keeping
-from tests.tryton.economic_pair import Pair
+from tests.tryton.economic_pair import FLOW, Pair
 from tieline.connectors.e_conomic.sandbox.answers import NoError
 from tieline.connectors.tryton.server import TrytonServer
+from tieline.connectors.tryton.shapes import DEAL, ORGANISATION
 from tieline.core.pairing import Told
+from tieline.sdk.contract import Link, PushOperation, Written
 
 pytestmark = pytest.mark.real
 
@@ -265,3 +268,30 @@ def _party(admin: Any, id: int) -> set[tuple[str, str]]:
             known = admin.call(f"model.{model}.read", list(party[field]), ["street", text])
             found |= {(model, f"{one['street']}, {one[text]}") for one in known if one[text] == "Kolding"}
     return found
+
+
+async def test_an_opportunity_that_is_won_makes_its_customer_once(pair: Pair, tryton: TrytonServer) -> None:
+    settings = FLOW.load({**FLOW.defaults(pair.targets["left"], pair.targets["right"]), "crm_new": "when_active"})
+    won = next(one for one in FLOW.conditions(settings, pair.targets["left"]) if one.link == "account")
+    pair.settings = settings.model_copy(update={"active": won})
+    assert won.role == "deal"
+    assert not FLOW.check(pair.settings, pair.targets).clashes
+    await pair.quiet()  # whatever was won here before makes nobody active
+    crm = pair.connect()
+    (party,) = await crm.push(
+        [PushOperation(f"{pair.word}-1", "create", ORGANISATION, {"name": f"Tagdækning {pair.word}"})]
+    )
+    assert isinstance(party, Written)
+    values = {"organisation": Link(ORGANISATION, party.id), "owner": (await crm.users())[0].id, "stage": "opportunity"}
+    keys = [f"{pair.word}-{number}" for number in (2, 3)]
+    deals = await crm.push([PushOperation(key, "create", DEAL, {"name": "New roof", **values}) for key in keys])
+    ids = [int(one.id) for one in deals if isinstance(one, Written)]
+    await pair.quiet()
+    assert ("account", "left", party.id) not in pair.store.by_id
+    for id in ids:
+        await asyncio.to_thread(tryton.admin().call, "model.sale.opportunity.convert", [id])
+        await pair.quiet()
+    link = pair.store.rows[pair.store.by_id["account", "left", party.id]]
+    assert pair.books.row(link.right_id)["name"] == f"Tagdækning {pair.word}"
+    made = [one for one in pair.store.operations.values() if one.verb == "create" and one.side == "right"]
+    assert [(one.link, one.reason["params"].get("id")) for one in made] == [(link.key, str(ids[0]))]
