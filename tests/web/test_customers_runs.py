@@ -131,6 +131,18 @@ def test_an_undo_says_how_many_it_deletes_and_many_only_go_once_confirmed(pair: 
     assert len(pair.runs(kind="undo")) == 2
 
 
+def test_a_pair_that_only_watches_says_that_an_undo_writes_all_the_same(pair: MadePair, admin: Client) -> None:
+    run = pair.run("changes")
+    pair.wrote(run, pair.link("Nordlys A/S", "4401", "10042"), {"phone": "1"}, {"phone": "2"})
+    said = "What you decide here is written to Zoho CRM and e-conomic all the same."
+    assert said not in text_of(admin.get(url_of(pair, run)))
+    admin.post(pair.url("write/"), {"live": "0"})
+    assert said in text_of(admin.get(url_of(pair, run)))
+    admin.post(url_of(pair, run, "undo/"))
+    assert len(pair.runs(kind="undo")) == 1
+    assert said not in text_of(admin.get(url_of(pair, pair.run("reconcile"))))
+
+
 @pytest.mark.proves("CUST-15")
 def test_a_report_is_a_page_a_table_and_one_file(pair: MadePair, admin: Client) -> None:
     run = pair.run("reconcile", counts={"read": 60})

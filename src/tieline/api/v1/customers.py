@@ -208,7 +208,8 @@ def look_customer(request: Asked, pair: str, role: Role, side: Side, record: str
 )
 @needs("records.write", "records-write")
 def write_customer(request: Asked, pair: str, role: Role, side: Side, record: str, given: Told) -> Any:
-    """The run that writes it. Nothing chosen: it is looked at and finished where a write was left undone."""
+    """The run that writes it. Nothing chosen: it is looked at and finished where a write was left undone. Of a
+    pair that only watches too: what a person decides is written."""
     workspace, user = asker(request)
     one = _of(request, pair, role, side, record)
     told: dict[str, Any] = {"choices": dict(given.choices)} if given.choices else {}

@@ -190,7 +190,7 @@ def wish_pair_run(request: Asked, pair: str, run: str, given: Wish) -> Any:
 @needs("runs.undo", "customers-run-undo")
 def undo_pair_run(request: Asked, pair: str, run: str, given: Confirmed | None = None) -> Any:
     """Where the value there is still ours. The run that does it; it can be undone itself. One that would delete more records than
-    may go without a word answers 409 `undo.deletes` with their number, `count`: say it back as `deletes`."""
+    may go without a word answers 409 `undo.deletes` with their number, `count`: say it back as `deletes`. Of a pair that only watches too."""
     workspace, user = asker(request)
     found = pair_of(workspace, pair)
     confirmed = given.deletes if given is not None else 0

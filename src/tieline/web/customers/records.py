@@ -202,6 +202,7 @@ def page(request: PageRequest, found: Customer) -> dict[str, Any]:
         "undo_url": shown.url_of(*place, page="records-undo"),
         "may_write": permissions.may(request.member, "records.write"),
         "may_undo": permissions.may(request.member, "runs.undo"),
+        "watching": found.pair.row.on and not found.pair.row.live,
     }
 
 

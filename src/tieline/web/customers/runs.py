@@ -195,6 +195,8 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
     kind, word = own.RUN_STATES.get(row.state, ("off", row.state))
     done = row.counts.get("read", 0)
     may_undo = permissions.may(request.member, "runs.undo") and pair_runs.wrote(request.workspace.pk, row)
+    may_approve = row.kind == "preview" and row.state == "done" and pair_runs.has_plan(request.workspace.pk, row)
+    approved = pair_runs.approved(request.workspace.pk, row)
     return {
         "pair": _pair(pair),
         "run": row,
@@ -216,8 +218,9 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "may_change": permissions.may(request.member, "flows.change") if getattr(request, "member", None) else False,
         "may_undo": may_undo,
         "deletes": _deletes(pair, row) if may_undo else None,
-        "may_approve": row.kind == "preview" and row.state == "done" and pair_runs.has_plan(request.workspace.pk, row),
-        "approved": pair_runs.approved(request.workspace.pk, row),
+        "may_approve": may_approve,
+        "approved": approved,
+        "watching": pair.row.on and not pair.row.live and (may_undo or (may_approve and not approved)),
     }
 
 
