@@ -45,7 +45,7 @@ def test_with_every_rule_off_consent_is_renewed_and_a_rule_can_be_turned_on_agai
 @pytest.mark.proves("CALL-3")
 def test_after_a_disconnect_consent_asks_for_what_the_new_connection_begins_with(firm: Firm) -> None:
     from tieline.store.connection import workspace_tx
-    from tieline.store.services import connections, consent, flow_settings, scopes
+    from tieline.store.services import connection_ends, consent, flow_settings, scopes
 
     row = connected(firm)
     usual = consent.wanted(firm.workspace, "zoho_crm", row.pk)
@@ -53,7 +53,7 @@ def test_after_a_disconnect_consent_asks_for_what_the_new_connection_begins_with
     more = {**before, "contact": {**before["contact"], "create": True}, "deal": {**before["deal"], "when": "always"}}
     flow_settings.save(firm.workspace, firm.user, "calls", more)
     consent.finish(firm.user, decide(start(firm, connection=row.pk)))
-    connections.disconnect(firm.workspace, firm.user, row.pk)
+    connection_ends.disconnect(firm.workspace, firm.user, row.pk)
     assert set(consent.wanted(firm.workspace, "zoho_crm")) == set(usual)
     new = connected(firm)
     assert "ZohoCRM.modules.Contacts.CREATE" not in new.scopes

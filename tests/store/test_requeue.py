@@ -36,7 +36,7 @@ def queue(installation: Installation, company: Company) -> list[Any]:
 def test_events_and_calls_of_a_crm_that_is_gone_go_to_the_next(installation: Installation, company: Company) -> None:
     from tieline.store.connection import workspace_tx
     from tieline.store.models import Subject
-    from tieline.store.services import connections, flow_settings
+    from tieline.store.services import connection_ends, flow_settings
 
     deliver(installation, company, [ended(1, "+33612345678")])
     with workspace_tx(company.workspace):
@@ -49,7 +49,7 @@ def test_events_and_calls_of_a_crm_that_is_gone_go_to_the_next(installation: Ins
         }
         for key, state in ("waits", "waiting"), ("is decided", "done"):
             Subject.objects.create(**common, key=key, subject={}, state=state, arrived_at="2026-11-18T10:00:00Z")
-    connections.disconnect(company.workspace, None, company.target)
+    connection_ends.disconnect(company.workspace, None, company.target)
     deliver(installation, company, [ended(2, "+33612345679")])
     target = new_crm(company)
     flow_settings.set_target(company.workspace, None, "calls", target)

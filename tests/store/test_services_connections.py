@@ -298,7 +298,7 @@ def test_health_says_what_is_wrong_and_groups_it(firm: Firm) -> None:
 
 
 def test_nothing_of_another_workspace_can_be_named(firm: Firm) -> None:
-    from tieline.store.services import connections
+    from tieline.store.services import connection_ends, connections
     from tieline.store.services.declined import DeclinedError
     from tieline.store.team import people
 
@@ -307,7 +307,7 @@ def test_nothing_of_another_workspace_can_be_named(firm: Firm) -> None:
     for call in (
         lambda: connections.get(stranger, row.pk),
         lambda: connections.pause(stranger, firm.user, row.pk),
-        lambda: connections.disconnect(stranger, firm.user, row.pk),
+        lambda: connection_ends.disconnect(stranger, firm.user, row.pk),
         lambda: connections.set_secret(stranger, firm.user, row.pk, "token", "x"),
     ):
         with pytest.raises(DeclinedError):

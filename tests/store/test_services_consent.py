@@ -291,7 +291,7 @@ def test_secrets_are_sealed_and_a_disconnect_takes_them_away_at_both_ends(firm: 
 
     from tieline.store.connection import workspace_tx
     from tieline.store.models import Secret
-    from tieline.store.services import connections, flow_settings
+    from tieline.store.services import connection_ends, connections, flow_settings
 
     row = connected(firm)
     flow_settings.set_live(firm.workspace, firm.user, "calls", True)
@@ -304,8 +304,8 @@ def test_secrets_are_sealed_and_a_disconnect_takes_them_away_at_both_ends(firm: 
     assert grant is not None
     assert grant.refresh not in sealed
     assert grant.refresh in sandboxes.zoho.accounts.grants
-    assert connections.stops(firm.workspace, row.pk).writing == ("calls",)
-    connections.disconnect(firm.workspace, firm.user, row.pk)
+    assert connection_ends.stops(firm.workspace, row.pk).writing == ("calls",)
+    connection_ends.disconnect(firm.workspace, firm.user, row.pk)
     assert grant.refresh not in sandboxes.zoho.accounts.grants
     with workspace_tx(firm.workspace):
         assert not Secret.objects.filter(connection_id=row.pk).exists()

@@ -11,7 +11,7 @@ __all__ = ["firm", "make_firm", "sandboxes"]
 
 @pytest.mark.proves("CALL-2", "CALL-4")
 def test_somebody_chooses_the_other_crm(firm: Firm) -> None:
-    from tieline.store.services import connections, consent, flow_settings
+    from tieline.store.services import connection_ends, connections, consent, flow_settings
     from tieline.store.services.declined import DeclinedError
 
     first, second = connected(firm), connected(firm)
@@ -20,7 +20,7 @@ def test_somebody_chooses_the_other_crm(firm: Firm) -> None:
         connections.take_over(firm.workspace, firm.user, second.pk)
     assert flow_settings.current(firm.workspace, "calls").target == first
 
-    connections.disconnect(firm.workspace, firm.user, first.pk)
+    connection_ends.disconnect(firm.workspace, firm.user, first.pk)
     assert connections.free_flows(second) == ("calls",)
     assert connections.take_over(firm.workspace, firm.user, second.pk) == ("calls",)
     flow = flow_settings.current(firm.workspace, "calls")
@@ -37,12 +37,12 @@ def test_somebody_chooses_the_other_crm(firm: Firm) -> None:
 
 @pytest.mark.proves("CALL-2")
 def test_looking_again_lets_the_only_crm_left_take_over(firm: Firm) -> None:
-    from tieline.store.services import connections, flow_settings
+    from tieline.store.services import connection_ends, connections, flow_settings
 
     first, second = connected(firm), connected(firm)
     connections.refresh(firm.workspace, firm.user, second.pk)
     assert flow_settings.current(firm.workspace, "calls").target == first
-    connections.disconnect(firm.workspace, firm.user, first.pk)
+    connection_ends.disconnect(firm.workspace, firm.user, first.pk)
     connections.refresh(firm.workspace, firm.user, second.pk)
     flow = flow_settings.current(firm.workspace, "calls")
     assert flow.target == second

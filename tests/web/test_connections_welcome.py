@@ -134,13 +134,13 @@ def test_a_line_that_is_no_line_is_said_and_not_saved(
 def test_the_sandbox_practises_for_its_own_connections_only(
     company: Company, signed_in: Callable[[Any], Client], sandboxes: Playing
 ) -> None:
-    from tieline.store.services import connections
+    from tieline.store.services import connection_ends, connections
 
     row = connections.connect(company.workspace.pk, company.users["admin"], "sipsim", {})
     browser = signed_in(company.users["admin"])
     answer = browser.post(company.url("/start/practise/"), {"what": "test"}, follow=True)
     assert "This installation has no sandbox of SipSim." in text_of(answer)
-    connections.disconnect(company.workspace.pk, None, row.pk)
+    connection_ends.disconnect(company.workspace.pk, None, row.pk)
     connections.connect(company.workspace.pk, company.users["admin"], "sipsim", {}, environment="sandbox")
     assert "Let the sandbox send a test" in text_of(browser.get(company.url("/start/events/")))
     answer = browser.post(company.url("/start/practise/"), {"what": "call"}, follow=True)

@@ -7,10 +7,10 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from tieline.api.v1.access import Asked, asker, needs
-from tieline.api.v1.shapes import PROBLEMS, Done, read, reason, shown
+from tieline.api.v1.shapes import PROBLEMS, Done, Ended, read, reason, shown
 from tieline.sdk import manifest as manifests
 from tieline.store.models import Connection
-from tieline.store.services import connections, health, oauth_clients
+from tieline.store.services import connection_ends, connections, health, oauth_clients
 
 router = Router(tags=["Connections"])
 
@@ -101,6 +101,7 @@ class WouldStop(Schema):
     writing: list[str]
     listening: list[str]
     waiting_events: int
+    pairs: list[str]
 
 
 @router.get("/connectors", response={200: list[Connector], **PROBLEMS}, summary="List what can be connected")
@@ -253,17 +254,22 @@ def resume_connection(request: Asked, connection: str) -> Any:
 def would_stop(request: Asked, connection: str) -> Any:
     """Asked before a pause or an end."""
     workspace, _ = asker(request)
-    found = connections.stops(workspace, read("conn", connection))
-    return {"writing": list(found.writing), "listening": list(found.listening), "waiting_events": found.waiting}
+    found = connection_ends.stops(workspace, read("conn", connection))
+    return {
+        "writing": list(found.writing),
+        "listening": list(found.listening),
+        "waiting_events": found.waiting,
+        "pairs": list(found.pairs),
+    }
 
 
-@router.delete("/connections/{connection}", response={200: Done, **PROBLEMS}, summary="Disconnect")
+@router.delete("/connections/{connection}", response={200: Ended, **PROBLEMS}, summary="Disconnect")
 @needs("connections.change", "connections-disconnect")
 def disconnect(request: Asked, connection: str) -> Any:
-    """The vendor is told to forget our grant, secrets are deleted; runs stay for the story."""
+    """Its pairs are taken apart, the vendor is told to forget our grant, secrets are deleted; runs stay for the story."""
     workspace, user = asker(request)
-    connections.disconnect(workspace, user, read("conn", connection))
-    return {"done": True}
+    by_hand = connection_ends.disconnect(workspace, user, read("conn", connection))
+    return {"done": True, "by_hand": list(by_hand)}
 
 
 def _whole(workspace: int, id: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tieline.api.v1.access import Asked, asker, needs
 from tieline.api.v1.flows import Checked, Live, Saved, Settings
-from tieline.api.v1.shapes import PROBLEMS, Done, Reason, read, reason, shown
+from tieline.api.v1.shapes import PROBLEMS, Ended, Reason, read, reason, shown
 from tieline.core.flow import Clash
 from tieline.store.services import customers, pair_views, pairs, panel
 from tieline.store.services.customers import Pair
@@ -129,13 +129,13 @@ def one_pair(request: Asked, pair: str) -> Any:
     return {**_state(found), "health": {**counts, "linked": dict(health.linked), "reasons": why}}
 
 
-@router.delete("/pairs/{pair}", response={200: Done, **PROBLEMS}, summary="Take a pair apart")
+@router.delete("/pairs/{pair}", response={200: Ended, **PROBLEMS}, summary="Take a pair apart")
 @needs("flows.change", "customers-end")
 def end_pair(request: Asked, pair: str) -> Any:
     """Nothing is kept the same any more; what was written stays."""
     workspace, user = asker(request)
-    pairs.end(workspace, user, pair_of(workspace, pair).id)
-    return {"done": True}
+    by_hand = pairs.end(workspace, user, pair_of(workspace, pair).id)
+    return {"done": True, "by_hand": list(by_hand)}
 
 
 @router.get("/pairs/{pair}/rules", response={200: Rules, **PROBLEMS}, summary="Its rules")
@@ -185,7 +185,7 @@ def switch_pair(request: Asked, pair: str, given: On) -> Any:
 @router.put("/pairs/{pair}/live", response={200: PairState, **PROBLEMS}, summary="Switch a pair's writing on or off")
 @needs("flows.live", "customers-write")
 def live_pair(request: Asked, pair: str, given: Live) -> Any:
-    """Off: it is watched, and nothing is written."""
+    """Off: it is watched, and nothing is written by itself. What a person decides about one customer, approves or undoes is written."""
     workspace, user = asker(request)
     pairs.go_live(workspace, user, pair_of(workspace, pair).id, given.live)
     return _state(pair_of(workspace, pair))

@@ -25,6 +25,13 @@ class Done(Schema):
     done: bool = True
 
 
+class Ended(Done):
+    """It was done. by_hand: titles of systems that go on telling us of changes, since they could not be asked to stop or a person has
+    set it up there: take that away by hand."""
+
+    by_hand: list[str]
+
+
 class Reason(Schema):
     """Why: the code and its parameters for programs, the message for people."""
 

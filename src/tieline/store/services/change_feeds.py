@@ -5,6 +5,7 @@
     paste(workspace, user, connection) -> Feed    an address and a secret to paste there
     renew(workspace, user, connection) -> Feed    another address; the old one works for a day
     end(workspace, user, connection)              taken away there, and here
+    release(workspace, user, connection) -> bool  the same once no pair uses it, whether or not the vendor answers
 
 It is proven by the first delivery that comes, and looked at again every day (`jobs.feeds`). Where there is none, the system is
 asked for its changes every so often.
@@ -12,16 +13,19 @@ asked for its changes every so often.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, Secret, Subscription
+from tieline.store.models import Connection, Secret, Subscription, SyncPair
+from tieline.store.models.pairs import PairState
 from tieline.store.services import asking, keeping
 from tieline.store.services.asking import manifest_of, opening_of
 from tieline.store.services.audit import note
@@ -31,6 +35,7 @@ from tieline.store.services.declined import DeclinedError
 if TYPE_CHECKING:
     from tieline.store.team.models import User
 
+log = logging.getLogger(__name__)
 GRACE_S = 24 * 3600.0
 """How long an address works beside the one that has taken its place."""
 
@@ -101,6 +106,33 @@ def end(workspace: int, user: User | None, connection: int) -> None:
         opening = opening_of(row)
     if known.how == "api":
         asking.ask(opening, lambda one: one.unsubscribe(), limit_s=asking.SET_UP_S)
+    _forget(workspace, user, connection)
+
+
+def release(workspace: int, user: User | None, connection: int) -> bool:
+    """No deliveries any more, of a connection that no pair uses; of one that a pair uses they stay. True: what is set up there could
+    not be taken away, since the vendor did not answer or a person has put it there: they take it away by hand."""
+    with workspace_tx(workspace):
+        row = _found(workspace, connection)
+        known = Subscription.objects.filter(workspace_id=workspace, connection=row).first()
+        uses = SyncPair.objects.filter(Q(left=row) | Q(right=row), workspace_id=workspace).exclude(
+            state=PairState.ENDED
+        )
+        if known is None or uses.exists():
+            return False
+        opening = opening_of(row)
+    left = known.how != "api"
+    if not left:
+        try:
+            asking.ask(opening, lambda one: one.unsubscribe(), limit_s=asking.CHECK_S)
+        except DeclinedError as error:
+            log.warning("the deliveries of connection %s could not be taken away there: %s", connection, error.code)
+            left = True
+    _forget(workspace, user, connection)
+    return left
+
+
+def _forget(workspace: int, user: User | None, connection: int) -> None:
     with workspace_tx(workspace):
         row = still(locked(workspace, connection))
         Subscription.objects.filter(workspace_id=workspace, connection=row).delete()

@@ -4,9 +4,8 @@
     connect(workspace, user, connector, typed, title="", environment="production", prepare=True) -> Connection
     retype(workspace, user, id, typed)      the same fields anew, after the vendor refused the old ones
     refresh(workspace, user, id)            asks again who we are, what is there, who works there, which lines
-    pause, resume, rename, disconnect(workspace, user, id)
+    pause, resume, rename(workspace, user, id)      an end is in `connection_ends`
     free_flows(connection), take_over(workspace, user, id)     flows whose CRM was ended go on with this one
-    stops(workspace, id) -> Stops           what a disconnect would stop
     intake_url, new_intake_key, set_secret, set_lines      phone systems
     target_of(connection) -> core.flow.Target
 
@@ -17,14 +16,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import TielineError
 from tieline.sdk.auth import Grant
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, ConnectionState, FlowSetting, FlowSource, OpenEvent, Secret
+from tieline.store.models import Connection, ConnectionState, FlowSetting, Secret
 from tieline.store.secrets import GRANT, SealBrokenError, installed
 from tieline.store.services import asking, flow_settings, keeping
 from tieline.store.services.asking import SANDBOX, SET_UP_S, Opening, manifest_of, opening_of
@@ -182,49 +180,6 @@ def rename(workspace: int, user: User | None, connection: int, title: str) -> Co
             row.title = title.strip()[:120]
             row.save(update_fields=["title"])
             note(workspace, user, "connection.renamed", title=row.title)
-    return row
-
-
-@dataclass(frozen=True, slots=True)
-class Stops:
-    """What a disconnect stops: flows that write there, flows that lose a source, events that wait to be worked on."""
-
-    writing: tuple[str, ...]
-    listening: tuple[str, ...]
-    waiting: int
-
-
-def stops(workspace: int, connection: int) -> Stops:
-    """What a disconnect would stop."""
-    with workspace_tx(workspace):
-        row = _row(workspace, connection)
-        writing = FlowSetting.objects.filter(workspace_id=workspace, target=row).values_list("flow", flat=True)
-        listening = FlowSetting.objects.filter(workspace_id=workspace, sources__source=row).values_list(
-            "flow", flat=True
-        )
-        waiting = OpenEvent.objects.filter(workspace_id=workspace, source_id=row.pk).count()
-        return Stops(tuple(writing), tuple(listening), waiting)
-
-
-def disconnect(workspace: int, user: User | None, connection: int) -> Connection:
-    """Ends it: the vendor is told to forget our grant (as far as it answers), secrets are deleted, the address for events
-    stops working, flows that wrote there stop. Runs and what was written stay for the story."""
-    with workspace_tx(workspace):
-        row = locked(workspace, connection)
-        if row.state == ConnectionState.DISCONNECTED:
-            return row
-        opening, grant = opening_of(row), grant_of(row)
-        row.state, row.intake_hash = ConnectionState.DISCONNECTED, None
-        row.intake_hash_before, row.intake_until = None, None
-        row.is_main_crm = False
-        row.trouble, row.trouble_since = None, None
-        row.save()
-        Secret.objects.filter(workspace_id=workspace, connection=row).delete()
-        FlowSource.objects.filter(workspace_id=workspace, source=row).delete()
-        FlowSetting.objects.filter(workspace_id=workspace, target=row).update(live=False, live_since=None)
-        note(workspace, user, "connection.ended", title=row.title)
-    if grant is not None:
-        revoke(opening, grant)
     return row
 
 

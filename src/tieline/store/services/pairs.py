@@ -39,7 +39,7 @@ from tieline.store.models import (
     SyncWaiting,
 )
 from tieline.store.models.pairs import PairState
-from tieline.store.services import pair_cases
+from tieline.store.services import change_feeds, pair_cases
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.audit import note
 from tieline.store.services.customers import Customer, Pair
@@ -158,9 +158,13 @@ def go_live(workspace: int, user: User | None, pair: int, live: bool) -> None:
     _change(workspace, user, pair, "pair.live" if live else "pair.watching", live=live, live_since=since)
 
 
-def end(workspace: int, user: User | None, pair: int) -> None:
-    """Takes a pair apart: nothing is kept the same any more, what was written stays."""
+def end(workspace: int, user: User | None, pair: int) -> tuple[str, ...]:
+    """Takes a pair apart: nothing is kept the same any more, what was written stays. What its systems tell of changes is ended there,
+    where no other pair needs it; titles of those where a person has to take it away by hand."""
     _change(workspace, user, pair, "pair.ended", state=PairState.ENDED, on=False)
+    row = read_pair(workspace, pair)
+    connections = [one for one in (row.left, row.right) if one.state != ConnectionState.DISCONNECTED]
+    return tuple(one.title for one in connections if change_feeds.release(workspace, user, one.pk))
 
 
 def go_on(workspace: int, user: User | None, pair: int) -> None:

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tieline.store.models import Connection
-from tieline.store.services import connections, practice
+from tieline.store.services import connection_ends, connections, practice
 from tieline.store.services.asking import manifest_of
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
@@ -70,8 +70,10 @@ def disconnect(request: PageRequest, connection: str) -> HttpResponse:
     """End it, after saying what stops."""
     row = shown.asked(request, connection)
     if request.method == "POST":
-        connections.disconnect(request.workspace.pk, request.user, row.pk)
+        by_hand = connection_ends.disconnect(request.workspace.pk, request.user, row.pk)
         messages.success(request, _("%(title)s is disconnected. Its secrets are deleted.") % {"title": row.title})
+        for title in by_hand:
+            messages.warning(request, words.still_delivers(title))
         instead = taking_over.instead(request.workspace.pk, row)
         if instead:
             messages.warning(request, instead)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Grant
-from tieline.store.services import connections, scopes
+from tieline.store.services import connection_ends, connections, scopes
 from tieline.store.services.asking import SANDBOX, manifest_of, sandbox_url
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
@@ -136,7 +136,7 @@ def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str,
         "ended": ended,
         "paused": row.state == ConnectionState.PAUSED,
         "may_change": may(request.member, "connections.change") and not ended,
-        "stops": connections.stops(workspace, row.pk) if not ended else None,
+        "stops": connection_ends.stops(workspace, row.pk) if not ended else None,
         "title_form": forms.get("title_form") or Title(initial={"title": row.title}),
         "budget_label": manifest.title,
         **(phone.context(request, row, manifest, forms) if "events" in manifest.facets and not ended else {}),

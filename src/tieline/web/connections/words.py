@@ -298,6 +298,13 @@ def listed(words: list[str]) -> str:
     return get_text_list(words, gettext("and"))
 
 
+def still_delivers(title: str) -> str:
+    """After an end: a system goes on delivering to us."""
+    return gettext("%(title)s goes on sending to an address that is no more. Take the webhook away there by hand.") % {
+        "title": title
+    }
+
+
 def ability(one: Ability) -> str:
     """An ability in a few words."""
     values = dict(one.params)

@@ -20,7 +20,7 @@ from tieline.store.services import panel as panels
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
 from tieline.web import permissions
-from tieline.web.connections.words import declined
+from tieline.web.connections.words import declined, still_delivers
 from tieline.web.customers import runs as run_pages
 from tieline.web.customers import shown
 from tieline.web.customers import words as own
@@ -127,7 +127,8 @@ def end(request: PageRequest, pair: str) -> HttpResponse:
     """Takes the pair apart."""
     kept = pair_of(request, pair)
     try:
-        pairs.end(request.workspace.pk, request.user, kept.id)
+        for title in pairs.end(request.workspace.pk, request.user, kept.id):
+            messages.warning(request, still_delivers(title))
     except DeclinedError as error:
         messages.error(request, declined(error))
     return HttpResponseRedirect(reverse("customers"))
@@ -213,7 +214,7 @@ def state_of(pair: Pair) -> tuple[str, str]:
     if row.state == "paused":
         return "off", _("Paused")
     if not row.live:
-        return "watch", _("Watching: nothing is written")
+        return "watch", _("Watching: nothing is written by itself")
     return "ok", _("Kept the same")
 
 
