@@ -362,3 +362,12 @@ def test_a_look_writes_nothing() -> None:
     ):
         assert (decision.writes, decision.become) == ((), "none")
     assert decide(of, crm(), event="look").status == "missing"
+
+
+def test_who_may_be_the_same_is_asked_of_one_that_was_there_before_too() -> None:
+    """A transfer asks; the next feed names the record again, as one that is not new, and the question must stay."""
+    alike = [crm("1", registration_number=None), crm("2", registration_number=None)]
+    for event in ("created", "changed"):
+        decision = decide(rules(), None, erp(registration_number=None), found=alike, event=event, by="right")
+        assert (decision.status, decision.asks is not None) == ("candidates", True)
+    assert decide(rules(erp_created=False), None, erp(registration_number=None), found=alike, by="right").asks is None

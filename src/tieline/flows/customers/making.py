@@ -54,8 +54,10 @@ def unlinked(case: Case, side: Side, record: Record) -> Decision:
     if told.partner is None and case.candidates:
         count = len(case.candidates)
         asks = because(why.AMBIGUOUS if count > 1 else why.UNSURE, count=count)
+        # to be the same it need not be new: a transfer may have asked this, and a feed names it again
+        shut = failed if failed is not None and failed.code != why.NOT_NEW else None
         return Decision(
-            "candidates", "none", candidates=case.candidates, asks=None if failed else asks, reason=failed or asks
+            "candidates", "none", candidates=case.candidates, asks=None if shut else asks, reason=shut or asks
         )
     if failed is not None:
         waits_for = _unlinked_parent(case, side, record) if failed.code == why.PARENT else None
