@@ -79,6 +79,15 @@ CONTACTS: Sequence[Mapping[str, Any]] = (
 COMES_LATER: Mapping[str, Any] = {
     "name": "Kystens Kaffe", "telephoneAndFaxNumber": "33 11 22 44", "city": "Dragør", "zip": "2791",
 }  # fmt: skip
+WON: Mapping[str, Any] = {
+    "role": "deal", "link": "account", "tests": [{"field": "stage_kind", "operator": "is", "values": ["won"]}],
+}  # fmt: skip
+BECOMES_ACTIVE: Mapping[str, Any] = {
+    "Account_Name": "Øresund Tagteknik", "Phone": "+45 33 69 20 20", "Billing_City": "København", "Billing_Code": "2300",
+}  # fmt: skip
+DEAL: Mapping[str, Any] = {
+    "Deal_Name": "New roof", "Stage": "Qualification", "Pipeline": "Standard", "Closing_Date": "2026-12-31",
+}  # fmt: skip
 
 EXPECTED_NORDLYS: Sequence[Row] = (
     # what stands in e-conomic in the end: number, name, telephone, city, website, EAN (not mapped: it must not be erased)
@@ -92,6 +101,8 @@ EXPECTED_NORDLYS: Sequence[Row] = (
     ("e-conomic", "1007", "Duval SARL", "", "Lyon", "", ""),
     ("e-conomic", "1008", "Nordisk Papir A/S", "+4543960055", "Brøndby", "", ""),
     ("e-conomic", "1009", "Kystens Kaffe", "+4533112244", "Dragør", "", ""),
+    # only known to the CRM, until its deal was won: then it is a customer of the books, once
+    ("e-conomic", "1016", "Øresund Tagteknik", "+4533692020", "København", "", ""),
     # what stands in Zoho CRM
     ("Zoho CRM", "Vestkyst Tømrer A/S", "+4575123400", "Esbjerg", ""),
     ("Zoho CRM", "Skovly Dental", "+4586192021", "Aarhus C", ""),
@@ -102,6 +113,7 @@ EXPECTED_NORDLYS: Sequence[Row] = (
     ("Zoho CRM", "Havnens Fisk", "+4558370101", "Korsør", ""),
     ("Zoho CRM", "Nordisk Papir A/S", "+4543960055", "Brøndby", ""),
     ("Zoho CRM", "Kystens Kaffe", "+4533112244", "Dragør", ""),
+    ("Zoho CRM", "Øresund Tagteknik", "+4533692020", "København", ""),
     # contact persons come along with their customer, from either side: two that the books knew, Peter whom the CRM knew, and
     # two callers without a name of whom the day's calls made contacts
     ("Zoho CRM contact", "Sofie Lund", "sofie@fjordglas.example", "Fjordglas ApS"),
@@ -123,6 +135,7 @@ EXPECTED_NORDLYS: Sequence[Row] = (
     ("link", "account", "Havnens Fisk", "pending"),
     ("link", "account", "Nordisk Papir A/S", "linked"),
     ("link", "account", "Kystens Kaffe", "linked"),
+    ("link", "account", "Øresund Tagteknik", "linked"),
     ("link", "contact", "Sofie Lund", "linked"),
     ("link", "contact", "Jens Krog", "linked"),
     ("link", "contact", "Peter Hansen", "linked"),
@@ -142,12 +155,14 @@ def nordlys_books(workspace: int, user: User, crm: int, sandbox: str, consent: C
     erp = connections.connect(workspace, user, "e_conomic", typed, title="e-conomic", environment="sandbox")
     change_feeds.set_up(workspace, user, erp.pk)
     pair = pairs.create(workspace, user, crm, erp.pk)
-    # the accounts that calls make are no customers of the books yet
+    # the accounts that calls make are no customers of the books before one of their deals is won
     kept = customers.pair(workspace, pair)
-    pairs.save(workspace, user, pair, {**dict(kept.settings or {}), "crm_new": "by_hand"})
+    pairs.save(workspace, user, pair, {**dict(kept.settings or {}), "crm_new": "when_active", "active": dict(WON)})
     consent()
     pairs.go_live(workspace, user, pair, True)
     token = post(f"{sandbox}/_control/zoho_crm/token", {})
+    crm_api = f"{token['api_domain']}/crm/v8"
+    header = {"Authorization": f"Zoho-oauthtoken {token['access_token']}"}
 
     def transfer() -> None:
         pairs.ask(workspace, user, pair, "transfer", {"from": "right", "mark": True})
@@ -161,8 +176,7 @@ def nordlys_books(workspace: int, user: User, crm: int, sandbox: str, consent: C
             {"id": ids["Fjordglas ApS"], "Website": "https://fjordglas.example"},
             {"id": ids["Lyngby Cykler"], "Phone": "+45 45 87 00 13"},
         ]
-        header = {"Authorization": f"Zoho-oauthtoken {token['access_token']}"}
-        post(f"{token['api_domain']}/crm/v8/Accounts", {"data": rows}, header, "PUT")
+        post(f"{crm_api}/Accounts", {"data": rows}, header, "PUT")
         pairs.switch(workspace, user, pair, True)
         pairs.ask(workspace, user, pair, "changes", {"poll": "all"})
 
@@ -174,6 +188,22 @@ def nordlys_books(workspace: int, user: User, crm: int, sandbox: str, consent: C
         get(f"{sandbox}/_control/e_conomic/delivered")
         until_arrived(workspace, pair)
 
+    def put(module: str, values: Mapping[str, Any]) -> str:
+        made = post(f"{crm_api}/{module}", {"data": [dict(values)]}, header)
+        return str(made["data"][0]["details"]["id"])
+
+    def changes() -> None:
+        pairs.ask(workspace, user, pair, "changes", {"poll": "all"})
+        until_quiet(workspace, pair)
+
+    def won() -> None:
+        """Won once, lost, and won again: the customer is made by the first of it."""
+        deal = put("Deals", {**DEAL, "Account_Name": {"id": put("Accounts", BECOMES_ACTIVE)}})
+        changes()
+        for stage in ("Closed Won", "Closed Lost", "Closed Won"):
+            post(f"{crm_api}/Deals", {"data": [{"id": deal, "Stage": stage}]}, header, "PUT")
+            changes()
+
     def count() -> Tally:
         made = Tally("customers: Zoho CRM ↔ e-conomic")
         made.expected.update(EXPECTED_NORDLYS)
@@ -184,6 +214,7 @@ def nordlys_books(workspace: int, user: User, crm: int, sandbox: str, consent: C
         ("transfer of all customers from e-conomic", transfer),
         ("edits on both sides while it was switched off", while_off),
         ("a new number, a deletion, a new customer, told by webhook", by_webhook),
+        ("a deal that is won, lost and won again: its customer is made in e-conomic", won),
     ]
     return Books(workspace, pair, "Zoho CRM ↔ e-conomic", steps, count)
 
