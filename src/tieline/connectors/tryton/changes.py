@@ -136,7 +136,7 @@ class News:
         return is_whole and object not in self.given and time.monotonic() < self.until
 
 
-def watched(model: str, relations: bool) -> list[str]:
+def watched(model: str, *, relations: bool) -> list[str]:
     """What to read of each row, so that its times are known and its mark differs when it changed."""
     if model != PARTY:
         return ["last_modified_at"]
@@ -145,7 +145,7 @@ def watched(model: str, relations: bool) -> list[str]:
     return ["last_modified_at", "categories.name", *(f"{part}.last_modified_at" for part in _PARTS), *more]
 
 
-def newer(model: str, since: str | None, relations: bool) -> list[Any]:
+def newer(model: str, since: str | None, *, relations: bool) -> list[Any]:
     """The domain of what changed, deactivated rows too; None: of everything."""
     moment = None if since is None else tagged_time(since)
     changed = ["last_modified_at", ">", moment]

@@ -264,8 +264,11 @@ class Connector:
                 yield Page(records, state.dump())
                 return
         # A walk through changes is one through both objects of the table, so that they agree how far they are.
-        where = [*newer(shape.model, state.since, state.relations), *self._only(object, is_first=state.since is None)]
-        wanted = sorted({*paths(shape, fields), *watched(shape.model, state.relations)})
+        where = [
+            *newer(shape.model, state.since, relations=state.relations),
+            *self._only(object, is_first=state.since is None),
+        ]
+        wanted = sorted({*paths(shape, fields), *watched(shape.model, relations=state.relations)})
         while True:
             domain = [*where, ["id", ">", state.behind or 0]]
             rows = await self._wire.search_read(shape.model, domain, wanted, order=[["id", "ASC"]], limit=PAGE)
@@ -274,6 +277,9 @@ class Connector:
                 yield Page(records, state.dump())
             if len(rows) < PAGE:
                 break
+        if state.newest is None and shape.model == PARTY:  # none of its own yet: the other object's times do as well
+            where, order = newer(PARTY, None, relations=False), [["last_modified_at", "DESC"]]
+            state.saw(await self._wire.search_read(PARTY, where, ["last_modified_at"], order=order, limit=1))
         state.end_walk()
         yield Page((), state.dump())
 
@@ -289,9 +295,11 @@ class Connector:
         if isinstance(kept, News) and model == PARTY and kept.serves(object, state):
             kept.given.add(object)
             return kept
-        domain = [*newer(model, state.since, state.relations), *self._only(object)]
+        domain = [*newer(model, state.since, relations=state.relations), *self._only(object)]
         order = [["last_modified_at", "DESC"], ["id", "DESC"]]
-        rows = await self._wire.search_read(model, domain, watched(model, state.relations), order=order, limit=PAGE)
+        rows = await self._wire.search_read(
+            model, domain, watched(model, relations=state.relations), order=order, limit=PAGE
+        )
         news = News(state.since or "", state.relations, rows, self._wire.told_at, given={object})
         if model == PARTY:
             self._memory[_NEWS] = news
