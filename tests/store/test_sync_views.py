@@ -37,7 +37,7 @@ def store(pair: PairOf) -> Iterator[StoredSync]:
 
 
 def test_health_counts_each_once_with_its_reason(store: StoredSync, pair: PairOf) -> None:
-    from tieline.store.services import pair_views
+    from tieline.store.services import customers, pair_views
 
     refused = {"code": "sync.rejected", "params": {"field": "vat"}}
     unmarked = {"code": "customers.not_marked", "params": {}}
@@ -64,6 +64,18 @@ def test_health_counts_each_once_with_its_reason(store: StoredSync, pair: PairOf
     by_code = {(one.what, one.code): one for one in found.reasons}
     assert by_code["waiting", "customers.not_marked"].count == 2
     assert by_code["link", "sync.rejected"].params == {"field": "vat"}
+
+    kept = customers.pair(pair.workspace, pair.pair)
+    listed = {state: customers.listed(kept, state=state).lines for state in ("failing", "excluded", "waiting")}
+    assert {state: len(lines) for state, lines in listed.items()} == {"failing": 1, "excluded": 2, "waiting": 2}
+    assert (listed["failing"][0].id, listed["failing"][0].state) == ("1", "failing")
+    store.settle(run, Settled(waiting=[WaitingRow("account", "right", "Re", None, refused, state="stuck")]))
+    assert [(one.left_id, one.right_id) for one in customers.listed(kept, state="failing").lines] == [
+        ("Le", "Re"),
+        ("1", ""),
+    ]
+    assert pair_views.health(pair.workspace, pair.pair).failing == 2
+    store.settle(run, Settled(waited=[("account", "right", "Re")]))
 
     store.settle(run, Settled(waited=[("account", "left", "2"), ("account", "left", "3")], dropped=["a"]))
     found = pair_views.health(pair.workspace, pair.pair)

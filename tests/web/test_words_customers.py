@@ -37,6 +37,18 @@ def test_a_sentence_asks_for_nothing_that_its_code_does_not_have() -> None:
     assert wrong == {}
 
 
+def test_a_refusal_is_said_of_the_system_that_refused() -> None:
+    from tieline.engine.sync import reasons  # noqa: F401  declares it
+    from tieline.web.words import say
+    from tieline.web.words.customers import named
+
+    odd = {"vendor_code": "E1", "field": "vat", "detail": ""}
+    with named("Zoho CRM", "e-conomic"):
+        assert say(because("sync.rejected", side="right", **odd)) == "e-conomic does not take it: e-conomic says “E1”."
+        assert say(because("sync.rejected", side="left", **odd)).startswith("Zoho CRM does not take it: Zoho CRM says")
+        assert say({"code": "sync.rejected", "params": odd}).startswith("The other system does not take it: ")
+
+
 def test_sides_lines_and_lists_are_named_as_people_name_them() -> None:
     from tieline.flows.customers import reasons as r
     from tieline.web.words import customers, say

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tieline.core.reasons import declare
 
-REJECTED = declare("sync.rejected", "vendor_code", "field", "detail")
+REJECTED = declare("sync.rejected", "side", "vendor_code", "field", "detail")
+"""`side`: which system refused it."""
 STALE = declare("sync.stale")
 GONE = declare("sync.gone")
 UNKNOWN = declare("sync.unknown", "looked")

@@ -18,12 +18,13 @@ from typing import Any, Final
 from django.db.models import Q
 from django.utils import timezone
 
-from tieline.core.pairing import Side, other
+from tieline.core.pairing import SIDES, Side, other
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, SyncLink, SyncPair, SyncPairVersion, SyncRun, SyncWaiting
 from tieline.store.models.pairs import PairState
 from tieline.store.services import pair_views
 from tieline.store.services.declined import DeclinedError
+from tieline.store.services.pair_views import REFUSED
 
 SIZE: Final = 50
 MOST_NAMED: Final = 500
@@ -33,7 +34,8 @@ ASKED_FOR: Final = timedelta(minutes=10)
 DECIDED: Final = ("choices", "partner", "create", "deletion")
 """What a person says of a record (`core.pairing.Told`)."""
 STATES: Final = ("linked", "conflict", "failing", "pending", "stopped", "waiting", "excluded")
-"""What a list can be narrowed to: states of links; "waiting" records that will move, "excluded" those that cannot as they are."""
+"""What a list can be narrowed to: states of links; "failing" records that the other system refuses, linked or not; "waiting" those that
+will move, "excluded" those that cannot as they are. Each list has as many lines as `pair_views.health` counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list. state: of the link, or "waiting", "excluded", "asked" of a record that is linked with nothing."""
+    """A line of the list. state: of the link, or "waiting", "excluded", "asked" of a record that is linked with nothing; "failing" of
+    either, where the other system refuses the write."""
 
     role: str
     side: Side
@@ -147,7 +150,7 @@ def listed(
 ) -> Listed:
     """A page of a pair's records, the newest rows first. words: a part of the name, or a record's id on either side."""
     workspace = pair.row.workspace_id
-    if state in ("waiting", "excluded"):
+    if state in ("waiting", "excluded", "failing"):
         return _waiting(pair, state, role, words, before, after)
     with workspace_tx(workspace):
         rows = SyncLink.objects.filter(workspace_id=workspace, pair_id=pair.id, epoch=pair.epoch)
@@ -171,20 +174,40 @@ def _waiting(pair: Pair, state: str, role: str, words: str, before: int | None, 
     workspace = pair.row.workspace_id
     with workspace_tx(workspace):
         rows = SyncWaiting.objects.filter(workspace_id=workspace, pair_id=pair.id, epoch=pair.epoch)
-        rows = rows.filter(state__in=["stuck"] if state == "excluded" else ["due", "asked"])
+        rows = rows.filter(state__in=["due", "asked"] if state == "waiting" else ["stuck"])
+        # counted as in `pair_views.health`: what the other system refuses is failing, linked or not
+        rows = rows.filter(code=REFUSED) if state == "failing" else rows
+        rows = rows.exclude(code=REFUSED) if state == "excluded" else rows
         if role:
             rows = rows.filter(role=role)
         if words:
             rows = rows.filter(Q(name__icontains=words) | Q(record=words))
         found, older, newer = _page(rows, before, after)
-    lines = [
-        Line(
-            one.role, side_of(one.side), one.record, one.record if one.side == "left" else "",
-            one.record if one.side == "right" else "", one.name, "excluded" if one.state == "stuck" else one.state, one.why, None,
-        )
-        for one in found
-    ]  # fmt: skip
-    return Listed(lines, older, newer)
+        linked = _links_of(pair, found) if state == "failing" else {}
+    return Listed([_waits(one, linked.get((one.role, one.side, one.record))) for one in found], older, newer)
+
+
+def _links_of(pair: Pair, found: Sequence[SyncWaiting]) -> dict[tuple[str, str, str], SyncLink]:
+    """Their links, by role, side and id. Inside `workspace_tx`."""
+    ids: dict[str, list[str]] = {side: [one.record for one in found if one.side == side] for side in SIDES}
+    rows = SyncLink.objects.filter(workspace_id=pair.row.workspace_id, pair_id=pair.id, epoch=pair.epoch).defer("base")
+    out: dict[tuple[str, str, str], SyncLink] = {}
+    for one in rows.filter(Q(left_id__in=ids["left"]) | Q(right_id__in=ids["right"])):
+        out |= {(one.role, "left", one.left_id): one, (one.role, "right", one.right_id): one}
+    return out
+
+
+def _waits(one: SyncWaiting, link: SyncLink | None) -> Line:
+    left, right = (one.record, "") if one.side == "left" else ("", one.record)
+    if link is not None:
+        left, right = link.left_id, link.right_id
+    state = one.state
+    if state == "stuck":
+        state = "failing" if one.code == REFUSED else "excluded"
+    name = one.name or (link.name if link is not None else "")
+    return Line(
+        one.role, side_of(one.side), one.record, left, right, name, state, one.why, link.agreed_at if link else None
+    )
 
 
 def _page(rows: Any, before: int | None, after: int | None) -> tuple[list[Any], int | None, int | None]:

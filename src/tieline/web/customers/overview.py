@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from tieline.store.services import connections, customers, pair_runs, pair_views
 from tieline.store.services import panel as panels
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
+from tieline.store.services.pair_views import Why
 from tieline.web import permissions
 from tieline.web.connections.words import declined, still_delivers
 from tieline.web.customers import runs as run_pages
@@ -257,14 +259,22 @@ def _context(request: PageRequest, pair: Pair, found: list[Pair]) -> dict[str, A
         "tiles": tiles,
         "bars": _bars(pair_views.moved(workspace, pair.id, since)),
         "chart_title": _("Values written by day"),
-        "reasons": [_reason(pair, one, records) for one in health.reasons],
+        "reasons": [_reason(pair, one, records) for one in _once(health.reasons)],
         "runs": [_run(one, pair) for one in pair_runs.recent(workspace, pair.id)],
         "troubles": _troubles(pair),
     }  # fmt: skip
 
 
+def _once(reasons: Sequence[Why]) -> list[Why]:
+    """Without links whose record is told of as waiting for the same reason."""
+    waits = {one.code for one in reasons if one.what == "waiting" and one.state == "stuck"}
+    return [one for one in reasons if not (one.what == "link" and one.state == "failing" and one.code in waits)]
+
+
 def _reason(pair: Pair, one: Any, records: str) -> dict[str, Any]:
     state = {"stuck": "excluded", "due": "waiting"}.get(one.state, one.state)
+    if state == "excluded" and one.code == pair_views.REFUSED:
+        state = "failing"
     step = STEPS.get(state, "")
     said = shown.reason_of(pair, {"code": one.code, "params": one.params}) if one.code else shown.state_of(state)[1]
     return {

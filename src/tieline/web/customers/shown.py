@@ -15,6 +15,7 @@ from tieline.core.pairing import Side
 from tieline.store import public_ids
 from tieline.store.models import SyncLink
 from tieline.store.services.customers import Customer, Line, Pair
+from tieline.store.services.pair_views import REFUSED
 from tieline.web.customers import words as own
 from tieline.web.runs.pages_of_records import page_of
 from tieline.web.words import customers as sides
@@ -97,7 +98,9 @@ def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
     elif link is not None:
         kind, word = state_of(link.state)
     elif one.waiting:
-        kind, word = state_of("excluded" if one.waiting[0].state == "stuck" else one.waiting[0].state)
+        first = one.waiting[0]
+        state = "failing" if first.code == REFUSED else "excluded"
+        kind, word = state_of(state if first.state == "stuck" else first.state)
     else:
         kind, word = "note", _("Not linked")
     why = link.why if link is not None and link.why else next((row.why for row in one.waiting if row.why), None)

@@ -54,6 +54,14 @@ REFUSALS: Final[dict[str, str | Promise]] = {
 }
 """Why a vendor refused one record, its own codes grouped."""
 
+REFUSALS_BY_NAME: Final[dict[str, str | Promise]] = {
+    "limit": _("a limit of %(system)s is reached"),
+    "unknown": _("%(system)s has no such place: %(the_field)s"),
+    "rule": _("a rule of %(system)s forbids it"),
+    "other": _("%(system)s says “%(vendor_code)s”"),
+}
+"""The same where more than one system may refuse: by its name."""
+
 GROUPS: Final[dict[str, frozenset[str]]] = {
     "required": frozenset(
         {"MANDATORY_NOT_FOUND", "REQUIRED_PARAM_MISSING", "EXPECTED_FIELD_MISSING", "EXPECTED_PARAM_MISSING",

@@ -82,7 +82,10 @@ def _values(reason: Reason) -> dict[str, str]:
         small = slot_name(str(params["slot"]))
         out["slot_small"], out["slot"] = small, calls.first_up(small)
     if reason.code in ("outcome.rejected", "outcome.link_refused", "sync.rejected"):
-        out["refusal"] = refusal(params)
+        side = params.get("side")
+        system = customers.side_name(str(side)) if side else ""
+        out["refusal"] = refusal(params, system)
+        out["side"] = system or _("The other system")
     if "role" in params:
         out["role_name"] = str(params["role"])
     return out
@@ -100,11 +103,14 @@ def flow_name(flow: str) -> str:
     return str(FLOWS.get(flow, flow))
 
 
-def refusal(params: Mapping[str, Any]) -> str:
-    """Why a vendor did not take a record, as a clause; what it said itself stands behind it where it helps."""
+def refusal(params: Mapping[str, Any], system: str = "") -> str:
+    """Why a vendor did not take a record, as a clause; what it said itself stands behind it where it helps. system: what the vendor is
+    called, "" for the CRM."""
     code, field, detail = (str(params.get(name) or "") for name in ("vendor_code", "field", "detail"))
     the_field = _("the field “%(field)s”") % {"field": field} if field else _("a field")
-    text = str(errors.REFUSALS[errors.group_of(code)]) % {"the_field": the_field, "vendor_code": code}
+    group = errors.group_of(code)
+    words_of = (errors.REFUSALS_BY_NAME.get(group) if system else None) or errors.REFUSALS[group]
+    text = str(words_of) % {"the_field": the_field, "vendor_code": code, "system": system}
     return f"{text} ({detail})" if detail else text
 
 

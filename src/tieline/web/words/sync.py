@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 SENTENCES: Final[dict[str, str | Promise]] = {
-    "sync.rejected": _("The other system does not take it: %(refusal)s."),
+    "sync.rejected": _("%(side)s does not take it: %(refusal)s."),
     "sync.stale": _("Somebody changed it there meanwhile. It is read again first."),
     "sync.gone": _("It is not there any more."),
     "sync.unknown": _("It was sent and nobody knows yet whether it arrived. Tieline looks before it writes again."),
