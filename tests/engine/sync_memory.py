@@ -50,12 +50,14 @@ OF_WRITES = ("lost", "killed", "write")
 
 @dataclass
 class MemorySync:
-    """`SyncStore` of one pair. `before_call` is asked before and after each call."""
+    """`SyncStore` of one pair. `before_call` is asked before and after each call. A process that died in one asks nothing more,
+    whatever else it was at: the next one begins with `hold`."""
 
     clock: Clock
     before_call: Callable[[str, str], None] = lambda name, when: None
     copies: bool = True
     held: bool = True
+    dead: bool = False
     cursors_: dict[tuple[Side, str], str] = field(default_factory=dict)
     rows: dict[str, LinkRow] = field(default_factory=dict)
     by_id: dict[tuple[str, Side, str], str] = field(default_factory=dict)
@@ -75,10 +77,17 @@ class MemorySync:
         return copy(value) if self.copies else value
 
     def _call(self, name: str, work: Callable[[], Any]) -> Any:
-        self.before_call(name, "before")
-        self.calls[name] += 1
-        out = work()
-        self.before_call(name, "after")
+        if self.dead and name != "hold":
+            raise Killed(name)
+        self.dead = False
+        try:
+            self.before_call(name, "before")
+            self.calls[name] += 1
+            out = work()
+            self.before_call(name, "after")
+        except Killed:
+            self.dead = True
+            raise
         return out
 
     def hold(self) -> bool:

@@ -76,3 +76,19 @@ async def test_a_transfer_makes_all_once_and_again_makes_none() -> None:
     assert row.state == "done"
     assert bench.store.reports.get(row.id, []) == []
     await bench.quiet()
+
+
+async def test_a_pair_that_only_watches_reads_what_was_there_before_once() -> None:
+    bench = Bench(settings=settings(contacts=False))
+    for number in range(9):
+        bench.right.put("Accounts", name=f"Firm {number}", email=f"f{number}@x.dk")
+    assert (await bench.changes(watch=True)).requests == 4  # three pages, and the empty side
+    assert (await bench.changes(watch=True)).requests == 2
+    new = bench.right.put("Accounts", name="New", email="new@x.dk")
+    for _ in range(2):  # it stays to be done until somebody lets the pair write
+        row = await bench.changes(watch=True)
+        assert [(one.source[1], one.state) for one in bench.store.operations.values()] == [(new, "planned")]
+    assert not bench.left.all("Accounts")
+    row = await bench.changes()
+    assert row.counts["created"] == 1
+    assert [one["name"] for one in bench.left.all("Accounts").values()] == ["New"]

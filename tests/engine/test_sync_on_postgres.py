@@ -24,18 +24,22 @@ def pair(installation: Installation, company: Company) -> PairOf:
 
 
 class Mortal:
-    """A store whose process dies around a call now and then; the next one takes over."""
+    """A store whose process dies around a call now and then; the next one takes over, and begins with `hold`."""
 
     def __init__(self, pair: PairOf, chance: random.Random) -> None:
         self.pair, self.chance = pair, chance
         self.one_in = 0
         self.deaths = 0
+        self.is_dead = False
         self.store = pair.store()
 
     def __getattr__(self, name: str) -> Any:
         port = getattr(self.store, name)
 
         def call(*given: Any) -> Any:
+            if self.is_dead and name != "hold":
+                raise Killed(name)
+            self.is_dead = False
             dies = bool(self.one_in) and self.chance.randrange(self.one_in) == 0
             if dies and self.chance.random() < 0.5:
                 self._die(name)
@@ -48,6 +52,7 @@ class Mortal:
 
     def _die(self, name: str) -> None:
         self.deaths += 1
+        self.is_dead = True
         self.store.let_go()
         self.store = self.pair.store()
         raise Killed(name)

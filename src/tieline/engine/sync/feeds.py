@@ -129,6 +129,8 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
     old = cursor.old or cursor.vendor is None
     since = cursor.since or pair.clock()
     last: str | None = None
+    # of a pair that only watches what comes in stays to be done; what was there before it has nothing to be done with it
+    passes = keeps or old
     async with aclosing(ahead(end.pull(role, cursor.vendor))) as pages:
         async for page in pages:
             last = page.cursor
@@ -139,12 +141,13 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
             if old:  # what was there before is left alone: that is for a transfer
                 items = await _known(this, role, side, items)
             if items:
+                passes = keeps
                 text = Cursor(last, cursor.at, old, since).text()
                 kept = (side, role, text) if keeps else None
                 await work(this, role if watched is None else watched.to, side, items, kept)
             if this.over or await is_paused(this):
                 return
-    if last is not None and keeps:
+    if last is not None and passes:
         done = {(side, role): Cursor(last, asked, since=since).text()}
         await pair.run(lambda: pair.store.set_cursors(done))
 
