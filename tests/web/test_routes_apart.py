@@ -29,6 +29,8 @@ from tests.web.test_permissions import patterns
 if TYPE_CHECKING:
     from tests.conftest import Installation
 
+pytestmark = pytest.mark.timeout(1200)  # every address with every id: minutes on a busy machine
+
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "tieline"
 
 KINDS = {
