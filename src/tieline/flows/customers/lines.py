@@ -40,6 +40,10 @@ def lines(settings: Settings, role: str, targets: Targets | None = None) -> tupl
     return tuple(_line(one, role, targets or {}) for one in rule.lines) if rule is not None else ()
 
 
+SHARED_NAMES = frozenset(("first_name", "last_name", "company"))
+"""Names that many share: who has one of them in common with somebody is not the same for that."""
+
+
 def match_by(settings: Settings, role: str) -> tuple[MatchBy, ...]:
     """The rules of the first match in their order."""
     rule = settings.role(role)
@@ -52,6 +56,8 @@ def match_by(settings: Settings, role: str) -> tuple[MatchBy, ...]:
             for line in rule.lines
             if (line.name in one.lines if one.lines else KIND_OF_RULE.get(line.kind) == one.rule)
         ]
+        if one.rule == "name" and not one.lines:
+            fields = [line for line in fields if not {line.left, line.right} & SHARED_NAMES]
         if fields:
             left, right = tuple(line.left for line in fields), tuple(line.right for line in fields)
             out.append(MatchBy(one.rule, left, right, one.decides))

@@ -78,8 +78,9 @@ class LineRule(_Model):
 
 
 class MatchRule(_Model):
-    """One rule of the first match, tried in their order. `lines`: names of the lines that hold it, () those of its kind. `decides`:
-    one record alone that agrees by it is the same; otherwise a person is asked."""
+    """One rule of the first match, tried in their order. `lines`: names of the lines that hold it, () those of its kind (of
+    names the whole ones: a first name, a last name, an employer is shared by many). `decides`: one record alone that agrees by it is
+    the same; otherwise a person is asked."""
 
     rule: Rule
     lines: tuple[str, ...] = ()
