@@ -40,6 +40,10 @@ at ten thousand that is hours, of which no tool can save any."""
 TURNS = 3
 """So often the phases after the first are repeated; medians are told."""
 BOOKS = ("contacts", "suppliers")
+FIRST = ("Anna", "Bo", "Carla", "Dan", "Eva", "Finn", "Greta", "Hans", "Ida", "Jens", "Karen", "Lars", "Mette", "Niels", "Olga", "Per",
+         "Rikke", "Søren", "Tove", "Ulla")  # fmt: skip
+LAST = ("Alm", "Berg", "Birk", "Busk", "Dal", "Eg", "Eng", "Fisk", "Gran", "Haug", "Holm", "Høj", "Kjær", "Krog", "Kvist", "Lind", "Lund",
+        "Løv", "Mose", "Nord", "Odde", "Ravn", "Rose", "Sand", "Skov", "Sten", "Stub", "Toft", "Vang", "Vinter", "Ås")  # fmt: skip
 
 _PAIR = """
 import sys, json, django
@@ -155,13 +159,17 @@ def _in_turns(turn: int, ours: Callable[[], float], theirs: Callable[[], float])
 
 
 def card(number: int, turn: int) -> str:
-    """A contact as an address book's program writes it."""
+    """A contact as an address book's program writes it. Many share a first name, as people do, and some a last name too."""
+    first, last = (
+        FIRST[number % len(FIRST)],
+        LAST[number // len(FIRST) % len(LAST)] + LAST[number // len(FIRST) // len(LAST) % len(LAST)].lower(),
+    )
     lines = [
         "BEGIN:VCARD",
         "VERSION:3.0",
         f"UID:c{number}",
-        f"FN:Person {number}",
-        f"N:{number};Person;;;",
+        f"FN:{first} {last}",
+        f"N:{last};{first};;;",
         f"EMAIL;TYPE=INTERNET:n{number}@example.com",
         f"TEL;TYPE=CELL:+45 20{number:06d}",
         f"ADR;TYPE=WORK:;;Nørregade {turn + 1};Odense;;5000;Danmark",

@@ -356,7 +356,10 @@ async def test_numbers_are_found_however_they_are_written(crm: Connector, sandbo
     assert all(record.fields["phone"][-2:] == "32" for record in found)  # the number that was looked for comes first
 
 
-async def test_a_first_match_reads_the_book_once(crm: Connector, sandbox: CardDavSandbox, side: Side) -> None:
+async def test_a_first_match_reads_the_book_once(
+    crm: Connector, sandbox: CardDavSandbox, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "LARGE_BOOK", 1000)
     names = fill(sandbox, 700)
     values = [f"n{n}@example.com" for n in range(900)]
     await crm.check()
@@ -489,7 +492,7 @@ async def test_updates_are_one_read_and_a_request_each_several_at_once(
     outcomes = await crm.push([update(name, title="Buyer") for name in names])
     assert all(isinstance(one, Written) and one.version for one in outcomes)
     assert side.counts()["total"] == 101
-    assert 2 <= side.counts()["in_flight_peak"] <= 8
+    assert 2 <= side.counts()["in_flight_peak"] <= 4
     side.latency = 0
     side.forget_counts()
     outcomes = await crm.push([update(name, title="Buyer") for name in names])

@@ -23,7 +23,7 @@ MOST = 20_000
 """Cards of a book that is kept: some 1 KB each, and their texts."""
 LONGEST = 1000
 """Signs of a card whose text is kept; a longer one (a photograph) is read when it is wanted."""
-LARGE_BOOK = 2000
+LARGE_BOOK = 500
 """Cards from which on the server is not asked anew for every batch."""
 RESTS, RESTS_AT_MOST_S = 10, 30.0
 """For so many times as long as the last asking took it is not done again, and at most for so many seconds."""

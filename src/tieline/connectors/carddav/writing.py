@@ -21,7 +21,8 @@ from tieline.core.errors import ConfigError, ScopeError, TielineError, Transient
 from tieline.sdk.answer import RefusedError, Response
 from tieline.sdk.contract import Gone, NotSent, Outcome, PushOperation, Rejected, Stale, Unknown, Written
 
-AT_ONCE = 8
+AT_ONCE = 4
+"""As many as `concurrency` in connector.toml, for the same reason: see doc.md on Radicale."""
 FETCHED = "carddav.fetched"
 """Where the client's memory has the cards of the last fetch, for the push that comes of it."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
