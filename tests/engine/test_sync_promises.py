@@ -250,3 +250,17 @@ async def test_a_number_that_was_gone_and_is_another_customer_now_renames_nobody
         bench.right.edit("Accounts", number, city="Horsens")
     assert bench.left.all("Accounts")[left]["name"] == "Alfa Handel"
     assert [one[3] for one in bench.store.asked] == ["deletion"]
+
+
+@pytest.mark.proves("CUST-5")
+async def test_a_look_at_what_cannot_be_read_is_a_state() -> None:
+    bench, left, _ = await linked()
+
+    async def odd(*_given: Any) -> Any:
+        raise TypeError("a value of another kind")
+
+    bench.right.fetch = odd  # type: ignore[method-assign]
+    look = await bench.sync().look_at("account", "left", left[0])
+    assert look.decision.status == "unreachable"
+    assert look.unreachable == {"right": {"code": "error.internal", "params": {"kind": "TypeError"}}}
+    assert look.left is not None

@@ -8,6 +8,7 @@ In a thread and an event loop of its own: a page's thread may have a loop that m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,18 +17,23 @@ from typing import Any, Final, cast
 from django.utils import timezone
 
 from tieline.core.errors import TielineError
-from tieline.core.pairing import Decision, Side, other
+from tieline.core.pairing import SIDES, Decision, Side, other
+from tieline.engine.effects.reasons import of_error
 from tieline.engine.sync.look import Look, look_at
+from tieline.jobs.mistakes import told
 from tieline.sdk.contract import VendorRecord
 from tieline.store.look_store import LookStore
 from tieline.store.postgres import database_urls
 from tieline.store.secrets import installed
 from tieline.store.services.asking import alone
-from tieline.store.services.customers import Customer
+from tieline.store.services.customers import Customer, Pair
 from tieline.store.services.declined import DeclinedError, of_vendor
 from tieline.store.sync_store import StoredSync
 from tieline.wiring import Wiring
 
+log = logging.getLogger(__name__)
+NOT_ASKED: Final = ("paused", "disconnected")
+"""States of a connection in which nothing is asked of it."""
 WAIT_S: Final = 6.0
 """Both reads have two seconds each, side by side; a first match has as long again; the rest is our own."""
 SEARCH_S: Final = 8.0
@@ -37,47 +43,75 @@ FIELDS: Final = ("registration_number", "name", "email", "phone")
 @dataclass(frozen=True, slots=True)
 class Looked:
     """status as `core.pairing.Status`; decision None where it says nothing (switched off, not set up, unreachable). seen: digest of
-    both records, to be given back with a person's word. unreachable: side → Reason as JSON."""
+    both records, to be given back with a person's word. unreachable: side → Reason as JSON. mistake: a Reason as JSON where neither
+    side is to blame."""
 
     status: str
     decision: Decision | None = None
     seen: str = ""
     at: datetime | None = None
     unreachable: Mapping[Side, Mapping[str, Any]] = field(default_factory=dict)
+    mistake: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class _Begun:
+    """What could not even be begun: side → why its connection cannot be asked."""
+
+    failed: dict[Side, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def look(customer: Customer) -> Looked:
-    """Both records as they are. Switched off, nobody is asked anything (CUST-2)."""
+    """Both records as they are. Switched off, nobody is asked anything (CUST-2), nor where a connection is paused. Whatever goes wrong
+    is a state that the page shows: a side does not answer, or we could not look."""
     pair = customer.pair
-    if pair.settings is None or pair.row.state == "ended":
+    if pair.row.state == "ended" or not pair.keeps(customer.role):
         return Looked("not_set_up")
-    if not pair.row.on:
+    if not pair.row.on or any(pair.connection(side).state in NOT_ASKED for side in SIDES):
         return Looked("switched_off")
+    begun = _Begun()
 
     async def inside() -> Look:
         async with Wiring.open(database_urls().app, installed()) as wiring:
             store = LookStore(wiring.rows, pair.row.workspace_id, pair.id, pair.epoch)
-            sync, _ = await wiring.sync(cast("StoredSync", store))
+            try:
+                sync, _ = await wiring.sync(cast("StoredSync", store))
+            except TielineError:
+                await _whose(wiring, pair, begun)
+                raise
             return await look_at(sync.pair, customer.role, customer.side, customer.id)
 
     try:
         found = alone(inside, WAIT_S)
-    except (TielineError, TimeoutError) as error:
-        why = (
-            {"code": "error.timeout"}
-            if isinstance(error, TimeoutError)
-            else {"code": error.code, "params": dict(error.params)}
-        )
-        return Looked("unreachable", at=timezone.now(), unreachable={customer.side: why})
+    except TimeoutError:
+        return Looked("unreachable", at=timezone.now(), unreachable={customer.side: {"code": "error.timeout"}})
+    except TielineError as error:
+        if begun.failed:
+            return Looked("unreachable", at=timezone.now(), unreachable=begun.failed)
+        return Looked("unreachable", at=timezone.now(), mistake=of_error(error))
+    except Exception as error:  # noqa: BLE001  the page says so, and shows what is kept all the same
+        log.warning("pair %s: a look broke off: %s", pair.id, told(error))
+        return Looked("unreachable", at=timezone.now(), mistake=of_error(error))
     if found.unreachable:
         return Looked("unreachable", seen=found.seen, at=timezone.now(), unreachable=found.unreachable)
     return Looked(found.decision.status, found.decision, found.seen, timezone.now())
+
+
+async def _whose(wiring: Wiring, pair: Pair, begun: _Begun) -> None:
+    """Which of the two connections cannot be asked, and why."""
+    for side in SIDES:
+        try:
+            await wiring.connection(pair.row.workspace_id, pair.connection(side).pk)
+        except TielineError as error:
+            begun.failed[side] = of_error(error)
 
 
 def search(customer: Customer, text: str) -> list[str]:
     """Ids of records across that have this id, registration number, e-mail, phone or name; at most a few."""
     if not text:
         return []
+    if not customer.pair.keeps(customer.role):
+        raise DeclinedError("pair.not_kept")
     pair, role, across = customer.pair, customer.role, other(customer.side)
 
     async def inside() -> list[str]:
@@ -104,3 +138,6 @@ def search(customer: Customer, text: str) -> list[str]:
     except (TielineError, TimeoutError) as error:
         declined: DeclinedError = of_vendor(error, manifest_title, seconds=SEARCH_S)
         raise declined from error
+    except Exception as error:
+        log.warning("pair %s: a search broke off: %s", pair.id, told(error))
+        raise DeclinedError("vendor.odd_answer", vendor=manifest_title) from error

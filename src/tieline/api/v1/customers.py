@@ -88,7 +88,8 @@ class CandidateNow(Schema):
 
 
 class Now(Schema):
-    """What a look found. seen: digest of both records, to be given back with a decision. unreachable: side → why."""
+    """What a look found. seen: digest of both records, to be given back with a decision. unreachable: side → why. mistake: why there was
+    no look where neither side is to blame."""
 
     status: str
     seen: str
@@ -96,6 +97,7 @@ class Now(Schema):
     lines: list[LineNow]
     candidates: list[CandidateNow]
     unreachable: dict[str, Reason]
+    mistake: Reason | None
 
 
 class Told(Schema):
@@ -197,7 +199,7 @@ def look_customer(request: Asked, pair: str, role: Role, side: Side, record: str
              "evidence": [reason(said.reason.to_json()) for said in one.evidence]}
             for one in candidates
         ],
-        "unreachable": {name: reason(why) for name, why in found.unreachable.items()},
+        "unreachable": {name: reason(why) for name, why in found.unreachable.items()}, "mistake": reason(found.mistake),
     }  # fmt: skip
 
 

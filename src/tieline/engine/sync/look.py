@@ -4,6 +4,7 @@ or kept."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import id_of, seen, view
 from tieline.engine.sync.sides import CRM
 from tieline.sdk.contract import VendorRecord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,21 @@ class Look:
     unreachable: dict[Side, dict[str, Any]] = field(default_factory=dict)
 
 
+async def _failure(side: Side, work: Awaitable[None], limit_s: float) -> dict[str, Any] | None:
+    """Why a side could not be read in this time; None: it could."""
+    try:
+        async with asyncio.timeout(limit_s):
+            await work
+    except TimeoutError:
+        return dict(TIMEOUT)
+    except TielineError as error:
+        return of_error(error)
+    except Exception as error:  # noqa: BLE001  what answered is odd: that is a state of this look, and no reason to show none
+        log.warning("a look stumbled over what the %s side answered (%s)", side, type(error).__name__)
+        return of_error(error)
+    return None
+
+
 async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = LIMIT_S) -> Look:
     rows = await pair.run(lambda: pair.store.links(role, side, [id]))
     link = rows[0] if rows else None
@@ -52,13 +70,9 @@ async def look_at(pair: Pair, role: str, side: Side, id: str, limit_s: float = L
     failed: dict[Side, dict[str, Any]] = {}
 
     async def within(one: Side, work: Awaitable[None]) -> None:
-        try:
-            async with asyncio.timeout(limit_s):
-                await work
-        except TimeoutError:
-            failed[one] = dict(TIMEOUT)
-        except TielineError as error:
-            failed[one] = of_error(error)
+        why = await _failure(one, work, limit_s)
+        if why is not None:
+            failed[one] = why
 
     async def read(one: Side, its: str) -> None:
         found[one] = (await pair.ends[one].fetch(role, [its])).get(its)

@@ -59,6 +59,11 @@ class Pair:
     def connection(self, side: Side) -> Connection:
         return self.left if side == "left" else self.right
 
+    def keeps(self, role: str) -> bool:
+        """Whether records of this role are kept the same."""
+        roles = (self.settings or {}).get("roles") or ()
+        return any(one.get("role") == role and one.get("on", True) for one in roles)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

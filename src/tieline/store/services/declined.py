@@ -122,6 +122,7 @@ CODES: dict[str, frozenset[str]] = {
     "pair.nothing_to_approve": frozenset(),
     "pair.approved_before": frozenset(),
     "pair.not_linked": frozenset(),
+    "pair.not_kept": frozenset(),
     "panel.bad_origin": frozenset({"origin"}),
 }
 """Every code with its parameters; pages have a sentence for each."""

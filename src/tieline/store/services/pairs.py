@@ -266,6 +266,8 @@ def tell(workspace: int, user: User | None, customer: Customer, told: Mapping[st
         options["seen"] = seen
     if user is not None:
         options["by"] = user.name
+    if not customer.pair.keeps(customer.role):
+        raise DeclinedError("pair.not_kept")
     with workspace_tx(workspace):
         made = _begun(workspace, user, _locked(workspace, customer.pair.id), "asked", options)
         note(workspace, user, "customer.told", customer=customer.name, role=customer.role, what=_what(told))

@@ -125,6 +125,7 @@ DECLINED: Final[Words] = {
     "pair.run_over": _("This run is over already."),
     "pair.nothing_to_approve": _("There is no finished dry run to approve here."),
     "pair.approved_before": _("This dry run was approved before. Make a new one to see what is left."),
+    "pair.not_kept": _("Records of this kind are not kept the same. Switch them on in the rules first."),
     "pair.not_linked": _("This customer is linked with nothing yet, so there is nothing to keep the same."),
     "panel.bad_origin": _("“%(origin)s” is no address of a page’s origin. Write it as https://crm.example.com, without a path, ten at most."),
 }  # fmt: skip

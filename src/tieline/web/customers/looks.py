@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from tieline.core.pairing import Candidate, Decision, Side, other
+from tieline.engine.effects.reasons import INTERNAL
 from tieline.jobs import looking
 from tieline.store.services.customers import Customer
 from tieline.web.customers import compare, labels, shown
@@ -62,7 +63,7 @@ def look(request: HttpRequest, one: Customer) -> dict[str, Any]:
     with sides.named(one.pair.left.title, one.pair.right.title):
         _moving(out, one)
     if decision is None:
-        _unreachable(out, one, found.unreachable)
+        _unreachable(out, one, found.unreachable, found.mistake)
         return {"look": out, "looked": shown.customer(one, status=found.status)}
     with sides.named(one.pair.left.title, one.pair.right.title):
         _fill(out, one, decision, across)
@@ -123,13 +124,24 @@ def _moving(out: Look, one: Customer) -> None:
         out.trouble, out.may_finish = say(row.why), True
 
 
-def _unreachable(out: Look, one: Customer, unreachable: Mapping[Side, Mapping[str, Any]]) -> None:
+def _unreachable(
+    out: Look, one: Customer, unreachable: Mapping[Side, Mapping[str, Any]], mistake: Mapping[str, Any] | None
+) -> None:
     for side, why in unreachable.items():
         title = one.pair.connection(side).title
-        out.trouble_kind = "fail"
-        out.trouble_title = _("%(system)s does not answer.") % {"system": title}
-        out.trouble = f"{say(why)} {_('What was agreed last stands in the history below. Look again in a moment.')}"
-        out.may_finish = False
+        said = (
+            _("%(system)s answered what Tieline cannot read.")
+            if why.get("code") == INTERNAL
+            else _("%(system)s does not answer.")
+        )
+        _trouble(out, said % {"system": title}, why)
+    if mistake is not None and not unreachable:
+        _trouble(out, _("The two could not be looked at."), mistake)
+
+
+def _trouble(out: Look, title: str, why: Mapping[str, Any]) -> None:
+    out.trouble_kind, out.trouble_title, out.may_finish = "fail", title, False
+    out.trouble = f"{say(why)} {_('What was agreed last stands in the history below. Look again in a moment.')}"
 
 
 def told(request: HttpRequest, one: Customer, act: str) -> dict[str, Any] | None:
