@@ -241,6 +241,7 @@ class MemorySync:
         for side, id in (("left", row.left_id), ("right", row.right_id)):
             assert (row.role, side, id) not in self.by_id, "a record is linked twice"
             self.by_id[row.role, side, id] = row.key  # type: ignore[index]
+            self.before.discard((row.role, side, id))  # type: ignore[arg-type]
         self.rows[row.key] = row
 
     def begin(self, run: RunRow) -> int:

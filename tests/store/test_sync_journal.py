@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.store.pairs import PairOf, make_pair
-from tieline.engine.sync.ports import RunRow, Settled, SyncOperation
+from tieline.engine.sync.ports import LinkRow, RunRow, Settled, SyncOperation
 
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
@@ -78,3 +78,7 @@ def test_what_was_there_before_is_known_by_its_id(store: StoredSync, pair: PairO
     assert store.old("account", "right", ["1", "3", "4", "1"]) == {"1", "3"}
     assert store.old("account", "left", ["1"]) == store.old("contact", "right", ["1"]) == set()
     assert pair.rows("SELECT count(*) FROM store_syncold WHERE pair_id = %s", pair.pair) == [(3,)]
+    run = RunRow(0, "transfer")
+    store.begin(run)
+    store.settle(run, Settled(links=[LinkRow("k", "account", "2", "1"), LinkRow("l", "contact", "x", "3")]))
+    assert store.old("account", "right", ["1", "2", "3"]) == {"2", "3"}  # what is linked is forgotten

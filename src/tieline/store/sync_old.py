@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tieline.core.pairing import Side
+from tieline.engine.sync.ports import LinkRow
+from tieline.store.held import dumps
+from tieline.store.pool import Link
 from tieline.store.sync_session import PairSession
 
 _KEEP = """
@@ -18,15 +21,26 @@ SELECT k.id FROM (SELECT DISTINCT unnest(%s::text[]) AS id) AS k
 """
 
 
+_ANY = "SELECT EXISTS (SELECT 1 FROM store_syncold WHERE pair_id = %s)"
+_FORGET = """
+DELETE FROM store_syncold o USING json_to_recordset(%s::json) AS r(role text, left_id text, right_id text)
+ WHERE o.pair_id = %s AND o.epoch = %s AND o.role = r.role
+   AND (o.side = 'left' AND o.record = r.left_id OR o.side = 'right' AND o.record = r.right_id)
+"""
+
+
 class OldSide:
     """What was there before, over the session that holds the pair."""
 
     session: PairSession
+    _has_old: bool | None = None
+    """Whether the pair has any; nobody else adds some. None: not asked yet."""
 
     def keep_old(self, role: str, side: Side, ids: Sequence[str]) -> None:
         """These records were there before the pair was."""
         session = self.session
         if ids:
+            self._has_old = True
             with session.ask() as connection:
                 connection.execute(_KEEP, [session.workspace, session.pair, session.epoch, role, side, list(ids)])
 
@@ -36,3 +50,13 @@ class OldSide:
         with session.ask() as connection:
             rows = connection.execute(_OLD, [list(ids), session.pair, role, side, session.epoch]).fetchall()
         return {row[0] for row in rows}
+
+    def _forget_old(self, connection: Link, links: Sequence[LinkRow]) -> None:
+        """What is linked is not apart any more; its number may be given to another record one day, and that one is new."""
+        session = self.session
+        if self._has_old is None:
+            row = connection.execute(_ANY, [session.pair]).fetchone()
+            self._has_old = bool(row and row[0])
+        if self._has_old and links:
+            rows = [{"role": one.role, "left_id": one.left_id, "right_id": one.right_id} for one in links]
+            connection.execute(_FORGET, [dumps(rows), session.pair, session.epoch])

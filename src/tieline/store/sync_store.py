@@ -107,6 +107,7 @@ class StoredSync(LinkSide, JournalSide, OldSide):
         with self.session.tx() as connection:
             self._settle_run(connection, run, page.operations, page.reports)
             self._settle_links(connection, page.links, page.dropped, clear=clear)
+            self._forget_old(connection, page.links)
             self._settle_waiting(connection, page.waited, page.waiting, page.woken)
             sync_questions.over(connection, self.session, page.answered)
             sync_questions.ask(connection, self.session, page.asked)

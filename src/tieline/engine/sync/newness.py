@@ -7,11 +7,12 @@ not among them came later.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tieline.engine.sync.items import Item, Pass
+from tieline.core.pairing import Side
+from tieline.engine.sync.items import Item, Pair, Pass
 from tieline.engine.sync.sides import CREATED_AT
 from tieline.engine.times import seconds
 
@@ -53,6 +54,14 @@ async def remember_old(run: Pass, role: str, items: Sequence[Item]) -> None:
     if run.pair.ends[side].shape(role).vendor.get(CREATED_AT) is None:
         ids = [item.id for item in items if item.vendor is not None]
         await run.pair.run(lambda: store.keep_old(role, side, ids))
+
+
+async def keep_renumbered(pair: Pair, role: str, side: Side, moved: Mapping[str, str]) -> None:
+    """Records that were there before, linked with nothing, and have another id now: they are no newer."""
+    if moved:
+        old = await pair.run(lambda: pair.store.old(role, side, list(moved)))
+        if old:
+            await pair.run(lambda: pair.store.keep_old(role, side, [moved[id] for id in old]))
 
 
 def _is(item: Item, *, new: bool) -> None:

@@ -13,6 +13,7 @@ from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batching import settle, work
 from tieline.engine.sync.items import UNTIL, Item, Pair, Pass
+from tieline.engine.sync.newness import keep_renumbered
 from tieline.engine.sync.ports import RunKind, RunRow, Settled, WaitingRow
 from tieline.engine.sync.rows import told_of
 from tieline.engine.sync.unfinished import settle_unfinished
@@ -165,6 +166,7 @@ async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]
     there = await pair.ends[side].fetch(role, list(moved.values()))
     known = await pair.run(lambda: pair.store.links(role, side, [*moved, *moved.values()]))
     by_id = {(row.left_id if side == "left" else row.right_id): row for row in known}
+    await keep_renumbered(pair, role, side, {old: new for old, new in moved.items() if old not in by_id})
     links, waited = [], []
     for row in rows:
         new = moved.get(row.id)
