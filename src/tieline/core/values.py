@@ -136,14 +136,14 @@ class Phone:
         return bool(self.e164) and _valid(self.e164)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def phone(raw: str | None, country: str = "FR") -> Phone:
     """The first number in a text; `country` (ISO 3166 alpha-2) is where it is dialled from."""
     found = _read(raw or "", country)
     return found[0]
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def phones(raw: str | None, country: str = "FR") -> tuple[Phone, ...]:
     """Every number in a text: fields of a CRM hold "a / b". Only those of kind "number"."""
     return tuple(found for found in _read(raw or "", country) if found.kind == "number")

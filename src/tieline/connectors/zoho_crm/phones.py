@@ -22,7 +22,7 @@ MOST_OF_MANY = 30
 """Of each number where many are looked for at once: 500 calls stay below 0.2 requests each."""
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)
 def renderings(e164: str, most: int = MOST) -> tuple[str, ...]:
     """Texts that mean this number, the likeliest first, at most `most`; the number itself where it cannot be read.
 
