@@ -42,6 +42,27 @@ async def test_a_customer_is_linked_from_its_page_with_the_one_that_a_person_cho
     assert (link.left_id, link.right_id) == (left, right)
 
 
+@pytest.mark.proves("CUST-7", "CUST-9")
+@pytest.mark.parametrize("by_page", [True, False])
+async def test_one_that_is_linked_with_another_customer_cannot_be_chosen(by_page: bool) -> None:
+    bench, _, (taken,) = await linked(policy="left")
+    bench.settings = settings(policy="left", crm_new="by_hand")
+    before = dict(bench.right.all("Accounts")[taken])
+    other = bench.left.put("Accounts", name="Lund", email="b@lund.dk", city="Odense")
+    await bench.quiet()
+    if by_page:
+        await bench.sync().asked("account", "left", other, Told(partner=taken, by="left"))
+    else:  # an answer to a question that is older than the link
+        hint(bench, "left", other, {"partner": taken})
+        await bench.changes()
+    assert bench.right.all("Accounts") == {taken: before}
+    assert [row.right_id for row in bench.store.rows.values()] == [taken]
+    row = bench.store.waits["account", "left", other]
+    assert (row.state, (row.why or {})["code"], (row.told or {}).get("partner")) == ("stuck", "sync.claimed", None)
+    await bench.sync().asked("account", "left", other, Told(create=True, by="left"))
+    assert sorted(one["name"] for one in bench.right.all("Accounts").values()) == ["Holm 0", "Lund"]
+
+
 @pytest.mark.proves("CUST-6")
 async def test_what_moved_since_it_was_looked_at_is_not_linked() -> None:
     bench = Bench(settings=settings(crm_new="by_hand", erp_created=False))

@@ -49,6 +49,8 @@ class Batch:
         """What it came to, for the run once it is kept."""
         self._taken: dict[str, list[LinkRow]] = {}
         """id → links of what it would have been linked with."""
+        self._claimed: dict[str, str] = {}
+        """id → what a person chose for it, where that is linked with another one."""
         self._own = run.pair.ends[side]
         self._other = run.pair.ends[self.across]
 
@@ -180,6 +182,7 @@ class Batch:
         mine, theirs = await asyncio.gather(self._own.fetch(self.role, own), self._other.fetch(self.role, mates))
         await self._parents_of(self.side, list(mine.values()))
         await self._parents_of(self.across, list(theirs.values()))
+        await self._chosen(items)
         read = set(own)
         for item in items:
             if item.id in read:
@@ -187,6 +190,17 @@ class Batch:
             mate = id_of(item.link, self.across) if item.link is not None else item.told.partner or ""
             item.record = self._record(self.side, item.vendor)
             item.mate = self._record(self.across, theirs.get(mate)) if mate else None
+
+    async def _chosen(self, items: Sequence[Item]) -> None:
+        """Partners that persons chose and that were linked with another one meanwhile, or all along: of these two nothing is merged.
+        One query, and only where somebody chose."""
+        chosen = {item.id: item.told.partner for item in items if item.link is None and item.told.partner}
+        if not chosen:
+            return
+        ids = list(dict.fromkeys(chosen.values()))
+        rows = await self._pair.run(lambda: self._pair.store.links(self.role, self.across, ids))
+        taken = {id_of(row, self.across) for row in rows}
+        self._claimed.update((id, partner) for id, partner in chosen.items() if partner in taken)
 
     def _is_to_be_read(self, item: Item) -> bool:
         if item.fresh:
@@ -258,6 +272,10 @@ class Batch:
         """Asks the flow. False: there is nothing to decide, or it cannot be decided."""
         if item.record is None and item.link is None:
             self.quiet.append(item)
+            return False
+        if item.id in self._claimed:
+            said, over = reason(reasons.CLAIMED, id=self._claimed[item.id]), Told(event=item.told.event, by=item.told.by)
+            self.waits.append(waiting_row(self.role, item, None, said, told=over))
             return False
         item.heard = told = self._told(item)
         link = view(item.link) if item.link is not None else None
