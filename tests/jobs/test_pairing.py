@@ -309,11 +309,17 @@ async def test_two_workers_share_pairs(pairs: list[PairOf]) -> None:
         await until(lambda: not one._tasks and not two._tasks)
 
 
-async def test_a_round_of_the_time_before_it_was_only_watched_writes_nothing(pair: PairOf) -> None:
-    run_row(pair, "changes")
+@pytest.mark.proves("CUST-2", "CUST-8")
+@pytest.mark.parametrize("kind", ["changes", "transfer"])
+async def test_a_round_of_the_time_before_it_was_only_watched_writes_nothing(pair: PairOf, kind: str) -> None:
+    run_row(pair, kind)
     pair.rows("UPDATE store_syncpair SET live = false")
     said: list[str] = []
     async with worker(pair, said) as pairing:
         pairing.wake(pair.pair)
         await until(lambda: said and not pairing._tasks)
     assert said == ["changes watching"]
+    pair.rows("UPDATE store_syncpair SET live = true")
+    async with worker(pair, said) as pairing:
+        pairing.wake(pair.pair)
+        await until(lambda: kind in said and not pairing._tasks)

@@ -112,7 +112,7 @@ class HeldPair:
         for kind, options in sorted(await run(store.open_runs), key=lambda one: one[0] in BACKGROUND):
             if should_end() or self._something_waits():
                 break
-            if kind == "changes" and watch.keys() - options.keys():
+            if watch and (kind == "transfer" or (kind == "changes" and watch.keys() - options.keys())):
                 continue  # of the time before it was only watched: it is gone on with once something may be written
             row = await self._do(kind, options)
             if not await self._came(row):

@@ -274,7 +274,8 @@ class Batch:
             self.quiet.append(item)
             return False
         if item.id in self._claimed:
-            said, over = reason(reasons.CLAIMED, id=self._claimed[item.id]), Told(event=item.told.event, by=item.told.by)
+            said = reason(reasons.CLAIMED, id=self._claimed[item.id])
+            over = Told(event=item.told.event, by=item.told.by)
             self.waits.append(waiting_row(self.role, item, None, said, told=over))
             return False
         item.heard = told = self._told(item)
