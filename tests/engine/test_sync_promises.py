@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.sync_bench import Bench, settings
+from tests.engine.sync_bench import NONE, Bench, settings
 from tieline.core.pairing import Side, Told
 from tieline.engine.sync.ports import WaitingRow
 
@@ -285,3 +285,25 @@ async def test_a_look_at_what_cannot_be_read_is_a_state() -> None:
     assert look.decision.status == "unreachable"
     assert look.unreachable == {"right": {"code": "error.internal", "params": {"kind": "TypeError"}}}
     assert look.left is not None
+
+
+@pytest.mark.proves("CUST-4", "CUST-9")
+@pytest.mark.parametrize("mail", ["b@lund.dk", ""])
+async def test_of_two_creates_that_nobody_knows_of_one_record_is_made_by_one(mail: str) -> None:
+    """The system has no room for a key; both were called alike, and only one of them came to be."""
+    bench = Bench(right_can=NONE.model_copy(update={"write_batch": 1}), settings=settings(contacts=False))
+    await bench.begin()
+    bench.left.put("Accounts", name="Lund", **({"email": mail} if mail else {}))
+    bench.left.put("Accounts", name="Lund")
+    bench.right.faults = ["lost after", "lost before"]
+    bench.clock.now += 1
+    await bench.sync().transfer({"from": "left"})
+    assert [one.state for one in bench.store.operations.values()] == ["unknown", "unknown"]
+    bench.clock.now += 300
+    await bench.quiet()
+    if mail:  # what holds the address was made with it; the other one was never made
+        assert sorted(str(one.get("email")) for one in bench.right.all("Accounts").values()) == ["None", mail]
+        assert len(bench.store.rows) == 2
+    else:  # nobody can say whose it is
+        assert not bench.store.rows
+        assert [key[3] for key in bench.store.asked].count("unknown") == 2

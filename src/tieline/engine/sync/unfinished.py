@@ -62,6 +62,12 @@ async def _unlinked_only(run: Pass, came: Came) -> None:
             rows = await pair.run(lambda role=role, side=side, ids=ids: pair.store.links(role, side, list(ids)))  # type: ignore[misc]
             taken.update(ids[id_of(row, side)] for row in rows if ids[id_of(row, side)] != row.key)
     came.links = [link for link in came.links if link.key not in taken]
+    known: set[tuple[str, Side, str]] = set()
+    for link in list(came.links):
+        both: set[tuple[str, Side, str]] = {(link.role, side, id_of(link, side)) for side in SIDES}
+        if both & known:
+            came.links.remove(link)
+        known |= both
 
 
 async def links_of(run: Pass, works: Sequence[SyncOperation]) -> dict[str, LinkRow]:
@@ -226,16 +232,32 @@ async def _by_match(
         parents = Parents(pair.store, pair.run, run.planned)
         found = await partners(pair.customers, pair.store, pair.run, pair.ends[side], parents, role, wanted)
         findable = {key for key, rules in wanted if any(rules)}
+        like = {one.key: [record.id for record in found.get(one.key, ()) if _holds(one, record)] for one in group}
+        made_by = _made_by(group, like)
         for one in group:
-            mine = found.get(one.key, [])
-            like = [record for record in mine if _holds(one, record)]
-            if len(like) == 1:
-                done(run, came, one, like[0].id, like[0].version, links)
+            mine = [record for record in found.get(one.key, ()) if made_by.get(record.id, one.key) == one.key]
+            own = next((record for record in mine if record.id in made_by), None)
+            if own is not None:
+                done(run, came, one, own.id, own.version, links)
             elif mine or one.key not in findable:
                 _ask(run, came, one, mine)
             else:
                 missing.append(one)
     return missing
+
+
+def _made_by(works: Sequence[SyncOperation], like: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Record → the create that made it: which is like no other record, and has written more of it than any other that it is like. What
+    a create with a name alone wrote stands in what another one of that name made with its e-mail address, too."""
+    most: dict[str, int] = {}
+    keys: dict[str, list[str]] = {}
+    for one in works:
+        much = len(_written(one))
+        for id in like[one.key]:
+            if much >= most.get(id, 0):
+                keys[id] = [*(keys[id] if much == most.get(id) else ()), one.key]
+                most[id] = much
+    return {id: found[0] for id, found in keys.items() if len(found) == 1 and len(like[found[0]]) == 1}
 
 
 def _as_sent(run: Pass, one: SyncOperation, side: Side) -> Record:
@@ -248,8 +270,12 @@ def _as_sent(run: Pass, one: SyncOperation, side: Side) -> Record:
 
 def _holds(one: SyncOperation, record: Record) -> bool:
     """Whether a record holds what the create wrote, as far as text can tell."""
-    written = {name: value for name, value in one.values.items() if isinstance(value, str) and value}
-    return all(str(record.fields.get(name) or "").strip() == value.strip() for name, value in written.items() if name in record.fields)  # fmt: skip
+    written = _written(one).items()
+    return all(str(record.fields.get(name) or "").strip() == value.strip() for name, value in written if name in record.fields)  # fmt: skip
+
+
+def _written(one: SyncOperation) -> dict[str, str]:
+    return {name: value for name, value in one.values.items() if isinstance(value, str) and value}
 
 
 def _ask(run: Pass, came: Came, one: SyncOperation, options: Sequence[Record]) -> None:
