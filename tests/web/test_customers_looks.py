@@ -68,6 +68,25 @@ def test_a_connection_that_is_paused_is_not_asked(pair: MadePair, admin: Client,
     assert "Switched off" in text_of(admin.get(pair.record("4401", path="look/")))
 
 
+@pytest.mark.proves("CUST-2")
+@pytest.mark.parametrize("off", ["pair", "connection"])
+def test_switched_off_nobody_is_asked_for_one_to_fetch(
+    pair: MadePair, admin: Client, monkeypatch: pytest.MonkeyPatch, off: str
+) -> None:
+    from tieline.jobs import looking
+
+    asked: list[Any] = []
+    monkeypatch.setattr(looking, "alone", lambda work, _seconds: asked.append(work) or [])
+    if off == "connection":
+        set_state(pair, pair.right, "paused")
+    else:
+        with workspace_tx(pair.workspace):
+            rows.SyncPair.objects.filter(workspace_id=pair.workspace, pk=pair.pk).update(on=False)
+    answer = admin.post(pair.record("4401", path="write/"), {"act": "fetch", "find": "7"}, follow=True)
+    assert "This pair is switched off: nobody is asked anything." in answer.content.decode()
+    assert asked == []
+
+
 def test_a_pair_whose_connection_ended_meanwhile_is_not_set_up(pair: MadePair, company: Company, admin: Client) -> None:
     from tieline.jobs import looking
     from tieline.store.services import connection_ends

@@ -67,7 +67,7 @@ def look(customer: Customer) -> Looked:
     pair = customer.pair
     if pair.row.state == "ended" or not pair.keeps(customer.role):
         return Looked("not_set_up")
-    if not pair.row.on or any(pair.connection(side).state in NOT_ASKED for side in SIDES):
+    if not _may_ask(pair):
         return Looked("switched_off")
     begun = _Begun()
 
@@ -97,6 +97,11 @@ def look(customer: Customer) -> Looked:
     return Looked(found.decision.status, found.decision, found.seen, timezone.now())
 
 
+def _may_ask(pair: Pair) -> bool:
+    """Whether anybody is asked anything at all (CUST-2)."""
+    return pair.row.on and all(pair.connection(side).state not in NOT_ASKED for side in SIDES)
+
+
 async def _whose(wiring: Wiring, pair: Pair, begun: _Begun) -> None:
     """Which of the two connections cannot be asked, and why."""
     for side in SIDES:
@@ -107,11 +112,14 @@ async def _whose(wiring: Wiring, pair: Pair, begun: _Begun) -> None:
 
 
 def search(customer: Customer, text: str) -> list[str]:
-    """Ids of records across that have this id, registration number, e-mail, phone or name; at most a few."""
+    """Ids of records across that have this id, registration number, e-mail, phone or name; at most a few. Switched off, nobody is
+    asked."""
     if not text:
         return []
     if not customer.pair.keeps(customer.role):
         raise DeclinedError("pair.not_kept")
+    if not _may_ask(customer.pair):
+        raise DeclinedError("pair.off")
     pair, role, across = customer.pair, customer.role, other(customer.side)
 
     async def inside() -> list[str]:
