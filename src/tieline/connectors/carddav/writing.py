@@ -11,18 +11,20 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from time import monotonic as clock
 from typing import Any
 
 from tieline.connectors.carddav import dav, index
 from tieline.connectors.carddav.fields import CONTACTS, UID_MARK, FieldError, new_card, read, write
+from tieline.connectors.carddav.pace import Pace
 from tieline.connectors.carddav.vcard import Card
 from tieline.connectors.carddav.wire import Book, CardText, Wire
 from tieline.core.errors import ConfigError, ScopeError, TielineError, TransientError, UnknownOutcomeError
 from tieline.sdk.answer import RefusedError, Response
 from tieline.sdk.contract import Gone, NotSent, Outcome, PushOperation, Rejected, Stale, Unknown, Written
 
-AT_ONCE = 4
-"""As many as `concurrency` in connector.toml, for the same reason: see doc.md on Radicale."""
+PACE = "carddav.pace"
+"""Where the client's memory has how many writes go side by side."""
 FETCHED = "carddav.fetched"
 """Where the client's memory has the cards of the last fetch, for the push that comes of it."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -56,6 +58,7 @@ class Writer:
     def __init__(self, wire: Wire, memory: dict[str, Any]) -> None:
         self._wire = wire
         self._memory = memory
+        self._pace: Pace = memory.setdefault(PACE, Pace())
         self._book = Book("", "")
         self._cards: dict[str, CardText] = {}
         self._troubles: list[TielineError] = []
@@ -76,10 +79,9 @@ class Writer:
             return self._all()
         self._book = await self._wire.book()
         await self._read_first(operations, chains)
-        slots = asyncio.Semaphore(AT_ONCE)
 
         async def one_card(name: str, ats: Sequence[int]) -> None:
-            async with slots:
+            async with self._pace.turn():
                 for at in ats:
                     self._outcomes[at] = await self._tried(name, at, operations[at])
 
@@ -219,7 +221,10 @@ class Writer:
     async def _put(self, name: str, card: Card, condition: dict[str, str]) -> Response:
         body = card.text("\r\n").encode("utf-8", "replace")
         path = dav.member(self._book.path, name)
-        return _sure(await self._wire.send("PUT", path, {**_CARD_TYPE, **condition}, body, _REFUSALS), is_delete=False)
+        began, beside = clock(), self._pace.busy
+        answer = await self._wire.send("PUT", path, {**_CARD_TYPE, **condition}, body, _REFUSALS)
+        self._pace.took(clock() - began, max(beside, self._pace.busy))
+        return _sure(answer, is_delete=False)
 
     def _done(self, name: str, at: int, card: Card, answer: Response) -> Written:
         version = dav.version_of(answer.headers.get("ETag"))

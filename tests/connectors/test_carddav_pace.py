@@ -1,0 +1,83 @@
+"""How many writes go to a server side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tieline.connectors.carddav.pace import ALONE, KEPT, MOST, TRIED, Pace
+
+Server = Callable[[int], float]
+"""What a write takes, in seconds, while so many are under way."""
+
+
+def one_at_a_time(beside: int) -> float:
+    return 0.05 * beside * (1.5 if beside > 1 else 1.0)
+
+
+def far_away(_: int) -> float:
+    return 0.1
+
+
+def write(pace: Pace, server: Server, count: int) -> list[int]:
+    """So many writes, always as many under way as may be; how wide it was at each."""
+    widths = []
+    for _ in range(count):
+        widths.append(pace.width)
+        pace.took(server(pace.width), pace.width)
+    return widths
+
+
+@pytest.mark.parametrize(("server", "best"), [(one_at_a_time, ALONE), (far_away, MOST)])
+def test_what_is_quicker_is_kept_after_both_were_tried(server: Server, best: int) -> None:
+    pace = Pace()
+    assert write(pace, server, TRIED[ALONE]) == [ALONE] * TRIED[ALONE]
+    assert write(pace, server, TRIED[MOST]) == [MOST] * TRIED[MOST]
+    assert set(write(pace, server, KEPT)) == {best}
+
+
+def test_a_server_that_has_become_another_is_noticed() -> None:
+    pace = Pace()
+    write(pace, one_at_a_time, sum(TRIED.values()) + 1)
+    assert pace.width == ALONE
+    write(pace, far_away, KEPT + TRIED[MOST])
+    assert pace.width == MOST
+    write(pace, one_at_a_time, KEPT + TRIED[ALONE])
+    assert pace.width == ALONE
+
+
+def test_writes_that_were_fewer_than_might_have_been_tell_nothing() -> None:
+    pace = Pace()
+    write(pace, far_away, TRIED[ALONE])
+    for _ in range(100):
+        pace.took(60.0, MOST - 1)
+    assert set(write(pace, far_away, TRIED[MOST] + 1)) == {MOST}
+
+
+async def test_no_more_are_under_way_than_may_be_and_a_cancelled_one_leaves_its_place() -> None:
+    pace, under_way, most = Pace(), 0, [0]
+    go = asyncio.Event()
+
+    async def one() -> None:
+        nonlocal under_way
+        async with pace.turn():
+            under_way += 1
+            most[0] = max(most[0], under_way)
+            try:
+                await go.wait()
+            finally:
+                under_way -= 1
+
+    pace.width = 3
+    tasks = [asyncio.create_task(one()) for _ in range(10)]
+    await asyncio.sleep(0)
+    for task in (tasks[0], tasks[5]):  # one that is under way, one that waits
+        task.cancel()
+    await asyncio.gather(tasks[0], tasks[5], return_exceptions=True)
+    assert pace.busy == 3
+    go.set()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends].count(asyncio.CancelledError) == 2
+    assert (most[0], pace.busy) == (3, 0)
