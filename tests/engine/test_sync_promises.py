@@ -93,6 +93,20 @@ async def test_deletions_that_come_one_by_one_are_counted_together() -> None:
 
 
 @pytest.mark.proves("CUST-12")
+@pytest.mark.parametrize(("share", "most"), [(0.1, 0), (0.0, 50)])
+async def test_a_limit_of_none_lets_none_go(share: float, most: int) -> None:
+    bench, (left, _), _ = await linked(2, deletions=DELETES)
+    bench.left.remove("Accounts", left)
+    for _ in range(2):
+        bench.clock.now += 1300
+        sync = bench.sync()
+        sync.pair.share, sync.pair.most = share, most
+        row = await sync.changes({"poll": "all"})
+    assert (row.state, len(bench.right.all("Accounts"))) == ("stopped", 2)
+    assert bench.store.asked["account", "left", "", "limit"].reason["params"]["most"] == 0
+
+
+@pytest.mark.proves("CUST-12")
 async def test_deletions_of_many_short_runs_are_counted_over_a_day() -> None:
     bench, left, right = await linked(30, deletions=DELETES)
     states = []

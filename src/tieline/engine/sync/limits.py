@@ -22,8 +22,8 @@ BY_A_PERSON = frozenset({"asked", "undo", "redo"})
 
 
 def most_of(size: int, share: float, most: int) -> int:
-    """How many of so many links may go within a day."""
-    return max(1, int(min(size * share, most)))
+    """How many of so many links may go within a day: at least one, and none where the settings say none."""
+    return max(1, int(min(size * share, most))) if share and most else 0
 
 
 async def within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:
