@@ -172,6 +172,7 @@ def test_what_makes_a_customer_active_is_a_deal_of_it_or_itself(pair: MadePair, 
     assert 'class="clash"' not in html
     assert (sent["active.0.field"], sent["active.0.values"]) == ("stage_kind", "won")
     assert "Open, won or lost" in html
+    assert '<option value="won" selected>won</option>' in html
     html, sent = checked(**{"active.0.values": "sold"})
     assert "is never “sold” in the CRM" in html
     html, sent = checked(**{"active.0.values": "won"})

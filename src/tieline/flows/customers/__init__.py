@@ -6,6 +6,7 @@ CUSTOMERS.load(raw)                 typed settings from stored JSON of any versi
 CUSTOMERS.defaults(left, right)     settings (JSON) that work unedited on these two Targets
 CUSTOMERS.check(settings, targets)  .clashes (cannot be saved) and .remarks, each a core.flow.Clash
 CUSTOMERS.conditions(settings, crm)  what may make a customer active there beside itself: deals, converted leads
+CUSTOMERS.values_of(crm, role, field)  what a field of such a condition can hold, where there are only so many values
 CUSTOMERS.needs(settings, side)     roles and verbs of a side, as core.flow.Need (scopes follow)
 CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside: what `engine.sync.customers.Customers` asks for
     .roles                          parents first

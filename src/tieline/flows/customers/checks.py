@@ -6,7 +6,7 @@ None takes the line away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ CLOSED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {"stage_kind": (("ope
 """What a canonical field holds whatever the system is."""
 
 Targets = Mapping[Side, Target]
+Choices = Sequence[tuple[str, str]]
 Way = tuple[Reason, Mapping[str, Any]]
 
 
@@ -34,6 +35,11 @@ class Checks:
 
     clashes: tuple[Clash, ...] = ()
     remarks: tuple[Clash, ...] = ()
+
+
+def values_of(target: Target, role: str, field: str) -> Choices:
+    """(value, the system's own word for it) of all that a field can hold, where there are only so many."""
+    return target.choices.get((role, field)) or CLOSED.get(field, ())
 
 
 def check(settings: Settings, targets: Targets) -> Checks:
@@ -110,7 +116,7 @@ def _condition_values(settings: Settings, targets: Targets) -> Iterator[Clash]:
     if active is None or target is None:
         return
     for number, test in enumerate(active.tests):
-        choices = target.choices.get((active.role or "account", test.field)) or CLOSED.get(test.field)
+        choices = values_of(target, active.role or "account", test.field)
         if not choices or test.operator not in ("is", "in", "is_not", "not_in"):
             continue
         known = {id.casefold() for id, _ in choices}

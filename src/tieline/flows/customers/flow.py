@@ -17,6 +17,7 @@ from tieline.flows.customers.case import Case
 from tieline.flows.customers.conditions import is_marked, made_active
 from tieline.flows.customers.decide import NO_TARGETS, NOTHING, of_case
 from tieline.flows.customers.defaults import conditions, defaults
+from tieline.flows.customers.likely import likely
 from tieline.flows.customers.settings import Condition, Settings, load
 
 
@@ -48,6 +49,10 @@ class PairRules:
     def finds(self, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
         """Rule by rule the look-ups on the other side; () for a rule whose value the record lacks."""
         return lines.finds(self._by.get(role, ()), role, side, record, self.settings.default_country)
+
+    def likely(self, role: str, left: Sequence[Record], right: Sequence[Record]) -> dict[str, tuple[Candidate, ...]]:
+        """Of whole lists of records linked with nothing: id of the left → at most three of the right that are likely the same."""
+        return likely(self._by.get(role, ()), self.lines(role), left, right, self.settings.default_country)
 
     def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
         """Look-ups on `side`, where a linked record is gone, for what it was merged into: by what the base knows of it."""
@@ -136,6 +141,10 @@ class Customers:
     def conditions(self, settings: Settings, crm: Target) -> tuple[Condition, ...]:
         """What may make a customer active in this CRM beside itself, each with the test that is meant as a rule."""
         return conditions(settings, crm)
+
+    def values_of(self, crm: Target, role: str, field: str) -> checks.Choices:
+        """(value, the CRM's word for it) of all that a field of a condition can hold, where there are only so many."""
+        return checks.values_of(crm, role, field)
 
     def needs(self, settings: Settings, side: Side) -> tuple[Need, ...]:
         """Roles and verbs of this side."""

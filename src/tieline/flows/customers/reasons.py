@@ -53,6 +53,8 @@ DELETED_BY_HAND: Final = declare("customers.write.deleted_by_hand", "side")
 """A person said of this one that it is to be deleted there too: it does not count against the limit (CUST-12)."""
 DEFAULT: Final = declare("customers.write.default")
 MARKED: Final = declare("customers.write.marked")
+LIKELY: Final = declare("customers.evidence.likely", "percent")
+"""How likely two records are one, by everything that they hold together."""
 
 # -- settings that contradict ------------------------------------------------------------------------------------------
 CLASH_COUNTRY: Final = declare("customers.clash.country", "country")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tieline.core.flow import Target
 from tieline.flows.customers import CUSTOMERS
@@ -22,6 +23,9 @@ OF: Final[Mapping[str, str | Promise]] = {
     "": _("the customer itself has"), "deal": _("one of its deals has"), "lead": _("a lead that became it has"),
 }  # fmt: skip
 """Whose fields are tested; behind it stands "all of these" or "one of these"."""
+KINDS: Final[Mapping[str, str | Promise]] = {
+    "open": pgettext_lazy("a deal", "open"), "won": pgettext_lazy("a deal", "won"), "lost": pgettext_lazy("a deal", "lost"),
+}  # fmt: skip
 DOT: Final = "."
 
 
@@ -48,6 +52,13 @@ def fields(pair: Pair, crm: Target, chosen: str) -> list[tuple[str, str]]:
     return [(name, own.line_name(name)) for name in standard] + [
         (name, f"{label} ({name[1:]})") for name, label in theirs
     ]
+
+
+def values(crm: Target, chosen: str, field: str, now: Sequence[str]) -> list[tuple[str, str]]:
+    """(value, label) of what a field can be compared with, where there are only so many and one of them is; else it is typed."""
+    role = chosen.partition(DOT)[0] or "account"
+    there = [(value, str(KINDS.get(value, label or value))) for value, label in CUSTOMERS.values_of(crm, role, field)]
+    return there if there and (not now or (len(now) == 1 and now[0] in dict(there))) else []
 
 
 def posted(post: QueryDict, before: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -284,6 +284,10 @@ def _active(pair: Pair, raw: Mapping[str, Any], found: Checked, target: Target) 
             {
                 "at": f"active.{number}.", "fields": _chosen(there, test["field"]), "is_new": not test["field"],
                 "operators": _options(_OPERATORS, test.get("operator", "is")), "values": ", ".join(test.get("values", ())),
+                "choices": [
+                    Option(value, label, value in test.get("values", ()))
+                    for value, label in active.values(target, of, test["field"], test.get("values", ()))
+                ],
             }
             for number, test in enumerate(tests)
         ],
