@@ -217,6 +217,34 @@ async def test_undo_of_a_run_respects_later_edits_and_is_undone_itself() -> None
 
 
 @pytest.mark.proves("CUST-14")
+async def test_undo_keeps_what_it_made_where_somebody_has_worked_on_it_since() -> None:
+    bench = Bench(settings=settings(contacts=False))
+    for name in ("Holm", "Lund", "Berg", "Dahl"):
+        bench.left.put("Accounts", name=name, email=f"{name}@x.dk")
+    run = await bench.sync().transfer({"from": "left"})
+    made = {one["name"]: id for id, one in bench.right.all("Accounts").items()}
+    bench.right.edit("Accounts", made["Holm"], note="in a field that nobody mapped")
+    bench.right.edit("Accounts", made["Lund"], city="in one that was empty")
+    await bench.quiet()
+    berg = next(id for id, one in bench.left.all("Accounts").items() if one["name"] == "Berg")
+    bench.left.edit("Accounts", berg, city="Odense")  # that is written there by ourselves
+    await bench.quiet()
+    undo = await bench.sync().undo({"of": run.id})
+    assert sorted(one["name"] for one in bench.right.all("Accounts").values()) == ["Berg", "Holm", "Lund"]
+    said = {one.name: one.reason for one in bench.store.reports[undo.id]}
+    later = {"code": "sync.undo_later"}
+    assert said == {
+        "Holm": {"code": "sync.undo_changed", "params": {"field": "Holm"}},
+        "Lund": later,
+        "Berg": later,
+    }
+    for id in sorted({one.run for one in bench.store.operations.values()} - {run.id, undo.id}):
+        await bench.sync().undo({"of": id})
+    await bench.sync().undo({"of": run.id, "again": True})
+    assert sorted(one["name"] for one in bench.right.all("Accounts").values()) == ["Holm", "Lund"]
+
+
+@pytest.mark.proves("CUST-14")
 async def test_undo_of_one_record_and_of_one_field() -> None:
     bench = await firms(2, settings=settings(contacts=False))
     (a, x), (b, y) = pairs(bench)

@@ -9,11 +9,12 @@ somebody edits one of the two again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tieline.core.pairing import SIDES, Joined, Line, Side
 from tieline.core.reasons import Reason, because
+from tieline.core.record import Record
 from tieline.core.same import same
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
@@ -93,12 +94,17 @@ async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation
     links = {row.key: row for row in await pair.run(lambda: pair.store.links_by_key([one.link for one in acts]))}
     lines = pair.customers.lines(role)
     sources = await _sources(this, role, [one for one in acts if one.verb == "delete"])
+    records = {id: parents.record(end.shape(role), side, one) for id, one in there.items()}
+    touched = await _touched(this, [one for one in acts if one.verb == "create"], records, links, lines)
     came = Came()
     works: list[SyncOperation] = []
     for one in acts:
-        vendor = there.get(one.id)
-        now = dict(parents.record(end.shape(role), side, vendor).fields) if vendor is not None else None
-        version = vendor.version if vendor is not None else None
+        if one.key in touched:
+            _left(this, one, touched[one.key], came)
+            continue
+        record = records.get(one.id)
+        now = dict(record.fields) if record is not None else None
+        version = record.version if record is not None else None
         made = _back(this, one, now, version, lines, came)
         if made is not None:
             works.append(made)
@@ -128,6 +134,33 @@ async def _sources(this: Pass, role: str, acts: Sequence[SyncOperation]) -> set[
             rows = await pair.run(lambda side=side, ids=ids: pair.store.links(role, side, ids))  # type: ignore[misc]
             linked = {id_of(row, side) for row in rows}
             out.update((side, id) for id in there if id not in linked)
+    return out
+
+
+async def _touched(
+    this: Pass,
+    acts: Sequence[SyncOperation],
+    now: Mapping[str, Record],
+    links: Mapping[str, LinkRow],
+    lines: Sequence[Line],
+) -> dict[str, dict[str, Any]]:
+    """Key of a create → why its record stays: it has another version than our last write gave it, so somebody has worked on it since, be
+    it in a field that nobody mapped; or it holds what came later. A version that is not known says nothing."""
+    moved = [one for one in acts if one.version and one.id in now and now[one.id].version not in (None, one.version)]
+    if not moved:
+        return {}
+    store, of = this.pair.store, int(this.run.options["of"])
+    written = await this.pair.run(lambda: store.written_later([one.link for one in moved], of))
+    out: dict[str, dict[str, Any]] = {}
+    for one in moved:
+        link, record = links.get(one.link), now[one.id]
+        last = None if link is None else link.left_version if one.side == "left" else link.right_version
+        later = {line.field_of(one.side) for line in lines} - one.values.keys()
+        is_ours = record.version == last
+        if is_ours and not any(record.get(name) not in (None, "", []) for name in later):
+            continue
+        came_from_us = is_ours and one.link in written
+        out[one.key] = reason(reasons.UNDO_LATER) if came_from_us else reason(reasons.UNDO_CHANGED, field=one.name)
     return out
 
 
