@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.conftest import Caller, everything
 from tests.web.conftest import Company
+from tests.web.made import workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tieline.core.pairing import Decision, LineResult
 from tieline.core.reasons import Reason
@@ -59,6 +60,23 @@ def test_a_run_is_begun_followed_told_and_approved(pair: MadePair, ask: Caller) 
     assert ask("POST", f"{here}/approve")[1]["kind"] == "approved"
     assert ask("POST", f"{here}/approve")[1]["error"]["code"] == "pair.approved_before"
     assert {one["kind"] for one in ask("GET", path)[1]} == {"transfer", "preview", "approved"}
+
+
+@pytest.mark.proves("HUB-8", "CUST-4")
+def test_a_reconciliation_asks_about_likely_pairs_where_that_is_wanted(pair: MadePair, ask: Caller) -> None:
+    path = f"/pairs/{pair.id}/runs"
+    status, made = ask("POST", path, {"kind": "reconcile", "match": True})
+    assert (status, made["kind"]) == (200, "reconcile")
+    (run,) = pair.runs(kind="reconcile")
+    assert run.options == {"match": True}
+    with workspace_tx(pair.workspace):
+        run.state = "done"
+        run.save()
+    assert ask("POST", path, {"kind": "reconcile"})[0] == 200
+    assert {} in [one.options for one in pair.runs(kind="reconcile")]
+    assert ask("POST", path, {"kind": "reconcile", "match": "perhaps"})[0] == 422
+    described = ask("GET", "/openapi.json")[1]["components"]["schemas"]
+    assert [one for one in described.values() if {"kind", "mark", "match"} <= set(one.get("properties", {}))]
 
 
 @pytest.mark.proves("HUB-8", "CUST-6")

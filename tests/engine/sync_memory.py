@@ -24,6 +24,7 @@ from tieline.engine.sync.ports import (
     SyncOperation,
     WaitingRow,
 )
+from tieline.engine.sync.reasons import LIKELY
 from tieline.sdk.contract import (
     FieldSchema,
     Gone,
@@ -160,6 +161,14 @@ class MemorySync:
     def old(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
         return self._call("old", lambda: {id for id in ids if (role, side, id) in self.before})
 
+    def spoken_for(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
+        def is_spoken(id: str) -> bool:
+            row = self.waits.get((role, side, id))
+            waits = row is not None and (row.state != "stuck" or (row.told or {}).get("partner") == "")
+            return waits or (role, side, id, "match") in self.asked
+
+        return self._call("spoken_for", lambda: {id for id in ids if is_spoken(id)})
+
     def next_due(self) -> str | None:
         due = [one.due_at for one in self.waits.values() if one.state == "due" and one.due_at]
         return self._call("next_due", lambda: min(due, default=None))
@@ -222,7 +231,8 @@ class MemorySync:
     def _questions(self, page: Settled) -> None:
         for where in page.answered:
             for key in [one for one in self.asked if one[:3] == where]:
-                del self.asked[key]
+                if self.asked[key].reason["code"] != LIKELY or where in self.by_id:
+                    del self.asked[key]
         for one in page.asked:
             self.asked_ever[one.kind] += 1
             link = self.rows.get(one.link)

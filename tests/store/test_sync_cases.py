@@ -9,6 +9,7 @@ import pytest
 
 from tests.store.pairs import PairOf, make_pair
 from tieline.engine.sync.ports import AskedRow, LinkRow, RunRow, Settled, WaitingRow
+from tieline.engine.sync.reasons import LIKELY
 
 if TYPE_CHECKING:
     from tests.conftest import Company, Installation
@@ -211,3 +212,34 @@ def test_changes_that_a_person_asks_of_a_watched_pair_write_nothing(pair: PairOf
     pair.rows("UPDATE store_syncpair SET live = false")
     pairs.ask(pair.workspace, None, pair.pair, "changes")
     assert pair.rows("SELECT options FROM store_syncrun") == [({"watch": True},)]
+
+
+@pytest.mark.proves("CUST-4")
+def test_who_is_asked_about_waits_or_was_said_to_be_nobody_is_not_asked_about_again(
+    store: StoredSync, pair: PairOf
+) -> None:
+    from tieline.store.services import inbox
+
+    ids = ["1", "2", "3", "4", "5", "6"]
+    likely = {"code": LIKELY, "params": {"count": 1, "percent": 90}}
+    run = ask(store, "match", "1", "2", why=likely)
+    one, two = items(pair)
+    stuck = WaitingRow("account", "left", "3", None, WHY, state="stuck")
+    due = WaitingRow("account", "left", "4", FUTURE)
+    # a question without a row that waits: somebody said something of the record meanwhile, and the row stayed as it was
+    alone = AskedRow("match", "account", "left", "5", likely)
+    store.settle(run, Settled(waiting=[stuck, due], asked=[alone]))
+    assert store.spoken_for("account", "left", ids) == {"1", "2", "4", "5"}
+    assert store.spoken_for("account", "right", ids) == store.spoken_for("contact", "left", ids) == set()
+    inbox.answer(pair.workspace, None, one, "none")
+    row = next(row for row in store.waiting(FUTURE, 10) if row.id == "1")
+    row.state, row.due_at, row.why = "stuck", None, WHY  # as a look that finds nothing to do leaves it
+    store.settle(run, Settled(waited=[("account", "left", "1")], waiting=[row]))
+    assert store.spoken_for("account", "left", ids) == {"1", "2", "4", "5"}
+    # a look finds what the rules find: the likely one stays open until its record is linked
+    where = [("account", "left", id) for id in ids]  # type: ignore[var-annotated]
+    store.settle(run, Settled(answered=where))  # type: ignore[arg-type]
+    assert two in items(pair)
+    store.settle(run, Settled(answered=where, links=[LinkRow("k", "account", "2", "R2")]))  # type: ignore[arg-type]
+    assert two not in items(pair)
+    assert len(items(pair)) == 1

@@ -303,6 +303,7 @@ def question_kinds() -> list[tuple[str, dict[str, Any], list[Any], dict[str, Any
     line = {"line": "phone", "left": "+4533123456", "right": "+4533000000"}
     return [
         ("match", {"code": "customers.not.ambiguous", "params": {"count": 1}}, [candidate], {"partner": "8"}),
+        ("match", {"code": "sync.likely", "params": {"count": 1, "percent": 90}}, [candidate], {"partner": ""}),
         ("conflict", {"code": "customers.not.conflict", "params": {"count": 1}}, [line], {"choices": {"phone": "left"}}),
         ("deletion", {"code": "customers.not.gone_waits", "params": {"side": "right"}}, [], {"deletion": "restore"}),
         ("moved", {"code": "customers.not.conflict", "params": {"count": 1}}, [], {"again": True}),

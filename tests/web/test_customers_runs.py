@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.web.conftest import Company
+from tests.web.made import workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tests.web.test_runs import text_of
 from tieline.core.pairing import Decision
@@ -49,6 +51,27 @@ def test_a_transfer_is_asked_for_with_its_side_and_mark_and_only_once(pair: Made
     admin.post(pair.url("transfer/"), {"from": "left", "mark": "on", "act": "preview"})
     (dry,) = pair.runs(kind="preview")
     assert dry.options == {"from": "left", "mark": True, "of": "transfer"}
+
+
+@pytest.mark.proves("CUST-4")
+def test_the_form_that_compares_everything_may_ask_about_likely_pairs(pair: MadePair, admin: Client) -> None:
+    page = admin.get(pair.url()).content.decode()
+    action = re.search(r'<form[^>]* action="([^"]+)"[^>]*>(?:(?!</form>).)*<input type="checkbox" name="match">', page)
+    assert action is not None
+    admin.post(action[1], {"kind": "reconcile", "match": "on"})
+    (run,) = pair.runs(kind="reconcile")
+    assert run.options == {"match": True}
+    why = {"code": "sync.too_many", "params": {"role": "account", "most": 50_000}}
+    run = pair.run("reconcile", counts={"read": 3, "asked": 2})
+    page = text_of(admin.get(url_of(pair, run)))
+    assert "Not everything was done" not in page
+    assert "asked" in page.lower()
+    with workspace_tx(pair.workspace):
+        run.why = why
+        run.save()
+    page = text_of(admin.get(url_of(pair, run)))
+    assert "Not everything was done" in page
+    assert "more than 50,000 records of one system are linked with nothing" in page
 
 
 def test_a_pair_that_only_watches_begins_no_transfer(pair: MadePair, admin: Client) -> None:
@@ -231,7 +254,7 @@ def test_an_address_of_the_panel_ends_with_a_new_one_and_with_the_panel(
 def test_deliveries_are_pasted_or_made_and_their_state_is_shown(
     pair: MadePair, admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.web.made import rows, workspace_tx
+    from tests.web.made import rows
     from tieline.store.services import asking
 
     assert "can tell of changes and deletions by itself" in text_of(admin.get(pair.url("feeds/")))

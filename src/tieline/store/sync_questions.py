@@ -14,6 +14,7 @@ from typing import Any
 
 from tieline.core.pairing import Side
 from tieline.engine.sync.ports import AskedRow
+from tieline.engine.sync.reasons import LIKELY
 from tieline.store.held import dumps
 from tieline.store.pool import Link
 from tieline.store.sync_session import PairSession
@@ -27,6 +28,18 @@ UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now()
   FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text)
  WHERE i.pair_id = %(pair)s AND i.role = r.role AND i.side = r.side AND i.record = r.id AND i.state = 'open'
    AND i.workspace_id = %(workspace)s
+   AND (i.reason->>'code' IS DISTINCT FROM %(likely)s
+        OR EXISTS (SELECT 1 FROM store_synclink l WHERE l.pair_id = i.pair_id AND l.role = i.role AND l.left_id = i.record
+                      AND l.left_id <> '' AND l.epoch = i.epoch))
+"""
+_SPOKEN = """
+SELECT k.id FROM (SELECT DISTINCT unnest(%(ids)s::text[]) AS id) AS k
+ WHERE EXISTS (SELECT 1 FROM store_syncwaiting w
+                WHERE w.pair_id = %(pair)s AND w.role = %(role)s AND w.side = %(side)s AND w.record = k.id AND w.epoch = %(epoch)s
+                  AND (w.state <> 'stuck' OR w.told->>'partner' = ''))
+    OR EXISTS (SELECT 1 FROM store_inboxitem i
+                WHERE i.pair_id = %(pair)s AND i.role = %(role)s AND i.side = %(side)s AND i.record = k.id
+                  AND i.kind = 'match' AND i.state = 'open')
 """
 _ASK = """
 INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, state, times, created,
@@ -41,12 +54,27 @@ ON CONFLICT (pair_id, role, side, record, kind) WHERE state = 'open' AND pair_id
 """
 
 
+class QuestionSide:
+    """What persons are asked and have said, over the session that holds the pair."""
+
+    session: PairSession
+
+    def spoken_for(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
+        """Those of these records, linked with nothing, that wait to be looked at, that a person is asked about, or of which one has said
+        that they are none of those offered."""
+        session = self.session
+        whose = {"pair": session.pair, "epoch": session.epoch, "role": role, "side": side}
+        with session.ask() as connection:
+            rows = connection.execute(_SPOKEN, {**whose, "ids": list(ids)}).fetchall()
+        return {row[0] for row in rows}
+
+
 def over(connection: Link, session: PairSession, answered: Iterable[tuple[str, Side, str]]) -> None:
     """Open questions about these records are not asked any more."""
     rows = [{"role": role, "side": side, "id": id} for role, side, id in dict.fromkeys(answered)]
     if rows:
         whose = {"workspace": session.workspace, "pair": session.pair}
-        connection.execute(_OVER, {**whose, "rows": dumps(rows)})
+        connection.execute(_OVER, {**whose, "rows": dumps(rows), "likely": LIKELY})
 
 
 def ask(connection: Link, session: PairSession, asked: Sequence[AskedRow]) -> None:

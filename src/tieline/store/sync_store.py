@@ -15,6 +15,7 @@ from tieline.store.pool import Link
 from tieline.store.sync_journal import JournalSide
 from tieline.store.sync_links import LinkSide
 from tieline.store.sync_old import OldSide
+from tieline.store.sync_questions import QuestionSide
 from tieline.store.sync_session import PairSession
 
 COMPACT_EVERY = 200
@@ -33,7 +34,7 @@ ON CONFLICT (connection_id, epoch, purpose) DO UPDATE SET value = excluded.value
 """
 
 
-class StoredSync(LinkSide, JournalSide, OldSide):
+class StoredSync(LinkSide, JournalSide, OldSide, QuestionSide):
     """The store of one pair. Every method is one transaction; psycopg.OperationalError means that the session is lost and with it
     the right to work on the pair (`held.is_lost`); NotStorable that a value is none that Postgres takes; RebuildError (of
     `hold`) that settings or connections have changed: what works with this store is made anew."""

@@ -19,12 +19,13 @@ router = Router(tags=["Customers"])
 
 class Wanted(Schema):
     """A run. `from`: of a transfer, the side whose customers are brought to the other, `mark` whether they are kept the same
-    afterwards. `of`: what a preview plans."""
+    afterwards. `of`: what a preview plans. `match`: a reconcile asks in the inbox about likely pairs among what is linked with nothing."""
 
     kind: Literal["preview", "transfer", "reconcile", "changes"]
     of: Literal["changes", "transfer"] = "changes"
     from_: Side = Field("right", alias="from")
     mark: bool = True
+    match: bool = False
 
 
 class Wish(Schema):
@@ -215,7 +216,7 @@ def _options(given: Wanted) -> dict[str, Any]:
         return moves
     if given.kind == "preview":
         return {**moves, "of": "transfer"} if given.of == "transfer" else {"of": "changes", "poll": "all"}
-    return {}
+    return {"match": True} if given.kind == "reconcile" and given.match else {}
 
 
 def run_state(workspace: int, row: SyncRun) -> dict[str, Any]:

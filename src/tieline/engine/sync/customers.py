@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tieline.core.pairing import Decision, Line, LinkView, Side, Told, Watched
+from tieline.core.pairing import Candidate, Decision, Line, LinkView, Side, Told, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
 
@@ -30,6 +30,10 @@ class Customers(Protocol):
         """The look-ups on the other side by which this record (of `side`) may be found there: for each rule of the first match in
         their order its look-ups, none where the record has no value for it. Values are normal forms: two records agree by a rule
         where their look-ups of it share a value. An empty sequence: it needs no partner, nothing would come of it."""
+
+    def likely(self, role: str, left: Sequence[Record], right: Sequence[Record]) -> Mapping[str, Sequence[Candidate]]:
+        """Of records that are linked with nothing, whole lists of both sides: id of the left → those of the right that are likely the
+        same, the likeliest first, though no rule finds them; none is sure. Takes as long as the lists are."""
 
     def successor_finds(self, role: str, side: Side, link: LinkView) -> Sequence[Sequence[Find]]:
         """Look-ups on `side`, where a linked record is gone, for what it may have been merged into; as `finds`."""

@@ -176,6 +176,8 @@ class Pass:
     linked: set[Where] = field(default_factory=set)
     error: TielineError | None = None
     stopped: dict[str, Any] | None = None
+    said: dict[str, Any] | None = None
+    """What a run has to say that did what it could."""
     since: dict[tuple[Side, str], float] = field(default_factory=dict)
     """(side, role) → when the feed was first read: a record that was made before is not new."""
     counter: int = 0

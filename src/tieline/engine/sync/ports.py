@@ -134,7 +134,8 @@ class RunRow:
     counts: dict[str, int] = field(default_factory=dict)
     position: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    """What was asked for: {"from": "right", "mark": true, "role": …, "bypass_limit": true, "of": run id (approved, undo)}."""
+    """What was asked for: {"from": "right", "mark": true, "role": …, "bypass_limit": true, "of": run id (approved, undo),
+    "match": true (reconcile)}."""
     requests: int = 0
     why: dict[str, Any] | None = None
     started_at: str = ""
@@ -170,7 +171,8 @@ class Settled:
     """(role, side, id) that wait no longer. Done before `waiting` is kept: one that is in both waits anew."""
     asked: Sequence[AskedRow] = ()
     answered: Sequence[tuple[str, Side, str]] = ()
-    """(role, side, id) whose open questions are over. Done before `asked` is kept."""
+    """(role, side, id) whose open questions are over. Done before `asked` is kept. What was asked because it is likely
+    (`reasons.LIKELY`) is over only once its record is linked: a look at it alone finds the same as before."""
     woken: Sequence[tuple[str, Side, str]] = ()
     """(role, side, id) that are linked now: rows with `waits_for` of these fall due at once, whatever their state, and wait for
     nothing any more."""
@@ -215,6 +217,10 @@ class SyncStore(Protocol):
 
     def old(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
         """Those of these records that were there before, in one query."""
+
+    def spoken_for(self, role: str, side: Side, ids: Sequence[str]) -> set[str]:
+        """Those of these records, linked with nothing, that wait to be looked at, that a person is asked about, or of which one has said
+        that they are none of those offered. In one query."""
 
     def next_due(self) -> str | None:
         """When the next waiting row falls due."""

@@ -29,4 +29,8 @@ UNDO_LATER = declare("sync.undo_later")
 UNDO_NEW_RECORD = declare("sync.undo_new_record")
 """A deleted record is made anew: it has another id there."""
 STOPPED = declare("sync.run_stopped")
+LIKELY = declare("sync.likely", "count", "percent")
+"""No rule finds a partner for it, and these are likely. The question stays open until it is answered or its record is linked."""
+TOO_MANY = declare("sync.too_many", "role", "most")
+"""Linked with nothing: more than are compared as whole lists."""
 OTHER_WORKS = declare("sync.other_works")

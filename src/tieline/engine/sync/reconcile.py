@@ -1,7 +1,8 @@
 """Reconciliation: everything of both sides, whatever the cursors say, in pages. It writes nothing and lists what does not agree.
 
 First the links in order of their keys, both records of each read by id: so a record that is gone is found, and every line is
-compared. Then all records of both sides, for those that are linked with nothing. What is gone waits to be looked at by the next
+compared. Then all records of both sides, for those that are linked with nothing; with `match`, likely pairs of these are asked
+about (`likely`). What is gone waits to be looked at by the next
 run of changes; what differs does too, where that is asked for.
 """
 
@@ -17,6 +18,7 @@ from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.batching import settle
 from tieline.engine.sync.items import Item, Pass, waiting_row
+from tieline.engine.sync.likely import Likely, said_at_the_end
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow
 from tieline.engine.sync.related import read_beside
@@ -29,24 +31,30 @@ LINKS = 500
 
 
 async def reconcile(this: Pass) -> None:
-    """options: role ("" all), mend (what differs waits for the next run of changes)."""
+    """options: role ("" all), mend (what differs waits for the next run of changes), match (likely pairs of what is linked with
+    nothing are asked about)."""
     pair = this.pair
     roles = [role for role in pair.customers.roles if this.run.options.get("role") in (None, "", role)]
     if this.run.total is None:
         counts = [await pair.run(lambda role=role: pair.store.count_links(role)) for role in roles]  # type: ignore[misc]
         this.run.total = sum(counts)
+    phases = ("links", *SIDES, "match") if this.run.options.get("match") else ("links", *SIDES)
     for role in roles:
-        for phase in ("links", *SIDES):
+        likely = Likely(this, role) if "match" in phases else None
+        for phase in phases:
             done = this.run.position.get("done", [])
             if [role, phase] in done:
                 continue
             if phase == "links":
                 await _links(this, role)
+            elif phase == "match" and likely is not None:
+                await likely.propose()
             else:
-                await _alone(this, role, "left" if phase == "left" else "right")
+                await _alone(this, role, "left" if phase == "left" else "right", likely)
             if this.over or this.run.state != "running":
                 return
             await settle(this, Came().settled(), {"done": [*done, [role, phase]], "at": None})
+    said_at_the_end(this)
 
 
 async def _links(this: Pass, role: str) -> None:
@@ -114,7 +122,7 @@ def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: boo
         came.wait(waiting_row(role, hint, this.pair.now(), reason(reasons.MOVED)))
 
 
-async def _alone(this: Pass, role: str, side: Side) -> None:
+async def _alone(this: Pass, role: str, side: Side, likely: Likely | None) -> None:
     """Records of a side that are linked with nothing."""
     end = this.pair.ends[side]
     cursor = this.run.position.get("at")
@@ -123,6 +131,8 @@ async def _alone(this: Pass, role: str, side: Side) -> None:
             batch = Batch(this, role, side)
             items = [Item(side, one.id, Told(event="look", by=side), one, fresh=True) for one in page.records]
             decided = await batch.alone(items)
+            if likely is not None:
+                await likely.keep(side, decided)
             came = Came()
             for item in decided:
                 this.count(item.plan.status)
@@ -131,3 +141,5 @@ async def _alone(this: Pass, role: str, side: Side) -> None:
             await settle(this, came.settled(), {"at": page.cursor})
             if await is_paused(this):
                 return
+    if likely is not None and cursor is None:
+        likely.ended(side)

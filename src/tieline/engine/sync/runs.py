@@ -59,7 +59,7 @@ async def run(pair: Pair, kind: RunKind, options: Mapping[str, Any], body: Calla
     elif this.stopped is not None:
         row.state, row.why = "stopped", this.stopped
     elif row.state == "running":
-        row.state, row.why = "done", None
+        row.state, row.why = "done", this.said
     await _end(this)
     return row
 

@@ -143,7 +143,9 @@ def ask(request: PageRequest, pair: str) -> HttpResponse:
     kept = pair_of(request, pair)
     try:
         kind = request.POST.get("kind", "")
-        options = {"of": "changes", "poll": "all"} if kind == "preview" else {}
+        options: dict[str, Any] = {"of": "changes", "poll": "all"} if kind == "preview" else {}
+        if kind == "reconcile" and request.POST.get("match"):
+            options["match"] = True
         made = pairs.ask(request.workspace.pk, request.user, kept.id, kind, options)
     except DeclinedError as error:
         messages.error(request, declined(error))

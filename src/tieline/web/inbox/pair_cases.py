@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tieline.core.pairing import Side
+from tieline.engine.sync.reasons import LIKELY
 from tieline.store.services import customers
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
@@ -81,6 +82,11 @@ def _candidates(case: Case, pair: Pair, across: str) -> list[Candidate]:
         return _by_side(case, pair)
     if case.kind in ("match", "unknown"):
         found = [_one(option) for option in case.options]
+        if (case.reason or {}).get("code") == LIKELY:  # nobody meant to make it there
+            return [
+                *found,
+                _choice({"partner": ""}, _("None of them"), _("it stays as it is, and is not asked about again")),
+            ]
         other = _("create it in %(system)s") if case.kind == "match" else _("Tieline makes it in %(system)s")
         found.append(_choice({"create": True, "partner": ""}, _("None of them"), other % {"system": across}))
         return found

@@ -190,6 +190,7 @@ EVIDENCE: Final[Sentences] = {
     "customers.evidence.parent.same": _("Both belong to the same customer"),
     "customers.evidence.parent.differs": _("They belong to different customers"),
     "customers.evidence.adds": _("%(what)s: %(left)s and %(right)s (%(points)s)"),
+    "customers.evidence.likely": _("By everything together it is the same with %(percent)s %% likelihood"),
     "customers.evidence.linked": _("It is linked with another record already"),
 }
 

@@ -30,6 +30,12 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "sync.undo_later": _("Tieline wrote it again later. Undo that first."),
     "sync.undo_new_record": _("It is made anew, as another record with another number."),
     "sync.run_stopped": _("Somebody paused it."),
+    "sync.likely": _(
+        "No rule of the first match finds it, but it is likely to be there already (with up to %(percent)s %% likelihood)."
+    ),
+    "sync.too_many": _(
+        "Likely pairs were not looked for (%(role)s): more than %(most)s records of one system are linked with nothing."
+    ),
     "sync.other_works": _("Another process works on this pair."),
     "sync.delivery_not_read": _("What came says nothing that Tieline can read."),
     "pair.stopped": _("%(pair)s is stopped until somebody looks. %(error)s"),
