@@ -212,6 +212,22 @@ def test_the_mark_is_a_field_of_the_crm() -> None:
     assert not decide(listed, crm(stage="prospect"), event="created").writes
 
 
+@pytest.mark.proves("CUST-8")
+def test_one_of_the_crm_that_a_transfer_makes_is_marked_there_where_that_was_asked_for() -> None:
+    of, told = rules(mark={"kind": "field", "field": "kept"}), {"event": "created", "create": True}
+    _, mark = decide(of, crm(kept=False), mark=True, **told).writes
+    assert (mark.side, mark.verb, mark.id, mark.values, mark.before) == (
+        "left",
+        "update",
+        "1",
+        {"kept": True},
+        {"kept": False},
+    )
+    assert mark.lines["mark"].code == r.MARKED
+    for kept, said in ((True, True), (False, False), (False, None)):
+        assert len(decide(of, crm(kept=kept), mark=said, **told).writes) == 1
+
+
 @pytest.mark.proves("CUST-2", "CUST-8")
 def test_tielines_own_mark_is_a_link_that_is_not_stopped() -> None:
     assert decide(rules(mark={"kind": "own"}), crm(), event="created").become == "make"

@@ -26,7 +26,7 @@ from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case
 from tieline.flows.customers.conditions import is_marked, made_active, mark_value
 from tieline.flows.customers.lines import is_top, own_name, parent_of, required
-from tieline.flows.customers.updating import update
+from tieline.flows.customers.updating import marked, update
 
 
 def unlinked(case: Case, side: Side, record: Record) -> Decision:
@@ -112,8 +112,11 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
     if missing:
         reason = because(why.REQUIRED, side=target, fields=missing)
         return Decision("missing", "none", lines=tuple(results), candidates=case.candidates, reason=reason)
-    write = Write(target, "create", case.role, "", values, {}, because_of, reasons)
-    return Decision("missing", _made(case), (write,), tuple(results), base, reason=because_of)
+    writes = [Write(target, "create", case.role, "", values, {}, because_of, reasons)]
+    if source == LEFT and (mark := marked(case, record)):
+        before, said = {name: record.get(name) for name in mark}, {"mark": because(why.MARKED)}
+        writes.append(Write(LEFT, "update", case.role, record.id, mark, before, because_of, said))
+    return Decision("missing", _made(case), tuple(writes), tuple(results), base, reason=because_of)
 
 
 # -- the conditions, in their order ------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def _writes(
         values = written(case.lines, results, side, case.country)
         moving = [one for one in results if MOVES.get(one.state) == side]
         lines = {one.line: one.reason for one in moving}
-        mark = _mark(case, record) if side == LEFT and because_of is not None else {}
+        mark = marked(case, record) if side == LEFT and because_of is not None else {}
         if mark:
             values |= mark
             lines["mark"] = because(why.MARKED)
@@ -111,7 +111,7 @@ def _writes(
     return out
 
 
-def _mark(case: Case, left: Record) -> dict[str, Any]:
+def marked(case: Case, left: Record) -> dict[str, Any]:
     """The CRM's field that says that it is kept the same, where a person said so for one that is linked now."""
     mark = case.settings.mark
     if mark.kind != "field" or not mark.field or case.told.mark is not True or is_marked(case.settings, left):
