@@ -22,10 +22,14 @@ SELECT k.id FROM (SELECT DISTINCT unnest(%s::text[]) AS id) AS k
 
 
 _ANY = "SELECT EXISTS (SELECT 1 FROM store_syncold WHERE pair_id = %s)"
+# Each one is looked up by its key, whatever the planner knows of the table.
 _FORGET = """
-DELETE FROM store_syncold o USING json_to_recordset(%s::json) AS r(role text, left_id text, right_id text)
- WHERE o.pair_id = %s AND o.epoch = %s AND o.role = r.role
-   AND (o.side = 'left' AND o.record = r.left_id OR o.side = 'right' AND o.record = r.right_id)
+DELETE FROM store_syncold o WHERE o.id = ANY (ARRAY(
+    SELECT x.id FROM json_to_recordset(%s::json) AS r(role text, left_id text, right_id text)
+     CROSS JOIN LATERAL (VALUES ('left', r.left_id), ('right', r.right_id)) AS k(side, id)
+     CROSS JOIN LATERAL (SELECT s.id FROM store_syncold s
+                          WHERE s.pair_id = %s AND s.role = r.role AND s.side = k.side AND s.record = k.id AND s.epoch = %s
+                          LIMIT 1) AS x))
 """
 
 
