@@ -75,6 +75,30 @@ async def test_what_moved_since_it_was_looked_at_is_not_linked() -> None:
     assert (row.state, bench.store.rows) == ("stopped", {})
 
 
+@pytest.mark.proves("CUST-6", "CUST-10")
+async def test_an_answer_is_about_the_values_that_were_asked_about() -> None:
+    bench, (left,), (right,) = await linked()
+    bench.left.edit("Accounts", left, city="Vejle", phone="1")
+    bench.right.edit("Accounts", right, city="Odense", phone="2")
+    await bench.quiet()
+    (asked,) = bench.store.asked.values()
+    shown = {one["line"]: [one["left"], one["right"]] for one in asked.options}
+    bench.right.edit("Accounts", right, city="Kolding")  # while somebody makes up their mind
+    hint(bench, "left", left, {"choices": {"city": "left", "phone": "left"}, "shown": shown})
+    await bench.quiet()
+    assert [bench.vendor(side).all("Accounts")[id]["city"] for side, id in (("left", left), ("right", right))] == [
+        "Vejle",
+        "Kolding",
+    ]
+    assert bench.right.all("Accounts")[right]["phone"] == "1"  # that one had not moved
+    (again,) = bench.store.asked.values()
+    assert [(one["line"], one["left"], one["right"]) for one in again.options] == [("city", "Vejle", "Kolding")]
+    hint(bench, "left", left, {"choices": {"city": "right"}, "shown": {"city": ["Vejle", "Kolding"]}})
+    await bench.quiet()
+    assert bench.left.all("Accounts")[left]["city"] == "Kolding"
+    assert not bench.store.asked
+
+
 @pytest.mark.proves("CUST-12")
 async def test_deletions_that_come_one_by_one_are_counted_together() -> None:
     bench, left, _ = await linked(30, deletions=DELETES)

@@ -67,6 +67,19 @@ def test_an_answer_makes_the_record_due_with_the_word(store: StoredSync, pair: P
     assert inbox.count(pair.workspace) == 1
 
 
+@pytest.mark.proves("CUST-6")
+def test_a_choice_says_between_which_values_it_was(store: StoredSync, pair: PairOf) -> None:
+    from tieline.store.services import inbox
+
+    run = RunRow(0, "changes")
+    store.begin(run)
+    lines = [{"line": name, "left": f"{name} 1", "right": f"{name} 2"} for name in ("city", "phone")]
+    store.settle(run, Settled(asked=[AskedRow("conflict", "account", "left", "1", WHY, lines)]))
+    inbox.answer(pair.workspace, None, items(pair)[0], {"choices": {"city": "left"}})
+    (row,) = store.waiting(FUTURE, 9)
+    assert row.told == {"choices": {"city": "left"}, "shown": {"city": ["city 1", "city 2"]}}
+
+
 def test_choices_of_several_lines_add_up(store: StoredSync, pair: PairOf) -> None:
     from tieline.store.services import inbox, pair_cases
 

@@ -10,8 +10,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from tieline.core.pairing import Joined, Side, Told, other
+from tieline.core.pairing import LEFT, RIGHT, Joined, Side, Told, other
 from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
@@ -21,7 +22,7 @@ from tieline.engine.sync.newness import tell_new
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow, SyncOperation, WaitingRow
 from tieline.engine.sync.related import read_beside
-from tieline.engine.sync.rows import digest_of, id_of, view
+from tieline.engine.sync.rows import chosen, digest_of, id_of, view
 from tieline.engine.times import seconds
 from tieline.sdk.contract import VendorRecord
 
@@ -190,17 +191,30 @@ class Batch:
             mate = id_of(item.link, self.across) if item.link is not None else item.told.partner or ""
             item.record = self._record(self.side, item.vendor)
             item.mate = self._record(self.across, theirs.get(mate)) if mate else None
+            if item.row is not None and item.told.choices:
+                item.told = chosen(item.row.told, item.told, self._values(item))
 
     async def _chosen(self, items: Sequence[Item]) -> None:
         """Partners that persons chose and that were linked with another one meanwhile, or all along: of these two nothing is merged.
         One query, and only where somebody chose."""
-        chosen = {item.id: item.told.partner for item in items if item.link is None and item.told.partner}
-        if not chosen:
+        wanted = {item.id: item.told.partner for item in items if item.link is None and item.told.partner}
+        if not wanted:
             return
-        ids = list(dict.fromkeys(chosen.values()))
+        ids = list(dict.fromkeys(wanted.values()))
         rows = await self._pair.run(lambda: self._pair.store.links(self.role, self.across, ids))
         taken = {id_of(row, self.across) for row in rows}
-        self._claimed.update((id, partner) for id, partner in chosen.items() if partner in taken)
+        self._claimed.update((id, partner) for id, partner in wanted.items() if partner in taken)
+
+    def _values(self, item: Item) -> dict[str, list[Any]]:
+        """Line → what both sides hold."""
+        return {
+            line.name: [
+                one.get(line.field_of(side))
+                for side, one in ((LEFT, item.left), (RIGHT, item.right))
+                if one is not None
+            ]
+            for line in self._pair.customers.lines(self.role)
+        }
 
     def _is_to_be_read(self, item: Item) -> bool:
         if item.fresh:

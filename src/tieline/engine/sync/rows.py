@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -87,6 +88,18 @@ def told_of(row: Mapping[str, Any] | None, by: Side) -> Told:
         return Told(by=by)
     known = {name: value for name, value in row.items() if name in USUAL or name == "choices"}
     return Told(**{"by": by, **known})
+
+
+def chosen(row: Mapping[str, Any] | None, told: Told, now: Mapping[str, Sequence[Any]]) -> Told:
+    """What a row was told, without choices between values of which one has moved since: nobody has seen it. row: what it was told, as
+    kept, with "shown": line → both values of the question; now: line → both values as they are."""
+    shown = (row or {}).get("shown") or {}
+    moved = {
+        line for line in told.choices if line in shown and [plain(one) for one in now.get(line, ())] != shown[line]
+    }
+    if not moved:
+        return told
+    return replace(told, choices={line: side for line, side in told.choices.items() if line not in moved})
 
 
 def digest(value: Any) -> str:

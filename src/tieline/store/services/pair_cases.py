@@ -135,8 +135,15 @@ def follow(item: InboxItem, choice: Mapping[str, Any]) -> None:
         _bypass(item, pair)
         wake(pair)
         return
-    told = {} if item.kind == "moved" else dict(choice)
+    told = {} if item.kind == "moved" else {**choice, **_shown(item, choice)}
     tell(item.workspace_id, pair, item.epoch, item.role, item.side, item.record, told, item.name)
+
+
+def _shown(item: InboxItem, choice: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that were chosen between: a line of which one has moved since is asked about anew (`rows.chosen`)."""
+    offered = {one["line"]: [one.get("left"), one.get("right")] for one in item.options or () if "line" in one}
+    shown = {line: offered[line] for line in choice.get("choices") or () if line in offered}
+    return {"shown": shown} if shown else {}
 
 
 def _bypass(item: InboxItem, pair: int) -> None:
