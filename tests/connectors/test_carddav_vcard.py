@@ -304,3 +304,12 @@ def test_what_is_nested_is_not_looked_into() -> None:
     assert read(one, ("name", "email")) == {"name": "Boss", "email": None}
     write(one, {"email": "boss@x.example"})
     assert one.text() == text[: -len("END:VCARD\n")] + "EMAIL;TYPE=INTERNET:boss@x.example\nEND:VCARD\n"
+
+
+@pytest.mark.parametrize(
+    ("charset", "coded", "name"),
+    [("UTF-8", "B=00o=07", "Bo"), ("UTF-7", "Bo+2AA-", "Bo?"), ("IDNA", "Bo=C3=B8", "Boø"), ("NO-SUCH", "Bo", "Bo")],
+)
+def test_a_code_that_stands_for_no_text_gives_text_all_the_same(charset: str, coded: str, name: str) -> None:
+    one = card(f"FN;CHARSET={charset};ENCODING=QUOTED-PRINTABLE:{coded}")
+    assert read(one, ("name",)) == {"name": name}

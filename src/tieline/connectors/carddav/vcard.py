@@ -79,9 +79,12 @@ class Line:
         charset = self.parameters().get("CHARSET", ["utf-8"])[0]
         octets = quopri.decodestring(self.value.encode("utf-8", "surrogateescape"))
         try:
-            return octets.decode(charset, "replace").replace("\r\n", "\n").replace("\n", "\\n")
-        except LookupError:
-            return octets.decode("utf-8", "replace").replace("\r\n", "\n").replace("\n", "\\n")
+            text = octets.decode(charset, "replace")
+        except (LookupError, ValueError):
+            text = octets.decode("utf-8", "replace")
+        # a code can stand for what no text may hold: no character at all, half of one
+        text = _CONTROL.sub("", text).encode(errors="replace").decode()
+        return text.replace("\r\n", "\n").replace("\n", "\\n")
 
     def put(self, value: str, end: str) -> None:
         """Gives it another (escaped) value; the rest of the line stays."""
