@@ -10,23 +10,23 @@ import pytest
 from tieline.connectors.carddav.pace import ALONE, KEPT, MOST, TRIED, Pace
 
 Server = Callable[[int], float]
-"""What a write takes, in seconds, while so many are under way."""
+"""Seconds from one write's end to the next one's, while so many are under way."""
 
 
 def one_at_a_time(beside: int) -> float:
-    return 0.05 * beside * (1.5 if beside > 1 else 1.0)
+    return 0.05 * (1.5 if beside > 1 else 1.0)
 
 
-def far_away(_: int) -> float:
-    return 0.1
+def far_away(beside: int) -> float:
+    return 0.1 / beside
 
 
 def write(pace: Pace, server: Server, count: int) -> list[int]:
-    """So many writes, always as many under way as may be; how wide it was at each."""
+    """So many writes; how wide it was at each."""
     widths = []
     for _ in range(count):
         widths.append(pace.width)
-        pace.took(server(pace.width), pace.width)
+        pace.count(server(pace.width))
     return widths
 
 
@@ -48,12 +48,26 @@ def test_a_server_that_has_become_another_is_noticed() -> None:
     assert pace.width == ALONE
 
 
-def test_writes_that_were_fewer_than_might_have_been_tell_nothing() -> None:
+async def test_only_what_ends_while_others_wait_is_timed() -> None:
     pace = Pace()
-    write(pace, far_away, TRIED[ALONE])
-    for _ in range(100):
-        pace.took(60.0, MOST - 1)
-    assert set(write(pace, far_away, TRIED[MOST] + 1)) == {MOST}
+    now = 0.0
+
+    async def one(seconds: float) -> None:
+        nonlocal now
+        async with pace.turn():
+            await asyncio.sleep(0)
+            now += seconds
+            pace.done(now)
+
+    for _ in range(
+        100
+    ):  # one after the other, with nobody waiting: how long it is to the next is not the server's affair
+        await one(60.0)
+    assert pace.width == ALONE
+    await asyncio.gather(*(one(1.0) for _ in range(TRIED[ALONE])))
+    assert pace.width == ALONE  # the first of them begins the timing
+    await asyncio.gather(*(one(1.0) for _ in range(TRIED[ALONE] + 1)))
+    assert pace.width == MOST
 
 
 async def test_no_more_are_under_way_than_may_be_and_a_cancelled_one_leaves_its_place() -> None:

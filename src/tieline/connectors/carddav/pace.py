@@ -11,25 +11,29 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from statistics import fmean as mean
 
 ALONE, MOST = 1, 4
 """Four, as `concurrency` in connector.toml: Radicale lets five connections wait to be taken (see doc.md)."""
-TRIED = {ALONE: 4, MOST: 8}
+TRIED = {ALONE: 5, MOST: 10}
 """So many writes are timed before it is decided."""
-KEPT = 100
+KEPT = 200
 """For so many writes what was cheaper is kept."""
+LATELY = 20
+"""So many of them count when it is compared anew."""
 GAIN = 0.8
 """Side by side is for what takes at most this share of the time."""
 
 
 class Pace:
-    """The writes to one server: `width` at a time."""
+    """The writes to one server: `width` at a time. What is timed is from one write's end to the next one's, while others wait."""
 
     def __init__(self) -> None:
         self.width = ALONE
         self.busy = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._costs: dict[int, float] = {}
+        self._last: float | None = None
+        self._times: dict[int, deque[float]] = {}
         self._left = TRIED[ALONE]
         self._is_trial = True
 
@@ -63,22 +67,26 @@ class Pace:
                 self.busy += 1
                 free.set_result(None)
 
-    def took(self, seconds: float, beside: int) -> None:
-        """What a write took while so many were under way, itself among them. Those of a push that is running out tell nothing."""
-        if beside != self.width:
-            return
-        cost = seconds / beside
-        before = self._costs.get(beside)
-        self._costs[beside] = cost if before is None else before + (cost - before) * 0.3
+    def done(self, now: float) -> None:
+        """A write has ended (seconds of any clock); called inside its turn. Where nobody waits the time to the next one tells nothing,
+        nor do writes that are left of a greater width."""
+        if self._last is not None and self.busy == self.width:
+            self.count(now - self._last)
+        self._last = now if self._waiting and self.busy == self.width else None
+
+    def count(self, seconds: float) -> None:
+        """So long after the one before it a write has ended, at this width."""
+        self._times.setdefault(self.width, deque(maxlen=LATELY)).append(seconds)
         self._left -= 1
         if self._left <= 0:
             self._decide()
 
     def _decide(self) -> None:
         another = MOST if self.width == ALONE else ALONE
-        if another not in self._costs or not self._is_trial:
-            self._costs.pop(another, None)
+        if another not in self._times or not self._is_trial:
+            self._times.pop(another, None)
             self.width, self._left, self._is_trial = another, TRIED[another], True
-            return
-        self.width = MOST if self._costs[MOST] < GAIN * self._costs[ALONE] else ALONE
-        self._left, self._is_trial = KEPT, False
+        else:
+            self.width = MOST if mean(self._times[MOST]) < GAIN * mean(self._times[ALONE]) else ALONE
+            self._left, self._is_trial = KEPT, False
+        self._last = None

@@ -221,9 +221,8 @@ class Writer:
     async def _put(self, name: str, card: Card, condition: dict[str, str]) -> Response:
         body = card.text("\r\n").encode("utf-8", "replace")
         path = dav.member(self._book.path, name)
-        began, beside = clock(), self._pace.busy
         answer = await self._wire.send("PUT", path, {**_CARD_TYPE, **condition}, body, _REFUSALS)
-        self._pace.took(clock() - began, max(beside, self._pace.busy))
+        self._pace.done(clock())
         return _sure(answer, is_delete=False)
 
     def _done(self, name: str, at: int, card: Card, answer: Response) -> Written:
