@@ -82,6 +82,19 @@ def test_a_pair_that_only_watches_begins_no_transfer(pair: MadePair, admin: Clie
 
 
 @pytest.mark.proves("CUST-8")
+def test_a_transfer_under_way_pauses_while_its_pair_only_watches(pair: MadePair, admin: Client) -> None:
+    run = pair.run("transfer", "running", counts={"read": 250}, total=1000)
+    admin.post(pair.url("write/"), {"live": "0"})
+    assert pair.runs(pk=run.pk)[0].wish == "pause"
+    answer = admin.post(url_of(pair, run, "wish/"), {"wish": "go"}, follow=True)
+    assert "This pair only watches: nothing is written." in answer.content.decode()
+    assert pair.runs(pk=run.pk)[0].wish == "pause"
+    admin.post(pair.url("write/"), {"live": "1"})
+    admin.post(url_of(pair, run, "wish/"), {"wish": "go"})
+    assert pair.runs(pk=run.pk)[0].wish == ""
+
+
+@pytest.mark.proves("CUST-8")
 def test_its_progress_is_shown_and_it_is_paused_stopped_and_goes_on(pair: MadePair, admin: Client) -> None:
     run = pair.run("transfer", "running", counts={"read": 250, "created": 240, "linked": 10}, total=1000)
     text = text_of(admin.get(url_of(pair, run)))

@@ -153,9 +153,13 @@ def switch(workspace: int, user: User | None, pair: int, on: bool) -> None:
 
 
 def go_live(workspace: int, user: User | None, pair: int, live: bool) -> None:
-    """Write, or only watch."""
+    """Write, or only watch: a transfer under way pauses then, until somebody has it go on."""
     since = timezone.now() if live else None
     _change(workspace, user, pair, "pair.live" if live else "pair.watching", live=live, live_since=since)
+    if not live:
+        with workspace_tx(workspace):
+            moving = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, kind="transfer", state="running")
+            moving.filter(wish="").update(wish="pause")
 
 
 def end(workspace: int, user: User | None, pair: int) -> tuple[str, ...]:
@@ -249,12 +253,14 @@ def wish(workspace: int, user: User | None, run: int, wanted: str) -> None:
         row = SyncRun.objects.select_for_update().filter(workspace_id=workspace, pk=run).first()
         if row is None or row.state not in OPEN:
             raise DeclinedError("pair.run_over")
+        kept = SyncPair.objects.get(workspace_id=workspace, pk=row.pair_id)
+        if not wanted and row.kind == "transfer" and not kept.live:
+            raise DeclinedError("pair.watching")
         row.wish = wanted
         if not wanted and row.state == "paused":
             row.state = "running"
         row.save(update_fields=["wish", "state"])
-        named = SyncPair.objects.get(workspace_id=workspace, pk=row.pair_id).name
-        note(workspace, user, "pair.run_wish", pair=named, run=row.kind, wish=wanted or "go on")
+        note(workspace, user, "pair.run_wish", pair=kept.name, run=row.kind, wish=wanted or "go on")
         pair_cases.wake(row.pair_id)
 
 
