@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.memory import Killed
-from tests.engine.sync_bench import IDEMPOTENT, PLAIN, Bench, settings
+from tests.engine.sync_bench import BLIND, IDEMPOTENT, PLAIN, Bench, settings
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import WaitingRow
 from tieline.engine.sync.undo import cannot_undo
@@ -439,6 +439,31 @@ async def test_two_pages_that_find_the_same_record_link_it_once() -> None:
     linked = [row for row in bench.store.rows.values() if row.left_id == only]
     assert len(linked) == 1
     assert len({row.left_id for row in bench.store.rows.values()}) == len(bench.store.rows)
+
+
+async def test_what_is_typed_while_the_page_before_is_written_is_not_written_over() -> None:
+    """A vendor that does not refuse to overwrite: what was decided ahead is decided anew from what stands there then."""
+    bench = Bench(PLAIN, BLIND, settings(contacts=False))
+    bench.left.page = 3
+    there = [bench.left.put("Accounts", name=f"n{n}", email=f"e{n}@x.dk", city=f"C{n}") for n in range(6)]
+    mate = bench.right.put("Accounts", name="n5", email="e5@x.dk")
+    push, said = bench.right.push, False
+
+    async def pushing(given: Any) -> Any:
+        nonlocal said
+        if not said:
+            said = True
+            for _ in range(50):  # the next page is decided
+                await asyncio.sleep(0)
+            bench.right.edit("Accounts", mate, city="typed by hand")
+        return await push(given)
+
+    bench.right.push = pushing  # type: ignore[method-assign]
+    row = await bench.sync().transfer({"from": "left"})
+    assert row.state == "done"
+    assert bench.right.all("Accounts")[mate]["city"] == "typed by hand"
+    assert bench.left.all("Accounts")[there[5]]["city"] == "C5"
+    assert [one.kind for one in bench.store.asked.values()] == ["conflict"]
 
 
 async def test_a_record_that_two_pages_tell_of_is_made_once() -> None:

@@ -66,14 +66,24 @@ async def finish_in_turn(run: Pass, one: Prepared, position: Mapping[str, Any]) 
 
 
 def _moved_meanwhile(run: Pass, one: Prepared) -> list[Item]:
-    """Those of its records that were linked while it was being prepared, or that would be linked with one that was."""
+    """Those of its records that were linked while it was being prepared, or that would be linked with one that was; and what would be
+    written where nothing says whether the values there are still the ones that were read."""
     role, side, linked = one.batch.role, one.batch.side, run.linked
     across = other(side)
     return [
         item
         for item in one.items
-        if (role, side, item.id) in linked or any((role, across, found.id) in linked for found in item.found)
+        if (role, side, item.id) in linked
+        or any((role, across, found.id) in linked for found in item.found)
+        or _writes_unguarded(run, item)
     ]
+
+
+def _writes_unguarded(run: Pass, item: Item) -> bool:
+    return any(
+        write.verb != "create" and not run.pair.ends[write.side].access.capabilities.conditional_write
+        for write in item.plan.writes
+    )
 
 
 async def finish(
@@ -113,6 +123,8 @@ async def finish(
             done(run, came, create, vendor.id, vendor.version, links)
     await settle(run, came.settled(cursor), position)
     run.linked = {(role, side, id) for item in items for side, id in ids_after(item).items() if id}
+    for create, vendor in batch.adopted:
+        run.linked |= {(role, batch.side, vendor.id), (role, other(batch.side), create.source[1])}
     return settling
 
 
