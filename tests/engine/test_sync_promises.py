@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.sync_bench import NONE, Bench, settings
+from tests.engine.sync_bench import IDEMPOTENT, NONE, SEARCH, Bench, settings
 from tieline.core.pairing import Side, Told
 from tieline.engine.sync.ports import WaitingRow
 
@@ -345,3 +345,23 @@ async def test_of_two_creates_that_nobody_knows_of_one_record_is_made_by_one(mai
     else:  # nobody can say whose it is
         assert not bench.store.rows
         assert [key[3] for key in bench.store.asked].count("unknown") == 2
+
+
+@pytest.mark.proves("CUST-10")
+async def test_an_edit_while_nobody_knows_whether_its_counterpart_was_made_anew_is_not_lost() -> None:
+    bench = Bench(SEARCH, IDEMPOTENT, settings(contacts=False))
+    await bench.begin()
+    mine = bench.left.put("Accounts", name="Nordlys", email="n@x.dk")
+    await bench.quiet()
+    (theirs,) = bench.right.all("Accounts")
+    bench.left.remove("Accounts", mine)
+    await bench.changes()
+    assert [one.kind for one in bench.store.asked.values()] == ["deletion"]
+    bench.left.faults = ["lost before"]
+    await bench.sync().asked("account", "left", mine, Told(deletion="restore", by="left"))
+    bench.right.edit("Accounts", theirs, name="Nordlys & Sons")
+    for _ in range(6):
+        bench.clock.now += 61
+        await bench.quiet()
+    assert [one["name"] for one in bench.left.all("Accounts").values()] == ["Nordlys & Sons"]
+    assert not bench.store.asked

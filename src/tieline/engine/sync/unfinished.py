@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tieline.core.pairing import SIDES, Side, Told
+from tieline.core.pairing import SIDES, Side, Told, other
 from tieline.core.record import Record
 from tieline.engine.access import LOOKS_APART_S
 from tieline.engine.effects.reasons import reason
@@ -86,7 +86,7 @@ def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None
     for key in ((one.role, one.link), (one.role, *one.source[:2])):
         run.busy.pop(key, None)
     run.lost.pop(one.key, None)
-    if not any(other.role == one.role and other.side == one.side for other in run.lost.values()):
+    if not any((lost.role, lost.side) == (one.role, one.side) for lost in run.lost.values()):
         run.made.pop((one.role, one.side), None)
 
 
@@ -114,11 +114,16 @@ def relink(run: Pass, came: Came, one: SyncOperation, before: LinkRow | None = N
         )
     )
     run.count("linked")
-    for side, known in ids.items():
+    for side, known in (
+        (source_side, source_id),
+        *ids.items(),
+    ):  # of one that was made anew, its source is the one that was gone
         came.woken[one.role, side, known] = None
         came.waited[one.role, side, known] = None
         came.answered[one.role, side, known] = None
-    _wait(came, one, run.pair.now())
+    across = other(one.side)
+    told = told_row(Told(event="changed", by=across))
+    came.wait(WaitingRow(one.role, across, ids[across], run.pair.now(), None, told, name=one.name))
 
 
 def _source(one: SyncOperation) -> tuple[Side, str]:
