@@ -365,3 +365,36 @@ async def test_an_edit_while_nobody_knows_whether_its_counterpart_was_made_anew_
         await bench.quiet()
     assert [one["name"] for one in bench.left.all("Accounts").values()] == ["Nordlys & Sons"]
     assert not bench.store.asked
+
+
+async def test_what_a_create_may_have_made_is_linked_with_nobody_else_before_that_is_known() -> None:
+    """A system without room for a key: the answer was lost, and another customer of the same registration number comes."""
+    bench = Bench(right_can=NONE, settings=settings(contacts=False))
+    await bench.begin()
+    bench.right.faults = ["lost after"]
+    first = bench.left.put("Accounts", name="Holm", email="h@x.dk", registration_number="DK10000001")
+    await bench.changes()
+    (made,) = bench.right.all("Accounts")
+    bench.left.put("Accounts", name="Holm Two", email="two@x.dk", registration_number="DK10000001")
+    await bench.changes()
+    assert not bench.store.rows
+    for _ in range(6):
+        bench.clock.now += 61
+        await bench.quiet()
+    assert [(row.left_id, row.right_id) for row in bench.store.rows.values() if row.left_id == first] == [(first, made)]
+    assert all(len(ids) == 1 for ids in bench.right.made_by.values())
+
+
+async def test_two_records_that_are_said_to_have_the_same_new_number_stop_nobody() -> None:
+    bench = Bench(settings=settings(contacts=False))
+    await bench.begin()
+    ids = [bench.right.put("Accounts", name=f"N{n}", email=f"{n}@x.dk") for n in range(2)]
+    await bench.quiet()
+    new = bench.right.put("Accounts", name="N0", email="0@x.dk")
+    for id in ids:
+        bench.right.remove("Accounts", id)
+        bench.store.waits["account", "right", id] = WaitingRow(
+            "account", "right", id, bench.clock.iso(), None, {"new_id": new}
+        )
+    await bench.quiet()
+    assert [row.right_id for row in bench.store.rows.values()].count(new) == 1

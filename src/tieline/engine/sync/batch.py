@@ -64,7 +64,7 @@ class Batch:
         await self._read(moved)
         moved = [item for item in moved if not self._is_echo(item)]
         await self._search(moved)
-        moved = await self._not_successors(moved)
+        moved = await self._not_successors(self._certain(moved))
         await self._beside(moved)
         return [item for item in moved if self._decided(item)]
 
@@ -252,6 +252,17 @@ class Batch:
                 found = await partners(pair.customers, pair.store, pair.run, end, self.parents, role, wanted)
                 for item in gone:
                     item.found = found.get(item.id, [])
+
+    def _certain(self, items: Sequence[Item]) -> list[Item]:
+        """Without those that would be linked with what a create that nobody knows of may have made for another one."""
+        until = self._pass.made.get((self.role, self.across))
+        out: list[Item] = []
+        for item in items:
+            if until is not None and item.link is None and item.found:
+                self.waits.append(waiting_row(self.role, item, until, reason(reasons.BUSY)))
+            else:
+                out.append(item)
+        return out
 
     async def _not_successors(self, items: Sequence[Item]) -> list[Item]:
         """Without those whose counterpart is linked with a record that is not there any more: it has another number now, or was

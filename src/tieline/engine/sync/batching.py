@@ -74,7 +74,7 @@ def _moved_meanwhile(run: Pass, one: Prepared) -> list[Item]:
         item
         for item in one.items
         if (role, side, item.id) in linked
-        or any((role, across, found.id) in linked for found in item.found)
+        or (item.found and ((role, across) in run.made or any((role, across, one.id) in linked for one in item.found)))
         or _writes_unguarded(run, item)
     ]
 

@@ -182,6 +182,7 @@ async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]
             else:
                 link.right_id = new
             links.append(link)
+            by_id[new] = link
         waited.append((role, side, row.id))
         row.id = new
     await settle(this, Settled(links=links, waited=waited, waiting=[row for row in rows if row.id in moved.values()]))

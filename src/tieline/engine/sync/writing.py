@@ -188,7 +188,11 @@ class Pushing:
             case Rejected():
                 one.state = "rejected"
                 one.error = reason(
-                    reasons.REJECTED, side=one.side, vendor_code=outcome.code, field=outcome.field, detail=outcome.detail
+                    reasons.REJECTED,
+                    side=one.side,
+                    vendor_code=outcome.code,
+                    field=outcome.field,
+                    detail=outcome.detail,
                 )
             case Stale():
                 one.state, one.error = "skipped", reason(reasons.STALE)
