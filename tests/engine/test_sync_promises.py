@@ -385,6 +385,23 @@ async def test_what_a_create_may_have_made_is_linked_with_nobody_else_before_tha
     assert all(len(ids) == 1 for ids in bench.right.made_by.values())
 
 
+async def test_what_a_create_nobody_knows_of_was_made_from_is_linked_with_nobody_else_either() -> None:
+    bench = Bench(SEARCH, IDEMPOTENT, settings(contacts=False))
+    await bench.begin()
+    bench.left.faults = ["lost late"]
+    source = bench.right.put("Accounts", name="Holm", email="h@x.dk", registration_number="DK10000001")
+    await bench.changes()
+    twin = bench.left.put("Accounts", name="Holm", email="h@x.dk", registration_number="DK10000001")
+    await bench.changes()
+    assert not bench.store.rows
+    for _ in range(6):
+        bench.clock.now += 61
+        await bench.quiet()
+    (made,) = set(bench.left.all("Accounts")) - {twin}
+    assert [row.left_id for row in bench.store.rows.values() if row.right_id == source] == [made]
+    assert all(len(ids) == 1 for ids in bench.left.made_by.values())
+
+
 async def test_two_records_that_are_said_to_have_the_same_new_number_stop_nobody() -> None:
     bench = Bench(settings=settings(contacts=False))
     await bench.begin()

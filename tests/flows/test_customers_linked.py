@@ -168,6 +168,8 @@ def test_what_a_person_says_of_a_deletion_goes_at_once() -> None:
     restored = decide(of, crm(), None, known, deletion="restore")
     assert (restored.become, writes(restored)[0][:2]) == ("make", ("right", "create"))
     assert restored.writes[0].values["group"] == "1"
+    back = decide(of, crm(), None, known, [erp("77")], deletion="restore")  # by another hand, under another number
+    assert (back.become, writes(back), back.matched and back.matched.record.id) == ("make", [], "77")
     ended = decide(of, crm(), None, known, deletion="unlink")
     assert (ended.become, ended.writes) == ("stop", ())
 

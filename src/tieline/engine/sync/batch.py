@@ -254,14 +254,19 @@ class Batch:
                     item.found = found.get(item.id, [])
 
     def _certain(self, items: Sequence[Item]) -> list[Item]:
-        """Without those that would be linked with what a create that nobody knows of may have made for another one."""
-        until = self._pass.made.get((self.role, self.across))
+        """Without those that would be linked with what a create that nobody knows of may have made for another one, or was made from."""
+        run, role, across = self._pass, self.role, self.across
+        if not run.made and not run.busy:
+            return list(items)
         out: list[Item] = []
         for item in items:
-            if until is not None and item.link is None and item.found:
-                self.waits.append(waiting_row(self.role, item, until, reason(reasons.BUSY)))
-            else:
+            found = item.found if item.link is None else ()
+            untils = [run.busy.get((role, across, one.id)) or run.made.get((role, across)) for one in found]
+            until = max((one for one in untils if one is not None), default=None)
+            if until is None:
                 out.append(item)
+            else:
+                self.waits.append(waiting_row(role, item, until, reason(reasons.BUSY)))
         return out
 
     async def _not_successors(self, items: Sequence[Item]) -> list[Item]:

@@ -29,7 +29,8 @@ def gone(case: Case, link: LinkView) -> Decision:
         if chosen is not None:
             return joined(case, other(side), record, chosen, because(why.CHOSEN_PARTNER))
     sure = [one for one in case.candidates if one.sure]
-    if told.deletion is None and told.partner is None and len(sure) == 1:
+    # who wants it restored wants no second one where it is back already, by another hand or out of a recycle bin
+    if told.deletion in (None, "restore") and told.partner is None and len(sure) == 1:
         return joined(case, other(side), record, sure[0], because(why.MOVED_LINK, side=side))
     action = _action(case, link, side)
     deletes = case.target(other(side)).deletes
