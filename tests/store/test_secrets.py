@@ -39,7 +39,8 @@ def test_a_secret_opens_only_in_its_place() -> None:
     for place in ((2, 2, "token"), (1, 3, "token"), (1, 2, "other")):
         with pytest.raises(SealBrokenError):
             seal.open(closed, *place)
-    for broken in (b"", b"x", closed[:-1], closed[:40] + b"A" + closed[41:]):
+    another = b"B" if closed[40:41] == b"A" else b"A"
+    for broken in (b"", b"x", closed[:-1], closed[:40] + another + closed[41:]):
         with pytest.raises(SealBrokenError):
             seal.open(broken, 1, 2, "token")
 

@@ -327,4 +327,5 @@ def test_each_question_is_answered_in_the_inbox(
         item.refresh_from_db()
     assert item.state == "answered"
     assert row.state == "due"
-    assert (row.told or {}) == ({} if kind == "moved" else choice)
+    shown = {"shown": {line["line"]: [line["left"], line["right"]] for line in options}} if kind == "conflict" else {}
+    assert (row.told or {}) == ({} if kind == "moved" else choice | shown)
