@@ -263,3 +263,25 @@ def test_a_lost_idle_connection_is_replaced_unseen(installation: Installation, r
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     with rows.tx(company.workspace) as link:
         assert link.execute("SELECT count(*) FROM store_connection").fetchone() == (2,)
+
+
+def test_a_token_is_renewed_while_a_pair_of_the_same_number_is_held(
+    rows: Rows, installation: Installation, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two locks have each a number of their own: a pair that held the one waited for the other for ever."""
+    from tests.store.pairs import make_pair
+    from tieline.store import vendor_tokens
+
+    monkeypatch.setattr(vendor_tokens, "_WAIT_MS", 300)
+    pair = make_pair(installation, company)
+    store = pair.store()
+    assert store.hold()
+
+    async def renew() -> None:
+        async with StoredTokens(rows, Seal([KEY]), off_loop, company.workspace, pair.pair).lock():
+            pass
+
+    try:
+        asyncio.run(renew())
+    finally:
+        store.let_go()

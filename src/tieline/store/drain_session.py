@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 
 from tieline.store.held import HeldSession, RebuildError, dumps, is_lost
+from tieline.store.locks import Lock
 from tieline.store.pool import Link
 from tieline.store.requeue import requeue
 
 __all__ = ["DRAIN_LOCK", "DrainSession", "RebuildError", "dumps", "is_lost"]
 
-DRAIN_LOCK = 78
+DRAIN_LOCK = int(Lock.DRAIN)
 """First half of the advisory lock of a target's drain; the second is the target's id."""
 
 # The stamp says of what a drain was built: settings, sources, rights, undos (which a paused flow is built for), description, users, typed secrets (not the tokens, which renew

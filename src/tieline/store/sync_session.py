@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 
 from tieline.store.held import HeldSession
+from tieline.store.locks import Lock
 
-PAIR_LOCK = 79
+PAIR_LOCK = int(Lock.PAIR)
 """First half of the advisory lock of a pair; the second is the pair's id."""
 
 # The stamp says of what a pair's work was built: its settings and switches, both connections, typed secrets (not the tokens,

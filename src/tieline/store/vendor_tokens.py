@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from tieline.core.errors import TransientError
 from tieline.sdk.auth import Grant
+from tieline.store.locks import Lock
 from tieline.store.pool import Link, Rows
 from tieline.store.secrets import GRANT, Seal
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 
-_REFRESH_LOCK = 79
+_REFRESH_LOCK = int(Lock.TOKEN)
 _WAIT_MS = 45_000
 """Longest wait for another process that refreshes: longer than a token request may take."""
 _HOLD_MS = 40_000
