@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.store.pairs import PairOf, make_pair
+from tests.store.pairs import PairOf
 from tieline.engine.sync.ports import AskedRow, LinkRow, RunRow, Settled, WaitingRow
 from tieline.engine.sync.reasons import LIKELY
 
 if TYPE_CHECKING:
-    from tests.conftest import Company, Installation
     from tieline.store.sync_store import StoredSync
 
 FUTURE = "2999-01-01T00:00:00.000Z"
 WHY = {"code": "sync.conflict", "params": {"line": "email"}}
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
-
-
-@pytest.fixture
-def store(pair: PairOf) -> Iterator[StoredSync]:
-    store = pair.store()
-    assert store.hold()
-    yield store
-    store.let_go()
 
 
 def ask(store: StoredSync, kind: str, *ids: str, why: dict[str, Any] = WHY) -> RunRow:

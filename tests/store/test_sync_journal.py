@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.store.pairs import PairOf, make_pair
+from tests.store.pairs import PairOf
 from tieline.engine.sync.ports import LinkRow, RunRow, Settled, SyncOperation
 
 if TYPE_CHECKING:
-    from tests.conftest import Company, Installation
     from tieline.store.sync_store import StoredSync
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
-
-
-@pytest.fixture
-def store(pair: PairOf) -> Iterator[StoredSync]:
-    store = pair.store()
-    assert store.hold()
-    yield store
-    store.let_go()
 
 
 def ran(store: StoredSync, kind: Any, to: str, code: str = "", **options: Any) -> int:

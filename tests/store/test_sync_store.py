@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,24 +12,11 @@ from tieline.engine.ports import NotStorable
 from tieline.engine.sync.ports import AskedRow, LinkRow, Report, RunRow, Settled, SyncOperation, WaitingRow
 
 if TYPE_CHECKING:
-    from tests.conftest import Company, Installation, MakeCompany
+    from tests.conftest import Installation, MakeCompany
     from tieline.store.sync_store import StoredSync
 
 PAST, FUTURE, NOW = "2026-11-20T10:00:00.000Z", "2999-01-01T00:00:00.000Z", "2026-11-22T10:00:00.000Z"
 OFTEN = {"code": "sync.not_marked", "params": {}}
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
-
-
-@pytest.fixture
-def store(pair: PairOf) -> Iterator[StoredSync]:
-    store = pair.store()
-    assert store.hold()
-    yield store
-    store.let_go()
 
 
 def link(key: str, left: str = "", right: str = "", role: str = "account", **more: Any) -> LinkRow:

@@ -11,7 +11,7 @@ from tieline.core.pairing import SIDES, Side, Told, other
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.items import Item, Pass, name_of
-from tieline.engine.sync.ports import LinkRow, Report, SyncOperation, WaitingRow
+from tieline.engine.sync.ports import LinkRow, OperationState, Report, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import base_row, id_of, reason_row, told_row
 
 if TYPE_CHECKING:
@@ -24,12 +24,18 @@ parameter "id" is the one across."""
 
 def matching(run: Pass, role: str, item: Item) -> list[SyncOperation]:
     """What the journal keeps of a link that was made with a record that was there; nothing of one that was made for it."""
-    mate = item.mate
-    if mate is None or any(one.verb == "create" for one in item.writes):
+    if item.mate is None or any(one.verb == "create" for one in item.writes):
         return []
+    key = f"{item.new_key}{len(item.writes):02d}"
+    return [linking(run, role, item, key, [item.side, item.id], "done")]
+
+
+def linking(run: Pass, role: str, item: Item, key: str, source: Sequence[str], state: OperationState) -> SyncOperation:
+    """An operation that links two records and writes nothing: done, or planned by a dry run, so that it is approved too."""
     decision = item.plan
-    one = SyncOperation(
-        key=f"{item.new_key}{len(item.writes):02d}",
+    mate = item.mate.id if item.mate is not None else ""
+    return SyncOperation(
+        key=key,
         run=run.run.id,
         link=item.new_key,
         role=role,
@@ -38,15 +44,14 @@ def matching(run: Pass, role: str, item: Item) -> list[SyncOperation]:
         id=item.id,
         values={},
         before={},
-        reason=reason_row(decision.reason) or reason(reasons.LINKED, id=mate.id),
-        lines={LINE: reason(reasons.LINKED, id=mate.id)},
-        source=[item.side, item.id],
-        state="done",
-        name=name_of(item.record) or name_of(mate),
+        reason=reason_row(decision.reason) or reason(reasons.LINKED, id=mate),
+        lines={LINE: reason(reasons.LINKED, id=mate)},
+        source=list(source),
+        state=state,
+        name=name_of(item.record) or name_of(item.mate),
         base=base_row(decision.base),
         digest=item.digest,
     )
-    return [one]
 
 
 def is_matching(one: SyncOperation) -> bool:

@@ -16,9 +16,10 @@ from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.effects.recovery import recovery
 from tieline.engine.sync import reasons
 from tieline.engine.sync.items import Item, Pass, name_of
+from tieline.engine.sync.matched import linking
 from tieline.engine.sync.parents import Parents, joined_keys
 from tieline.engine.sync.ports import SyncOperation
-from tieline.engine.sync.rows import base_row, lively, plain, reason_row, told_row
+from tieline.engine.sync.rows import base_row, lively, plain, told_row
 from tieline.engine.sync.sides import End
 from tieline.sdk.contract import (
     Gone,
@@ -48,7 +49,7 @@ def operations(run: Pass, role: str, items: Iterable[Item]) -> list[SyncOperatio
         for number, write in enumerate(sorted(decision.writes, key=lambda one: (ORDER[one.verb], one.side))):
             item.writes.append(_operation(run, role, item, write, f"{stem}{number:02d}"))
         if run.dry and not decision.writes and decision.become == "make":
-            item.writes.append(_linking(run, role, item, f"{stem}00"))
+            item.writes.append(linking(run, role, item, f"{stem}00", source_of(run, item), "planned"))
         out.extend(item.writes)
     return out
 
@@ -72,30 +73,6 @@ def _operation(run: Pass, role: str, item: Item, write: Write, key: str) -> Sync
         state="planned" if run.dry else "sent",
         version=there.version if there is not None and write.verb != "create" else None,
         name=name_of(item.record) or name_of(item.mate),
-        base=base_row(decision.base),
-        digest=item.digest,
-    )
-
-
-def _linking(run: Pass, role: str, item: Item, key: str) -> SyncOperation:
-    """Of a dry run: that two records are linked is to be approved too, though nothing is written."""
-    decision = item.plan
-    said = reason_row(decision.reason) or reason(reasons.LINKED)
-    mate = item.mate.id if item.mate is not None else ""
-    return SyncOperation(
-        key=key,
-        run=run.run.id,
-        link=item.new_key,
-        role=role,
-        side=item.side,
-        verb="update",
-        id=item.id,
-        values={},
-        before={},
-        reason=said,
-        lines={"": {"code": reasons.LINKED, "params": {"id": mate}}},
-        source=source_of(run, item),
-        name=name_of(item.record),
         base=base_row(decision.base),
         digest=item.digest,
     )
