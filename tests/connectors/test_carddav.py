@@ -514,7 +514,8 @@ async def test_an_update_does_not_read_again_what_was_just_fetched(
     assert side.counts()["total"] == 3 + 1  # and why one was refused
     assert "By hand" in sandbox.books["contacts"].cards[names[1]].text
     side.forget_counts()
-    again = await crm.push([update(names[0], outcomes[0].version, title="Seller")])  # type: ignore[union-attr]
+    assert isinstance(outcomes[0], Written)
+    again = await crm.push([update(names[0], outcomes[0].version, title="Seller")])
     assert isinstance(again[0], Written)
     assert side.counts()["total"] == 2  # what was fetched served one push; it is read anew
 

@@ -5,6 +5,7 @@ without values, so that the run's page tells of it and its undo parts the two ag
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tieline.core.pairing import SIDES, Side, Told, other
@@ -110,7 +111,7 @@ async def _join(run: Pass, role: str, found: Sequence[SyncOperation], came: Came
     for side in SIDES:
         ids = [one[side] for one in places]
         there[side] = set(await pair.ends[side].fetch(role, ids))
-        rows = await pair.run(lambda side=side, ids=ids: pair.store.links(role, side, ids))  # type: ignore[misc]
+        rows = await pair.run(partial(pair.store.links, role, side, ids))
         taken[side] = {id_of(row, side) for row in rows}
     for one, ids_ in zip(found, places, strict=True):
         gone = any(id not in there[side] for side, id in ids_.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tieline.core.pairing import Side
@@ -41,7 +42,7 @@ async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
     for side in dict.fromkeys(item.side for item in unknown):
         mine = [item for item in unknown if item.side == side]
         ids = [item.id for item in mine]
-        old = await run.pair.run(lambda side=side, ids=ids: run.pair.store.old(role, side, ids))  # type: ignore[misc]
+        old = await run.pair.run(partial(run.pair.store.old, role, side, ids))
         for item in mine:
             _is(item, new=item.id not in old)
 

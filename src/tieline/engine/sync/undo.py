@@ -10,6 +10,7 @@ somebody edits one of the two again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tieline.core.pairing import SIDES, Joined, Line, Side
@@ -131,7 +132,7 @@ async def _sources(this: Pass, role: str, acts: Sequence[SyncOperation]) -> set[
         ids = [one.source[1] for one in acts if one.source[:1] == [side] and one.side != side]
         if ids:
             there = await pair.ends[side].fetch(role, ids)
-            rows = await pair.run(lambda side=side, ids=ids: pair.store.links(role, side, ids))  # type: ignore[misc]
+            rows = await pair.run(partial(pair.store.links, role, side, ids))
             linked = {id_of(row, side) for row in rows}
             out.update((side, id) for id in there if id not in linked)
     return out
