@@ -2,8 +2,8 @@
 
 The worker is a real process with its database; then a bare loop (`_bare_transfer.py`) makes as many requests of the same kinds, twice,
 each time on a fresh sandbox. `share_of_bare_loop` is the worker's speed over the bare loop's. `vendors_ms` is how long the vendors take
-to answer (TIELINE_BENCH_LATENCY_MS, several with commas between): 100 is what such vendors never beat; with 0 the bare loop does nothing
-but wait for the sandbox's CPU. `formula`: pages to read, batches to write, and the look-ups that were made, which are batched too
+to answer (TIELINE_BENCH_LATENCY_MS, several with commas between): 100 stands for a vendor across a network; with 0 the bare loop does
+nothing but wait for the sandbox's CPU. `formula`: pages to read, batches to write, and the look-ups that were made, which are batched too
 (`look_ups_at_most`).
 """
 
