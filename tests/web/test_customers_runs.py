@@ -75,7 +75,11 @@ def test_the_form_that_compares_everything_may_ask_about_likely_pairs(pair: Made
 
 
 def test_a_pair_that_only_watches_begins_no_transfer(pair: MadePair, admin: Client) -> None:
+    assert "Begin the transfer" in admin.get(pair.url("transfer/")).content.decode()
     admin.post(pair.url("write/"), {"live": "0"})
+    shown = admin.get(pair.url("transfer/")).content.decode()
+    assert "Begin the transfer" not in shown  # and it says why
+    assert "This pair only watches: nothing is written." in shown
     answer = admin.post(pair.url("transfer/"), {"from": "right", "act": "go"}, follow=True)
     assert "This pair only watches: nothing is written." in answer.content.decode()
     assert pair.runs(kind="transfer") == []

@@ -105,6 +105,7 @@ def transfer(request: PageRequest, pair: str) -> HttpResponse:
         return _begun(request, kept, "", lambda: pairs.ask(request.workspace.pk, request.user, kept.id, kind, options))
     context = {
         "pair": _pair(kept),
+        "is_live": kept.row.live,
         "sides": [("right", kept.right.title, kept.left.title), ("left", kept.left.title, kept.right.title)],
     }
     return render(request, "customers/transfer.html", context)
