@@ -94,7 +94,7 @@ def home(request: PageRequest) -> HttpResponse:
         "said": said(found),
         "today": found,
         "connected": bool(found.ways),
-        "next_step": nextpage(request),
+        "next_step": next_page(request),
         "runs_today": Filters().address(day=timezone.localdate()),
     }
     return render(request, "home/home.html", context)
@@ -245,6 +245,9 @@ def _silent() -> list[Trouble]:
     ]  # fmt: skip
 
 
+# -- words --------------------------------------------------------------------------------------------------------------
+
+
 def greeting(request: PageRequest) -> str:
     """Good morning, afternoon or evening by the workspace's clock, with the first name."""
     hour = timezone.localtime().hour
@@ -264,7 +267,7 @@ def said(found: Today) -> str:
     return text % {"count": words.number(found.questions)}
 
 
-def nextpage(request: HttpRequest) -> Mapping[str, str] | None:
+def next_page(request: HttpRequest) -> Mapping[str, str] | None:
     """The one next step on an empty home page: the wizard, else the connections."""
     for name, label in (
         ("start", _("Set Tieline up")),

@@ -135,6 +135,3 @@ def page(name: str) -> str:
         return reverse(name)
     except NoReverseMatch:
         return ""
-
-
-# -- words --------------------------------------------------------------------------------------------------------------
