@@ -32,8 +32,9 @@ async def pull(api: Api, object: str, fields: Sequence[str], cursor: str | None)
     at = _load(cursor)
     if object not in (CUSTOMERS, CONTACTS):
         raise ConfigError(f"there is no object {object!r}", setting="object")
-    pages = _contacts(api, fields, at)
-    if object == CUSTOMERS:
+    if object == CONTACTS:
+        pages = _contacts(api, fields, at)
+    else:
         pages = _customers(api, fields, at) if "t" in at else _all_customers(api, fields, at)
     async for page in pages:
         yield page
@@ -49,35 +50,35 @@ async def _all_customers(api: Api, fields: Sequence[str], at: dict[str, Any]) ->
             began = now_of(response) or _newest(rows)
         records = [customer(row, fields) for row in rows]
         if len(rows) < PAGE:
-            yield Page(records, _dump(t=_end(None, began, None)))
+            yield Page(records, _dump(t=_end(None, began)))
             return
         behind = int(rows[-1]["customerNumber"])
         yield Page(records, _dump(w=behind, s=began))
 
 
 async def _customers(api: Api, fields: Sequence[str], at: dict[str, Any]) -> AsyncIterator[Page]:
-    since: int | None = at.get("t")
+    since: int = at["t"]
     behind: int | None = at.get("n")
-    origin: int | None = at.get("o", since)
+    origin: int = at.get("o", since)
     young: int | None = at.get("b")
     while True:
-        query = {"pagesize": str(PAGE), "sort": "lastUpdated,customerNumber"}
-        if behind is not None and since is not None:
+        query = {
+            "pagesize": str(PAGE),
+            "sort": "lastUpdated,customerNumber",
+            "filter": f"lastUpdated$gte:{_iso(since)}",
+        }
+        if behind is not None:
             query["sort"] = "customerNumber"
-            query["filter"] = (
-                f"lastUpdated$gte:{_iso(since)}$and:lastUpdated$lt:{_iso(since + 1)}$and:customerNumber$gt:{behind}"
-            )
-        elif since is not None:
-            query["filter"] = f"lastUpdated$gte:{_iso(since)}"
+            query["filter"] += f"$and:lastUpdated$lt:{_iso(since + 1)}$and:customerNumber$gt:{behind}"
         rows, response = await api.rows("/customers", query)
         records = [customer(row, fields) for row in rows]
         now, newest = now_of(response), _newest(rows)
         if young is None and newest is not None and (now is None or now - newest <= OVERLAP_S):
             young = newest if now is None else now
         if len(rows) < PAGE and behind is None:
-            yield Page(records, _dump(t=_end(origin, young if young is not None else now, None)))
+            yield Page(records, _dump(t=_end(origin, young if young is not None else now)))
             return
-        if behind is not None and since is not None:
+        if behind is not None:
             # the second is walked through to its end, then what is later
             since, behind = (since, int(rows[-1]["customerNumber"])) if len(rows) == PAGE else (since + 1, None)
         else:
@@ -103,14 +104,13 @@ async def _contacts(api: Api, fields: Sequence[str], at: dict[str, Any]) -> Asyn
         records = [contact(row, fields) for row in rows if row.get("isDeleted") is not True]
         deleted = [str(row["number"]) for row in rows if row.get("isDeleted") is True and since is not None]
         if not cursor:
-            yield Page(records, _dump(t=_end(since, began, None)), deleted)
+            yield Page(records, _dump(t=_end(since, began)), deleted)
             return
         yield Page(records, _dump(t=since, s=began, c=cursor), deleted)
 
 
-def _end(since: int | None, now: int | None, newest: int | None) -> int | None:
-    """Where the next pull begins: a little before now, never before where this one began."""
-    seen = now if now is not None else newest
+def _end(since: int | None, seen: int | None) -> int | None:
+    """Where the next pull begins: a little before that moment, never before where this one began."""
     found = [one for one in (since, seen - OVERLAP_S if seen is not None else None) if one is not None]
     return max(found, default=None)
 
