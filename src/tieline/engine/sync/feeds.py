@@ -19,6 +19,7 @@ from tieline.engine.sync import watched as watching
 from tieline.engine.sync.batching import work
 from tieline.engine.sync.items import Item, Pair, Pass
 from tieline.engine.sync.newness import remember_old
+from tieline.engine.sync.rows import id_of
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
 from tieline.engine.sync.sides import End
 from tieline.engine.times import iso, seconds
@@ -162,6 +163,6 @@ def items_of(end: End, page: Page) -> list[Item]:
 async def _known(this: Pass, role: str, side: Side, items: list[Item]) -> list[Item]:
     pair = this.pair
     rows = await pair.run(lambda: pair.store.links(role, side, [item.id for item in items])) if items else []
-    known = {(row.left_id if side == "left" else row.right_id) for row in rows}
+    known = {id_of(row, side) for row in rows}
     await remember_old(this, role, [item for item in items if item.id not in known])
     return [item for item in items if item.id in known]

@@ -27,7 +27,8 @@ def most_of(size: int, share: float, most: int) -> int:
 
 
 async def within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:
-    """Holds back a batch's deletions where they go over the limit, stops the run and asks. One query for each role of a run."""
+    """Holds back a batch's deletions where they go over the limit, stops the run and asks. The journal is asked once for each role of a
+    run."""
     if run.bypass or run.dry or run.run.kind in BY_A_PERSON:
         return []
     deleting = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from tieline.core.pairing import Side
@@ -24,8 +23,8 @@ DAY_S, DATE_LENGTH = 86400.0, 10
 
 
 async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
-    """Says of each that a feed or a delivery named whether it is new ("created") or was edited ("changed"). One query where the vendor
-    does not tell."""
+    """Says of each that a feed or a delivery named whether it is new ("created") or was edited ("changed"). items: of one side. One
+    query where the vendor does not tell."""
     if (run.run.kind, run.run.options.get("of")) not in {("changes", None), ("preview", "changes")}:
         return
     unknown: list[Item] = []
@@ -39,11 +38,10 @@ async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
             unknown.append(item)
         else:
             _is(item, new=made >= run.since.get((item.side, role), run.pair.clock()) - SKEW_S)
-    for side in dict.fromkeys(item.side for item in unknown):
-        mine = [item for item in unknown if item.side == side]
-        ids = [item.id for item in mine]
-        old = await run.pair.run(partial(run.pair.store.old, role, side, ids))
-        for item in mine:
+    if unknown:
+        store, side, ids = run.pair.store, unknown[0].side, [item.id for item in unknown]
+        old = await run.pair.run(lambda: store.old(role, side, ids))
+        for item in unknown:
             _is(item, new=item.id not in old)
 
 

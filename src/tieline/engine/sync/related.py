@@ -19,9 +19,9 @@ async def read_beside(pair: Pair, role: str, parents: Parents, items: Collection
 
 
 async def _active(pair: Pair, role: str, items: Collection[Item]) -> None:
-    asked: dict[tuple[str, str], dict[str, list[Item]]] = {}
     if all(one.to != role for one in pair.customers.watched):
         return
+    asked: dict[tuple[str, str], dict[str, list[Item]]] = {}
     for item in items:
         record = item.left
         if item.link is not None or item.mate is not None or record is None or item.related is not None:
@@ -57,8 +57,10 @@ def _parent(pair: Pair, role: str, parents: Parents, item: Item) -> tuple[str, s
     """(role, id in the CRM) of what this one belongs to, by either of its records."""
     sides: tuple[tuple[Side, Record | None], ...] = (("left", item.left), ("right", item.right))
     for side, record in sides:
-        for name, parent in pair.ends[side].shape(role).links.items() if record is not None else ():
-            value = record.get(name) if record is not None else None
+        if record is None:
+            continue
+        for name, parent in pair.ends[side].shape(role).links.items():
+            value = record.get(name)
             id = parents.crm_id(value) if isinstance(value, Joined) else None
             if id:
                 return parent, id

@@ -52,7 +52,8 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
 
 
 async def _unlinked_only(run: Pass, came: Came) -> None:
-    """Without links of records that were linked otherwise meanwhile (a person chose a partner): they are looked at as they are."""
+    """Without links of records that were linked otherwise meanwhile (a person chose a partner), and without the second of two links of
+    one record: they are looked at as they are."""
     pair = run.pair
     taken: set[str] = set()
     for role in dict.fromkeys(link.role for link in came.links):
@@ -61,13 +62,16 @@ async def _unlinked_only(run: Pass, came: Came) -> None:
             ids = {id_of(link, side): link.key for link in mine}
             rows = await pair.run(lambda role=role, side=side, ids=ids: pair.store.links(role, side, list(ids)))  # type: ignore[misc]
             taken.update(ids[id_of(row, side)] for row in rows if ids[id_of(row, side)] != row.key)
-    came.links = [link for link in came.links if link.key not in taken]
     known: set[tuple[str, Side, str]] = set()
-    for link in list(came.links):
+    kept: list[LinkRow] = []
+    for link in came.links:
+        if link.key in taken:
+            continue
         both: set[tuple[str, Side, str]] = {(link.role, side, id_of(link, side)) for side in SIDES}
-        if both & known:
-            came.links.remove(link)
+        if not both & known:
+            kept.append(link)
         known |= both
+    came.links = kept
 
 
 async def links_of(run: Pass, works: Sequence[SyncOperation]) -> dict[str, LinkRow]:
@@ -114,10 +118,8 @@ def relink(run: Pass, came: Came, one: SyncOperation, before: LinkRow | None = N
         )
     )
     run.count("linked")
-    for side, known in (
-        (source_side, source_id),
-        *ids.items(),
-    ):  # of one that was made anew, its source is the one that was gone
+    # of one that was made anew, its source is the one that was gone
+    for side, known in ((source_side, source_id), *ids.items()):
         came.woken[one.role, side, known] = None
         came.waited[one.role, side, known] = None
         came.answered[one.role, side, known] = None
