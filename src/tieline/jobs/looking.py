@@ -54,13 +54,6 @@ class Looked:
     mistake: Mapping[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class _Begun:
-    """What could not even be begun: side → why its connection cannot be asked."""
-
-    failed: dict[Side, Mapping[str, Any]] = field(default_factory=dict)
-
-
 def look(customer: Customer) -> Looked:
     """Both records as they are. Switched off, nobody is asked anything (CUST-2), nor where a connection is paused. Whatever goes wrong
     is a state that the page shows: a side does not answer, or we could not look."""
@@ -69,7 +62,7 @@ def look(customer: Customer) -> Looked:
         return Looked("not_set_up")
     if not _may_ask(pair):
         return Looked("switched_off")
-    begun = _Begun()
+    shut: dict[Side, Mapping[str, Any]] = {}
 
     async def inside() -> Look:
         async with Wiring.open(database_urls().app, installed()) as wiring:
@@ -77,7 +70,7 @@ def look(customer: Customer) -> Looked:
             try:
                 sync, _ = await wiring.sync(cast("StoredSync", store))
             except TielineError:
-                await _whose(wiring, pair, begun)
+                shut.update(await _whose(wiring, pair))
                 raise
             return await look_at(sync.pair, customer.role, customer.side, customer.id)
 
@@ -86,8 +79,8 @@ def look(customer: Customer) -> Looked:
     except TimeoutError:
         return Looked("unreachable", at=timezone.now(), unreachable={customer.side: {"code": "error.timeout"}})
     except TielineError as error:
-        if begun.failed:
-            return Looked("unreachable", at=timezone.now(), unreachable=begun.failed)
+        if shut:
+            return Looked("unreachable", at=timezone.now(), unreachable=shut)
         return Looked("unreachable", at=timezone.now(), mistake=of_error(error))
     except Exception as error:  # noqa: BLE001  the page says so, and shows what is kept all the same
         log.warning("pair %s: a look broke off: %s", pair.id, told(error))
@@ -102,13 +95,15 @@ def _may_ask(pair: Pair) -> bool:
     return pair.row.on and all(pair.connection(side).state not in NOT_ASKED for side in SIDES)
 
 
-async def _whose(wiring: Wiring, pair: Pair, begun: _Begun) -> None:
-    """Which of the two connections cannot be asked, and why."""
+async def _whose(wiring: Wiring, pair: Pair) -> dict[Side, Mapping[str, Any]]:
+    """Side → why its connection cannot be asked."""
+    out: dict[Side, Mapping[str, Any]] = {}
     for side in SIDES:
         try:
             await wiring.connection(pair.row.workspace_id, pair.connection(side).pk)
         except TielineError as error:
-            begun.failed[side] = of_error(error)
+            out[side] = of_error(error)
+    return out
 
 
 def search(customer: Customer, text: str) -> list[str]:
