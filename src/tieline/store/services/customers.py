@@ -206,9 +206,7 @@ def _waits(one: SyncWaiting, link: SyncLink | None) -> Line:
     left, right = (one.record, "") if one.side == "left" else ("", one.record)
     if link is not None:
         left, right = link.left_id, link.right_id
-    state = one.state
-    if state == "stuck":
-        state = "failing" if one.code == REFUSED else "excluded"
+    state = pair_views.state_of_waiting(one.state, one.code)
     name = one.name or (link.name if link is not None else "")
     return Line(
         one.role, side_of(one.side), one.record, left, right, name, state, one.why, link.agreed_at if link else None

@@ -4,6 +4,7 @@ health(workspace, pair) -> Health                   who agrees, who does not, an
 history(workspace, pair, link, before, limit)       every value that was written for a customer, the newest first
 moved(workspace, pair, since) -> [(day, …)]         what was written by day
 find(workspace, pair, words, limit) -> [id]         links whose name has all of these words, each perhaps only begun
+state_of_waiting(state, code) -> str                what a record that waits is counted and listed as
 """
 
 from __future__ import annotations
@@ -99,6 +100,14 @@ class History:
 
     values: Sequence[Value] = ()
     older: int | None = None
+
+
+def state_of_waiting(state: str, code: str) -> str:
+    """A waiting row's state as it is counted and listed: one that cannot move is "failing" where the other system refuses the write
+    (linked or not), else "excluded"."""
+    if state != "stuck":
+        return state
+    return "failing" if code == REFUSED else "excluded"
 
 
 def health(workspace: int, pair: int) -> Health:

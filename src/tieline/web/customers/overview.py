@@ -274,9 +274,7 @@ def _once(reasons: Sequence[Why]) -> list[Why]:
 
 
 def _reason(pair: Pair, one: Any, records: str) -> dict[str, Any]:
-    state = {"stuck": "excluded", "due": "waiting"}.get(one.state, one.state)
-    if state == "excluded" and one.code == pair_views.REFUSED:
-        state = "failing"
+    state = "waiting" if one.state == "due" else pair_views.state_of_waiting(one.state, one.code)
     step = STEPS.get(state, "")
     said = shown.reason_of(pair, {"code": one.code, "params": one.params}) if one.code else shown.state_of(state)[1]
     return {

@@ -15,7 +15,7 @@ from tieline.core.pairing import Side
 from tieline.store import public_ids
 from tieline.store.models import SyncLink
 from tieline.store.services.customers import Customer, Line, Pair
-from tieline.store.services.pair_views import REFUSED
+from tieline.store.services.pair_views import state_of_waiting
 from tieline.web.customers import words as own
 from tieline.web.runs.pages_of_records import page_of
 from tieline.web.words import customers as sides
@@ -99,8 +99,7 @@ def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
         kind, word = state_of(link.state)
     elif one.waiting:
         first = one.waiting[0]
-        state = "failing" if first.code == REFUSED else "excluded"
-        kind, word = state_of(state if first.state == "stuck" else first.state)
+        kind, word = state_of(state_of_waiting(first.state, first.code))
     else:
         kind, word = "note", _("Not linked")
     why = link.why if link is not None and link.why else next((row.why for row in one.waiting if row.why), None)
