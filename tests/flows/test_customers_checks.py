@@ -86,6 +86,19 @@ def found(settings: Mapping[str, Any], targets: Any = TARGETS) -> Any:
     return CUSTOMERS.check(CUSTOMERS.load(settings), targets)
 
 
+def test_where_only_contact_persons_are_kept_the_same_a_condition_is_of_their_fields() -> None:
+    names = ("name", "email")
+    book = Target(
+        roles={"contact": frozenset(names)}, choices={("contact", "kind"): (("friend", "Friend"),)},
+        readable={("contact", name): "text" for name in (*names, "kind")},
+    )  # fmt: skip
+    targets = {LEFT: book, RIGHT: book}
+    for value, codes in (("friend", []), ("foe", [r.CLASH_CONDITION_VALUE])):
+        tests = [{"field": "kind", "values": [value]}]
+        settings = {**CUSTOMERS.defaults(book, book), "crm_new": "when_active", "active": {"tests": tests}}
+        assert [one.reason.code for one in found(settings, targets).clashes] == codes
+
+
 @pytest.mark.proves("CUST-2", "CUST-9")
 @pytest.mark.parametrize(("name", "settings", "code", "rules"), CLASHES, ids=[one[0] for one in CLASHES])
 def test_each_contradiction_is_named_with_its_places(

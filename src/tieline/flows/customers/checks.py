@@ -18,7 +18,7 @@ from tieline.core.values import known_country
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.check_lines import line_clashes, line_remarks
 from tieline.flows.customers.conditions import led_to
-from tieline.flows.customers.lines import match_by, own_name, required, top_roles
+from tieline.flows.customers.lines import match_by, own_name, required, top_role, top_roles
 from tieline.flows.customers.settings import RoleRule, Settings
 
 CLOSED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {"stage_kind": (("open", ""), ("won", ""), ("lost", ""))}
@@ -27,6 +27,11 @@ CLOSED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {"stage_kind": (("ope
 Targets = Mapping[Side, Target]
 Choices = Sequence[tuple[str, str]]
 Way = tuple[Reason, Mapping[str, Any]]
+_NOT_ACTIVE: Final[tuple[Way, ...]] = (
+    (because(why.WAY_AT_CREATION), {"crm_new": "at_creation"}),
+    (because(why.WAY_BY_HAND), {"crm_new": "by_hand"}),
+)
+"""Ways out of a condition of being active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,10 @@ def _on(settings: Settings) -> tuple[RoleRule, ...]:
 def _general(settings: Settings, targets: Targets) -> Iterator[Clash]:
     if not known_country(settings.default_country):
         yield Clash(("default_country",), because(why.CLASH_COUNTRY, country=settings.default_country))
-    at_creation: Way = (because(why.WAY_AT_CREATION), {"crm_new": "at_creation"})
-    by_hand: Way = (because(why.WAY_BY_HAND), {"crm_new": "by_hand"})
     active = settings.active
     if settings.crm_new == "when_active":
         if active is None or not active.tests or any(not test.field for test in active.tests):
-            yield Clash(
-                ("crm_new", "active"), because(why.CLASH_CONDITION), {"name": "Nordlys ApS"}, (at_creation, by_hand)
-            )
+            yield Clash(("crm_new", "active"), because(why.CLASH_CONDITION), {"name": "Nordlys ApS"}, _NOT_ACTIVE)
         else:
             yield from _condition_served(settings, targets)
             yield from _condition_values(settings, targets)
@@ -88,25 +89,21 @@ def _condition_served(settings: Settings, targets: Targets) -> Iterator[Clash]:
     condition, target = settings.active, targets.get(LEFT)
     if condition is None or target is None or not target.readable:
         return
-    role = condition.role or next((one for one in top_roles(settings)), "account")
-    ways: tuple[Way, ...] = (
-        (because(why.WAY_AT_CREATION), {"crm_new": "at_creation"}),
-        (because(why.WAY_BY_HAND), {"crm_new": "by_hand"}),
-    )
+    role = condition.role or top_role(settings)
     example = {"name": "Nordlys ApS"}
     if all(of != role for of, _ in target.readable):
-        yield Clash(("active.role",), because(why.CLASH_CONDITION_ROLE, role=role), example, ways)
+        yield Clash(("active.role",), because(why.CLASH_CONDITION_ROLE, role=role), example, _NOT_ACTIVE)
         return
     if condition.role:
         to = led_to(role, condition.link)
         known = target.readable.get((role, condition.link)) == "link"
         if not known or (to is not None and to not in top_roles(settings)):
             reason = because(why.CLASH_CONDITION_LINK, role=role, what=condition.link)
-            yield Clash(("active.link",), reason, example, ways)
+            yield Clash(("active.link",), reason, example, _NOT_ACTIVE)
     for number, test in enumerate(condition.tests):
         if (role, test.field) not in target.readable:
             reason = because(why.CLASH_CONDITION_FIELD, role=role, what=test.field)
-            yield Clash((f"active.tests.{number}",), reason, example, ways)
+            yield Clash((f"active.tests.{number}",), reason, example, _NOT_ACTIVE)
 
 
 def _condition_values(settings: Settings, targets: Targets) -> Iterator[Clash]:
@@ -116,7 +113,7 @@ def _condition_values(settings: Settings, targets: Targets) -> Iterator[Clash]:
     if active is None or target is None:
         return
     for number, test in enumerate(active.tests):
-        choices = values_of(target, active.role or "account", test.field)
+        choices = values_of(target, active.role or top_role(settings), test.field)
         if not choices or test.operator not in ("is", "in", "is_not", "not_in"):
             continue
         known = {id.casefold() for id, _ in choices}

@@ -11,7 +11,7 @@ from tieline.core.pairing import LEFT, RIGHT, Line, Side, Watched
 from tieline.core.plan import Find
 from tieline.core.record import Record
 from tieline.flows.customers.conditions import led_to
-from tieline.flows.customers.settings import Condition, LineRule, Settings
+from tieline.flows.customers.settings import LineRule, Settings
 
 CHANGED_AT: Final = "last_activity"
 """Canonical field: when something happened with the record last, for where its version is no time."""
@@ -95,20 +95,21 @@ def watched(settings: Settings) -> tuple[Watched, ...]:
     condition = settings.active
     if not settings.on or settings.crm_new != "when_active" or condition is None or not condition.role:
         return ()
-    top = top_roles(settings)
-    to = led_to(condition.role, condition.link) or next(iter(top), "")
-    if to not in top or not condition.tests:
+    to = led_to(condition.role, condition.link) or top_role(settings)
+    if to not in top_roles(settings) or not condition.tests:
         return ()
-    return (Watched(condition.role, condition.link, to, tuple(dict.fromkeys((*_tested(condition), "name")))),)
-
-
-def _tested(condition: Condition) -> tuple[str, ...]:
-    return tuple(test.field for test in condition.tests)
+    fields = dict.fromkeys((*(test.field for test in condition.tests), "name"))
+    return (Watched(condition.role, condition.link, to, tuple(fields)),)
 
 
 def top_roles(settings: Settings) -> tuple[str, ...]:
     """The roles whose records belong to no other that is kept the same."""
     return tuple(role for role in roles(settings) if is_top(settings, role))
+
+
+def top_role(settings: Settings) -> str:
+    """The role that is meant by "the customer itself": "account", or "contact" where only contact persons are kept the same."""
+    return next(iter(top_roles(settings)), "account")
 
 
 def parent_of(settings: Settings, role: str) -> LineRule | None:

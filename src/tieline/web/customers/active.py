@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from tieline.core.flow import Target
 from tieline.flows.customers import CUSTOMERS
 from tieline.flows.customers.defaults import CONDITIONS
+from tieline.flows.customers.lines import top_role
 from tieline.flows.customers.settings import Settings
 from tieline.store.services.customers import Pair
 from tieline.web.customers import labels
@@ -42,9 +43,13 @@ def choices(settings: Settings, crm: Target, chosen: str) -> list[tuple[str, str
     return [(value, str(OF.get(value.partition(DOT)[0], value))) for value in named]
 
 
-def fields(pair: Pair, crm: Target, chosen: str) -> list[tuple[str, str]]:
-    """(name, label) of everything that can be read of it, the standard ones first."""
-    role = chosen.partition(DOT)[0] or "account"
+def role_of(settings: Settings, chosen: str) -> str:
+    """The role whose fields are tested."""
+    return chosen.partition(DOT)[0] or top_role(settings)
+
+
+def fields(pair: Pair, crm: Target, role: str) -> list[tuple[str, str]]:
+    """(name, label) of everything that can be read of a role, the standard ones first."""
     there = [name for of, name in crm.readable if of == role]
     standard = sorted((name for name in there if not name.startswith("=")), key=own.line_name)
     named = labels.of_fields(pair, "left", role, read_only=True)
@@ -54,9 +59,8 @@ def fields(pair: Pair, crm: Target, chosen: str) -> list[tuple[str, str]]:
     ]
 
 
-def values(crm: Target, chosen: str, field: str, now: Sequence[str]) -> list[tuple[str, str]]:
+def values(crm: Target, role: str, field: str, now: Sequence[str]) -> list[tuple[str, str]]:
     """(value, label) of what a field can be compared with, where there are only so many and one of them is; else it is typed."""
-    role = chosen.partition(DOT)[0] or "account"
     there = [(value, str(KINDS.get(value, label or value))) for value, label in CUSTOMERS.values_of(crm, role, field)]
     return there if there and (not now or (len(now) == 1 and now[0] in dict(there))) else []
 

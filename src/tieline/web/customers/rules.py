@@ -20,6 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from tieline.core.flow import Clash, Target
 from tieline.core.pairing import SIDES, Side
 from tieline.flows.customers import CUSTOMERS
+from tieline.flows.customers.lines import top_role
+from tieline.flows.customers.settings import Settings
 from tieline.store.services import pairs
 from tieline.store.services.customers import Pair
 from tieline.store.services.declined import DeclinedError
@@ -128,6 +130,7 @@ def _context(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str,
 def _shown(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, Any]:
     found = pairs.checked(request.workspace.pk, pair.id, raw)
     targets = pairs.targets(pair)
+    settings = found.settings or CUSTOMERS.load(dict(pair.settings or {}))
     touched = {rule for clash in found.clashes for rule in clash.rules}
     return {
         "pair": {
@@ -143,9 +146,9 @@ def _shown(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, A
         "malformed": found.malformed,
         "crm_new": _options(_NEW, raw.get("crm_new", "at_creation")),
         "marks": _options(_MARKS, raw.get("mark", {}).get("kind", "all")),
-        "mark_fields": _fields(pair, "left", targets["left"], "account", str(raw.get("mark", {}).get("field", ""))),
+        "mark_fields": _fields(pair, "left", targets["left"], top_role(settings), str(raw.get("mark", {}).get("field", ""))),
         "mark_values": ", ".join(raw.get("mark", {}).get("values", ())),
-        "active": _active(pair, raw, found, targets["left"]),
+        "active": _active(pair, raw, settings, targets["left"]),
         "roles": [_role(pair, role, number, targets, touched) for number, role in enumerate(raw.get("roles", ()))],
         "deletions": [
             {"side": side, "title": pair.connection(side).title,
@@ -189,14 +192,9 @@ def _fields(pair: Pair, side: Side, target: Target, role: str, chosen: str) -> l
     """Every field that can stand on this side of a line: the standard ones, then the vendor's own."""
     canonical = sorted(target.roles.get(role, ()), key=own.line_name)
     named = labels.of_fields(pair, side, role)
-    found = [Option(name, own.line_name(name), name == chosen) for name in canonical]
-    found += [
-        Option(name, f"{label} ({name[1:]})", name == chosen)
-        for name, label in sorted(named.items(), key=lambda one: one[1])
-    ]
-    if chosen and all(not one.on for one in found):
-        found.insert(0, Option(chosen, own.line_name(chosen), on=True))
-    return found
+    theirs = sorted(named.items(), key=lambda one: one[1])
+    there = [(name, own.line_name(name)) for name in canonical]
+    return _chosen([*there, *((name, f"{label} ({name[1:]})") for name, label in theirs)], chosen)
 
 
 def _role(
@@ -271,12 +269,12 @@ def _new_values(pair: Pair, side: Side, raw: Mapping[str, Any], target: Target, 
     return out
 
 
-def _active(pair: Pair, raw: Mapping[str, Any], found: Checked, target: Target) -> Mapping[str, Any]:
+def _active(pair: Pair, raw: Mapping[str, Any], settings: Settings, target: Target) -> Mapping[str, Any]:
     kept = raw.get("active") or {}
     of = active.of(kept)
     tests = [*kept.get("tests", ()), {"field": "", "operator": "is", "values": ()}]
-    there = active.fields(pair, target, of)
-    settings = found.settings or CUSTOMERS.load(dict(pair.settings or {}))
+    role = active.role_of(settings, of)
+    there = active.fields(pair, target, role)
     return {
         "of": [Option(value, label, value == of) for value, label in active.choices(settings, target, of)],
         "shown": of, "match": kept.get("match", "all"),
@@ -286,7 +284,7 @@ def _active(pair: Pair, raw: Mapping[str, Any], found: Checked, target: Target) 
                 "operators": _options(_OPERATORS, test.get("operator", "is")), "values": ", ".join(test.get("values", ())),
                 "choices": [
                     Option(value, label, value in test.get("values", ()))
-                    for value, label in active.values(target, of, test["field"], test.get("values", ()))
+                    for value, label in active.values(target, role, test["field"], test.get("values", ()))
                 ],
             }
             for number, test in enumerate(tests)
@@ -295,6 +293,7 @@ def _active(pair: Pair, raw: Mapping[str, Any], found: Checked, target: Target) 
 
 
 def _chosen(there: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
+    """(name, label) as a choice; what is chosen stands in it whether or not it is there."""
     found = [Option(name, label, name == chosen) for name, label in there]
     if chosen and all(not one.on for one in found):
         found.insert(0, Option(chosen, own.line_name(chosen), on=True))
@@ -304,7 +303,7 @@ def _chosen(there: Sequence[tuple[str, str]], chosen: str) -> list[Option]:
 def _clash(clash: Clash, number: int) -> Mapping[str, Any]:
     ways = [(f"way:{number}:{place}", say(reason)) for place, (reason, _changes) in enumerate(clash.ways_out)]
     example = ", ".join(f"{own.line_name(str(name))}: {value}" for name, value in (clash.example or {}).items())
-    return {"title": say(clash.reason), "example": example, "consequence": "", "ways": ways}
+    return {"title": say(clash.reason), "example": example, "ways": ways}
 
 
 def _way(pair: Pair, raw: Mapping[str, Any], act: str) -> Mapping[str, Any]:
