@@ -6,7 +6,7 @@ it is no long one: it counts while the server names the version that it was read
 
 A server looks at every card to answer that small question: a second at ten thousand. In a large book many values at once are therefore
 looked for in what was asked a moment ago, for ten times as long as the asking took: whoever looks for many is matching books, and his
-look-ups and his writes lie further apart than that anyway. What was written here meanwhile is known. A single value is always asked for.
+look-ups and his writes lie further apart than that anyway. What was written here meanwhile is known. Whoever looks for a few values asks always.
 """
 
 from __future__ import annotations
