@@ -182,6 +182,16 @@ class MemorySync:
 
         return self._call("release", work)
 
+    def due_again(self, code: str, roles: Sequence[str]) -> int:
+        def work() -> int:
+            stuck = [one for one in self.waits.values() if one.state == "stuck" and (one.why or {}).get("code") == code]
+            found = [one for one in stuck if one.role in roles]
+            for one in found:
+                one.state, one.due_at = "due", self.clock.iso()
+            return len(found)
+
+        return self._call("due_again", work)
+
     def unfinished(self) -> list[SyncOperation]:
         open_ = [one for one in self.operations.values() if one.state in {"sent", "unknown"}]
         return self._call("unfinished", lambda: self._copy(open_))

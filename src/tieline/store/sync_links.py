@@ -137,6 +137,17 @@ _RELEASE = """
 UPDATE store_syncwaiting SET due_at = now(), state = 'due'
  WHERE pair_id = %s AND state = 'asked' AND code = %s AND epoch = %s
 """
+# The counts say whether there is any: of a role that is off there may be a hundred thousand.
+_SET_ASIDE = """
+SELECT role FROM store_synccount
+ WHERE pair_id = %(pair)s AND epoch = %(epoch)s AND what = 'waiting' AND state = 'stuck' AND code = %(code)s
+   AND role = ANY (%(roles)s::text[])
+ GROUP BY role HAVING sum(count) > 0
+"""
+_DUE_AGAIN = """
+UPDATE store_syncwaiting SET due_at = now(), state = 'due'
+ WHERE pair_id = %(pair)s AND state = 'stuck' AND code = %(code)s AND role = ANY (%(roles)s::text[]) AND epoch = %(epoch)s
+"""
 
 
 class LinkSide:
@@ -221,6 +232,14 @@ class LinkSide:
         session = self.session
         with session.ask() as connection:
             return connection.execute(_RELEASE, [session.pair, code, session.epoch]).rowcount
+
+    def due_again(self, code: str, roles: Sequence[str]) -> int:
+        """Rows in state "stuck" of these roles with this code fall due now; how many."""
+        session = self.session
+        asked: dict[str, Any] = {"pair": session.pair, "epoch": session.epoch, "code": code, "roles": list(roles)}
+        with session.ask() as connection:
+            asked["roles"] = [role for (role,) in connection.execute(_SET_ASIDE, asked)]
+            return connection.execute(_DUE_AGAIN, asked).rowcount if asked["roles"] else 0
 
     # -- of a page ---------------------------------------------------------------------------------------------------
 

@@ -228,6 +228,10 @@ class SyncStore(Protocol):
     def release(self, code: str) -> int:
         """Rows in state "asked" whose `why` has this code fall due now (a person lifted a limit for a run); how many."""
 
+    def due_again(self, code: str, roles: Sequence[str]) -> int:
+        """Rows in state "stuck" of these roles whose `why` has this code fall due now; how many. Asked by every run, so it costs next to
+        nothing where there are none, whatever there is of other roles."""
+
     def unfinished(self) -> list[SyncOperation]:
         """Operations in state "sent" or "unknown": what a crash left, or a vendor did not say. Asked when a run begins."""
 

@@ -33,4 +33,6 @@ LIKELY = declare("sync.likely", "count", "percent")
 """No rule finds a partner for it, and these are likely. The question stays open until it is answered or its record is linked."""
 TOO_MANY = declare("sync.too_many", "role", "most")
 """Linked with nothing: more than are compared as whole lists."""
+ROLE_OFF = declare("customers.not.role", "role")
+"""As the flow says it (HUB-11): of a record that waits while its role is switched off."""
 OTHER_WORKS = declare("sync.other_works")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tieline.core.errors import TielineError
 from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.effects.reasons import of_error, reason
-from tieline.engine.sync import reasons
+from tieline.engine.sync import off_roles, reasons
 from tieline.engine.sync.batching import settle, work
 from tieline.engine.sync.items import UNTIL, Item, Pair, Pass
 from tieline.engine.sync.newness import keep_renumbered
@@ -122,8 +122,11 @@ async def work_waiting(this: Pass, *, approved: bool = False) -> None:
     rest is for the next run of changes, or for nobody while the pair is only watched."""
     pair = this.pair
     looks: Counter[tuple[str, Side, str]] = Counter()
+    await off_roles.wake(this)
     while not this.over and not await is_paused(this):
         rows = await pair.run(lambda: pair.store.waiting(pair.now(), ALL_ROWS if this.dry or approved else ROWS))
+        if await off_roles.set_aside(this, rows):
+            continue
         rows = [row for row in rows if row.role in pair.customers.roles and not (approved and row.approved is None)]
         ripe = await _ripe(this, rows)
         if rows and not ripe and not this.dry:
