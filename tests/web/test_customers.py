@@ -329,3 +329,20 @@ def test_each_question_is_answered_in_the_inbox(
     assert row.state == "due"
     shown = {"shown": {line["line"]: [line["left"], line["right"]] for line in options}} if kind == "conflict" else {}
     assert (row.told or {}) == ({} if kind == "moved" else choice | shown)
+
+
+@pytest.mark.proves("CUST-12")
+@pytest.mark.parametrize(("gone", "here"), [("left", "e-conomic"), ("right", "Zoho CRM")])
+def test_a_deletion_is_told_of_from_where_it_is_gone(
+    pair: MadePair, company: Company, reader: Client, gone: str, here: str
+) -> None:
+    """A linked customer's question stands under its record of the left on either side."""
+    item = pair.question(
+        "deletion", "4401", {"code": "customers.not.gone", "params": {"side": gone}}, [], "Nordlys A/S"
+    )
+    text = text_of(reader.get(company.url(f"/inbox/{text_of_id('case', item.pk)}/")))
+    left = "e-conomic" if here == "Zoho CRM" else "Zoho CRM"
+    assert f"It is no longer in {left}" in text
+    assert f"it stays in {here}, and the link ends" in text
+    assert f"in {left}, with the values of {here}" in text
+    assert f"in {here} too" in text

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tieline.core.pairing import Side
+from tieline.core.pairing import other as _across
 from tieline.engine.sync.reasons import LIKELY
 from tieline.store.services import customers
 from tieline.store.services.customers import Pair
@@ -53,12 +54,17 @@ def said(case: Case, pair: Pair | None) -> str:
 
 def fill(out: Asked, case: Case, pair: Pair | None, group: int) -> None:
     """What the right half of the inbox shows of it."""
-    out.question = said(case, pair)
+    out.question, out.why = title(case), said(case, pair)
     out.can_always = False  # which two are one is remembered by their link, who wins on a line by the rules
     out.alike = max(group - 1, 0) if case.kind in ("conflict", "deletion") else 0
     if out.alike:
         count = words.number(out.alike)
-        out.alike_said = _("Settle the %(count)s alike too: same question, same field") % {"count": count}
+        alike = (
+            _("Settle the %(count)s alike too: same question, same field")
+            if case.kind == "conflict"
+            else _("Settle the %(count)s alike too: same question")
+        )
+        out.alike_said = alike % {"count": count}
     if pair is None:
         return
     across = pair.right.title if case.side == "left" else pair.left.title
@@ -91,8 +97,7 @@ def _candidates(case: Case, pair: Pair, across: str) -> list[Candidate]:
         found.append(_choice({"create": True, "partner": ""}, _("None of them"), other % {"system": across}))
         return found
     if case.kind == "deletion":
-        gone = pair.right.title if case.side == "left" else pair.left.title
-        here = pair.left.title if case.side == "left" else pair.right.title
+        gone, here = pair.connection(_gone(case)).title, pair.connection(_across(_gone(case))).title
         return [
             _choice({"deletion": "unlink"}, _("Keep it"), _("it stays in %(system)s, and the link ends") % {"system": here}),
             _choice({"deletion": "restore"}, _("Make it again"), _("in %(system)s, with the values of %(other)s") % {"system": gone, "other": here}),
@@ -109,6 +114,14 @@ def _candidates(case: Case, pair: Pair, across: str) -> list[Candidate]:
     ]
 
 
+def _gone(case: Case) -> Side:
+    """Where it was deleted. The reason says so: a linked customer's question stands under its record of the left, wherever it is gone."""
+    said = ((case.reason or {}).get("params") or {}).get("side")
+    if said in ("left", "right"):
+        return "left" if said == "left" else "right"
+    return "right" if case.side == "left" else "left"
+
+
 def _by_side(case: Case, pair: Pair) -> list[Candidate]:
     """One side wins on every line of the question; field by field is for the customer's page."""
     named = labels.of(pair, case.role)
@@ -118,7 +131,7 @@ def _by_side(case: Case, pair: Pair) -> list[Candidate]:
         evidence = tuple(
             Evidence(
                 words.titled(own.line_name(str(line["line"]), named.get(str(line["line"]), "")), compare.value(line.get(side), str(line["line"]))),
-                yes=True,
+                yes=None,
             )
             for line in case.options
         )  # fmt: skip

@@ -8,10 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing that speaks for (yes) or against a candidate."""
+    """One thing that speaks for (yes) or against a candidate; None: what it would be, neither of both."""
 
     text: str
-    yes: bool
+    yes: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Asked:
     candidates: list[Candidate] = field(default_factory=list)
     system: str = ""
     """Where the candidates stand; "" where they are answers and no records."""
+    why: str = ""
+    """Why it is asked, where the question itself does not say so."""
     icon: str = "calls"
     alike: int = 0
     times: int = 1
