@@ -1,5 +1,6 @@
 """Runs of pairs: asked for, looked at, approved, paused, undone; what they wrote and what does not agree."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -112,7 +113,7 @@ class Page(Schema):
 def list_pair_runs(request: Asked, pair: str) -> Any:
     """The newest 50."""
     workspace, _ = asker(request)
-    return [run_state(workspace, row) for row in pair_runs.recent(workspace, pair_of(workspace, pair).id, 50)]
+    return _states(workspace, pair_runs.recent(workspace, pair_of(workspace, pair).id, 50))
 
 
 @router.post("/pairs/{pair}/runs", response={200: RunState, **PROBLEMS}, summary="Begin a run")
@@ -221,12 +222,19 @@ def _options(given: Wanted) -> dict[str, Any]:
 
 def run_state(workspace: int, row: SyncRun) -> dict[str, Any]:
     """A run as it is shown."""
-    applied = pair_runs.approved(workspace, row)
-    ready = row.kind == "preview" and row.state == "done" and applied is None and pair_runs.has_plan(workspace, row)
+    return _states(workspace, [row])[0]
+
+
+def _states(workspace: int, rows: Sequence[SyncRun]) -> list[dict[str, Any]]:
+    planned, approved = pair_runs.planned(workspace, rows), pair_runs.approved(workspace, rows)
+    return [_state(row, row.pk in planned, approved.get(row.pk)) for row in rows]
+
+
+def _state(row: SyncRun, has_plan: bool, applied: int | None) -> dict[str, Any]:
     return {
         "id": shown("syncrun", row.pk), "kind": row.kind, "state": row.state, "wish": row.wish, "counts": dict(row.counts),
         "total": row.total, "requests": row.requests, "version": row.version, "why": reason(row.why),
-        "started_at": row.started_at, "finished_at": row.finished_at, "may_approve": ready, "approved_by": shown("syncrun", applied),
+        "started_at": row.started_at, "finished_at": row.finished_at, "may_approve": has_plan and applied is None, "approved_by": shown("syncrun", applied),
     }  # fmt: skip
 
 

@@ -4,6 +4,8 @@ recent(workspace, pair) -> [SyncRun]
 one(workspace, pair, run) -> SyncRun | None
 operations(workspace, run, before) -> Some              the newest first
 reports(workspace, run, after) -> Some                  in the order in which they were found
+planned(workspace, runs) -> {run}                       dry runs that may be applied
+approved(workspace, runs) -> {run: run}                 and by which run they were
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.db.models import Exists, OuterRef
 
 from tieline.engine.sync.matched import LINE
 from tieline.engine.sync.reasons import UNDONE
@@ -77,16 +81,23 @@ def wrote(workspace: int, run: SyncRun) -> bool:
         return SyncOperation.objects.filter(workspace_id=workspace, run_id=run.pk, state="done").exists()
 
 
-def has_plan(workspace: int, run: SyncRun) -> bool:
-    """Whether a dry run planned anything."""
+def planned(workspace: int, runs: Sequence[SyncRun]) -> set[int]:
+    """Dry runs of these that are done and planned something. One query."""
+    ids = [run.pk for run in runs if run.kind == "preview" and run.state == "done"]
+    if not ids:
+        return set()
     with workspace_tx(workspace):
-        return SyncOperation.objects.filter(workspace_id=workspace, run_id=run.pk, state="planned").exists()
+        writes = SyncOperation.objects.filter(workspace_id=workspace, run_id=OuterRef("pk"), state="planned")
+        rows = SyncRun.objects.filter(Exists(writes), workspace_id=workspace, pk__in=ids)
+        return set(rows.values_list("pk", flat=True))
 
 
-def approved(workspace: int, run: SyncRun) -> int | None:
-    """The run that applied this dry run."""
-    if run.kind != "preview":
-        return None
+def approved(workspace: int, runs: Sequence[SyncRun]) -> dict[int, int]:
+    """Dry run → the run that applied it, of those of these that were. One query."""
+    ids = [run.pk for run in runs if run.kind == "preview"]
+    if not ids:
+        return {}
+    pairs = {run.pair_id for run in runs}
     with workspace_tx(workspace):
-        found = SyncRun.objects.filter(workspace_id=workspace, pair_id=run.pair_id, kind="approved", options__of=run.pk)
-        return found.values_list("pk", flat=True).first()
+        rows = SyncRun.objects.filter(workspace_id=workspace, pair_id__in=pairs, kind="approved", options__of__in=ids)
+        return dict(rows.values_list("options__of", "pk"))

@@ -196,8 +196,8 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
     kind, word = own.RUN_STATES.get(row.state, ("off", row.state))
     done = row.counts.get("read", 0)
     may_undo = permissions.may(request.member, "runs.undo") and pair_runs.wrote(request.workspace.pk, row)
-    may_approve = row.kind == "preview" and row.state == "done" and pair_runs.has_plan(request.workspace.pk, row)
-    approved = pair_runs.approved(request.workspace.pk, row)
+    may_approve = bool(pair_runs.planned(request.workspace.pk, [row]))
+    approved = pair_runs.approved(request.workspace.pk, [row]).get(row.pk)
     return {
         "pair": _pair(pair),
         "run": row,
