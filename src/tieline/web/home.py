@@ -38,7 +38,8 @@ from tieline.store.services import health as vital
 from tieline.store.services.health import Health
 from tieline.web import nav, permissions
 from tieline.web.connections import words as connection_words
-from tieline.web.home_ways import Way, page, see, ways
+from tieline.web.connections.shown import page_url
+from tieline.web.home_ways import Way, see, ways
 from tieline.web.inbox import asked
 from tieline.web.inbox.shapes import Entry
 from tieline.web.parts import words
@@ -274,7 +275,7 @@ def next_page(request: HttpRequest) -> Mapping[str, str] | None:
         ("welcome", _("Set Tieline up")),
         ("connections", _("Connect the first system")),
     ):
-        url = page(name)
+        url = page_url(name)
         if url:
             return {"url": url, "label": label}
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,6 +15,7 @@ from tieline.store.services import pair_views
 from tieline.store.services.customers import Pair
 from tieline.store.services.health import Health
 from tieline.web.connections import words as connection_words
+from tieline.web.connections.shown import url_of
 from tieline.web.customers import overview
 from tieline.web.parts import words
 from tieline.web.words.say import flow_name
@@ -70,9 +71,9 @@ def _way(source: tuple[Connection, Health], target: tuple[Connection, Health], f
     step, url = see(row, health)
     shown_kind: str = kind
     if flow.state == FlowState.PAUSED:
-        shown_kind, word, url = "fail", _("Paused, needs you"), page("calls") or url
+        shown_kind, word, url = "fail", _("Paused, needs you"), reverse("calls")
     elif kind == "ok" and flow.version and not flow.live:
-        shown_kind, word, step, url = "watch", _("Watching"), _("Make live"), page("calls") or url
+        shown_kind, word, step, url = "watch", _("Watching"), _("Make live"), reverse("calls")
     last = source[1].last.at if source[1].last is not None else target[1].answered_at
     return Way(
         source[0].title, target[0].title, url, shown_kind, flow_name(flow.flow), shown_kind, word,
@@ -122,16 +123,4 @@ def _single(row: Connection, health: Health) -> Way:
 
 def see(row: Connection, health: Health) -> tuple[str, str]:
     """What the reader can do about a connection, and where."""
-    try:
-        url = reverse("connections-one", args=[public_ids.of("conn").show(row.pk)])
-    except NoReverseMatch:
-        url = page("connections")
-    return (_("Fix") if health.kind == "fail" else _("See")), url
-
-
-def page(name: str) -> str:
-    """The address of a page, "" where there is none."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
+    return (_("Fix") if health.kind == "fail" else _("See")), url_of(row)
