@@ -1,11 +1,12 @@
 """Undo of a pair's run, as a person asks for it: what it would delete is said first, and many only go once they have confirmed how many.
 
-deletes(workspace, run, link="") -> Deletes                    what undoing it deletes
+deletes(workspace, run) -> Deletes                             what undoing it deletes
 undo(workspace, user, pair, options, confirmed=0) -> int       the run that does it; DeclinedError undo.deletes
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tieline.store.team.models import User
 
 _LINKS: Final = """
-SELECT coalesce(sum(count), 0)::bigint FROM store_synccount WHERE pair_id = %s AND epoch = %s AND what = 'link' AND role = %s
+SELECT role, sum(count)::bigint FROM store_synccount WHERE pair_id = %s AND epoch = %s AND what = 'link' GROUP BY role
 """
 
 
@@ -49,13 +50,13 @@ class Deletes:
         return sum(self.by.values())
 
 
-def deletes(workspace: int, run: SyncRun, link: str = "") -> Deletes:
+def deletes(workspace: int, run: SyncRun) -> Deletes:
     """Records that a run made, as far as nobody has changed them since: those stay, and nobody knows of them before they are read."""
     with workspace_tx(workspace):
-        return _deletes(run, link)
+        return _deletes(run)
 
 
-def _deletes(run: SyncRun, link: str) -> Deletes:
+def _deletes(run: SyncRun, link: str = "") -> Deletes:
     made = SyncOperation.objects.filter(workspace_id=run.workspace_id, run_id=run.pk, verb="create", state="done")
     if link:
         made = made.filter(link=link)
@@ -64,25 +65,21 @@ def _deletes(run: SyncRun, link: str) -> Deletes:
         return Deletes()
     pair = read_pair(run.workspace_id, run.pair_id)
     limit = CUSTOMERS.load(pair.settings or {}).deletions
-    by: dict[Side, int] = {}
-    kept, mosts, many = 0, [], False
-    for role in sorted({role for role, _, _ in rows}):
-        going = 0
-        for other, text, count in rows:
-            if other != role:
-                continue
-            side = side_of(text)
-            if _stays(pair.connection(side).connector, role):
-                kept += count
-            else:
-                going += count
-                by[side] = by.get(side, 0) + count
-        with connection.cursor() as cursor:
-            cursor.execute(_LINKS, [pair.id, run.epoch, role])
-            most = most_of(cursor.fetchone()[0], limit.share, limit.count)
-        mosts.append(most)
-        many = many or going > most
-    return Deletes(by, kept, many, min(mosts))
+    with connection.cursor() as cursor:
+        cursor.execute(_LINKS, [pair.id, run.epoch])
+        links = dict(cursor.fetchall())
+    going: Counter[str] = Counter()
+    by: Counter[Side] = Counter()
+    kept = 0
+    for role, text, count in rows:
+        side = side_of(text)
+        if _stays(pair.connection(side).connector, role):
+            kept += count
+        else:
+            going[role] += count
+            by[side] += count
+    mosts = {role: most_of(links.get(role, 0), limit.share, limit.count) for role in going}
+    return Deletes(by, kept, any(going[role] > most for role, most in mosts.items()), min(mosts.values(), default=0))
 
 
 def _stays(connector: str, role: str) -> bool:
@@ -96,9 +93,8 @@ def undo(workspace: int, user: User | None, pair: int, options: Mapping[str, Any
     """As `pairs.undo`. confirmed: how many deletions the person has seen and agreed to."""
     with workspace_tx(workspace):
         run = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=int(options.get("of") or 0)).first()
-        going = (
-            _deletes(run, str(options.get("link") or "")) if run is not None and not options.get("line") else Deletes()
-        )
-        if going.many and confirmed < going.count:
-            raise DeclinedError("undo.deletes", count=going.count, most=going.most)
+        if run is not None and not options.get("line"):
+            going = _deletes(run, str(options.get("link") or ""))
+            if going.many and confirmed < going.count:
+                raise DeclinedError("undo.deletes", count=going.count, most=going.most)
         return pairs.undo(workspace, user, pair, options)
