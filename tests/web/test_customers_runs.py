@@ -47,6 +47,9 @@ def test_a_transfer_is_asked_for_with_its_side_and_mark_and_only_once(pair: Made
     assert run.options == {"from": "right", "mark": False}
     again = admin.post(pair.url("transfer/"), {"from": "left", "mark": "on", "act": "go"}, follow=True)
     assert "Such a run is under way already." in again.content.decode()
+    page = admin.get(pair.url("transfer/")).content.decode()
+    assert url_of(pair, run) in page  # the way to the one that is under way stands in place of a second beginning
+    assert 'value="go"' not in page
     assert len(pair.runs(kind="transfer")) == 1
     admin.post(pair.url("transfer/"), {"from": "left", "mark": "on", "act": "preview"})
     (dry,) = pair.runs(kind="preview")
@@ -107,7 +110,12 @@ def test_its_progress_is_shown_and_it_is_paused_stopped_and_goes_on(pair: MadePa
     for wish, kept in (("pause", "pause"), ("go", ""), ("stop", "stop")):
         admin.post(url_of(pair, run, "wish/"), {"wish": wish})
         assert pair.runs(pk=run.pk)[0].wish == kept
-    assert "Stopping after this page" in text_of(admin.get(url_of(pair, run, "live/")))
+    moving = admin.get(url_of(pair, run, "live/"))
+    assert "Stopping …" in text_of(moving)
+    assert 'id="run-state"' in moving.content.decode()  # the badge at the top moves along
+    begun = pair.run("transfer", "paused", counts={"read": 250})
+    shown = admin.get(url_of(pair, begun)).content.decode()
+    assert "<progress" not in shown  # how many there are is not known: no bar can say how far it is
     done = pair.run("transfer", counts={"read": 1000})
     assert admin.get(url_of(pair, done, "live/"))["HX-Refresh"] == "true"
     late = admin.post(url_of(pair, done, "wish/"), {"wish": "pause"}, follow=True)

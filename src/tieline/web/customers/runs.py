@@ -53,7 +53,7 @@ def live(request: PageRequest, pair: str, run: str) -> HttpResponse:
     row = _row(request, kept, run)
     if row.state not in pairs.OPEN:
         return HttpResponse(status=200, headers={"HX-Refresh": "true"})
-    return render(request, "customers/moving.html", _context(request, kept, row))
+    return render(request, "customers/moving_live.html", _context(request, kept, row))
 
 
 @permissions.needs("flows.change")
@@ -103,9 +103,12 @@ def transfer(request: PageRequest, pair: str) -> HttpResponse:
         if kind == "preview":
             options["of"] = "transfer"
         return _begun(request, kept, "", lambda: pairs.ask(request.workspace.pk, request.user, kept.id, kind, options))
+    recent = pair_runs.recent(request.workspace.pk, kept.id, limit=100)
+    under_way = next((one.pk for one in recent if one.kind == "transfer" and one.state in pairs.OPEN), None)
     context = {
         "pair": _pair(kept),
         "is_live": kept.row.live,
+        "under_way": url_of(kept, under_way) if under_way is not None else "",
         "sides": [("right", kept.right.title, kept.left.title), ("left", kept.left.title, kept.right.title)],
     }
     return render(request, "customers/transfer.html", context)
@@ -208,6 +211,7 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "done": done,
         "total": row.total or max(done, 1),
         "known_total": row.total is not None,
+        "bar_kind": "paused" if row.state == "paused" else "",
         "is_open": row.state in pairs.OPEN,
         "why": shown.reason_of(pair, row.why),
         "live_url": url_of(pair, row.pk, "customers-run-live"),
