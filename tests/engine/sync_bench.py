@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.engine.memory import Clock
+from tests.engine.memory import Clock, Killed
 from tests.engine.sync_memory import MemorySync, MemoryVendor, maps
 from tieline.core.pairing import Side
 from tieline.engine.access import Access
@@ -42,6 +44,28 @@ def settings(*, policy: str = "ask", contacts: bool = True, more: dict[str, Any]
         people = [one for one in lines(policy=policy) if one["name"] in {"name", "email"}]
         roles.append({"role": "contact", "lines": [*people, link], "match": [{"rule": "email"}]})
     return Settings.model_validate({"roles": roles, **top})
+
+
+@contextmanager
+def dying_at(bench: Bench, call: int) -> Iterator[list[str]]:
+    """The process dies around this call of the store (each counts twice: before and after it), or not, where there are fewer. What it
+    died in is what is yielded."""
+    died: list[str] = []
+    left = call
+
+    def die(name: str, when: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            died.append(f"{name} {when}")
+            raise Killed(died[0])
+
+    bench.store.before_call = die
+    try:
+        with suppress(Killed):
+            yield died
+    finally:
+        bench.store.before_call = lambda name, when: None
 
 
 @dataclass

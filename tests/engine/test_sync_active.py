@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from tests.engine.memory import Killed
-from tests.engine.sync_bench import PLAIN, Bench, settings
+from tests.engine.sync_bench import PLAIN, Bench, dying_at, settings
 from tieline.core.errors import ConfigError
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import WaitingRow
@@ -189,21 +187,12 @@ async def test_a_deal_that_is_won_while_things_fail_makes_one_customer(fault: st
         bench.left.put("Deals", title="Roof", customer=first, kind="won")
         if number % 2:
             bench.left.edit("Accounts", first, city="Odense")  # both feeds tell of it
-        calls = {"left": number}
-
-        def die(name: str, when: str, calls: dict[str, int] = calls) -> None:
-            calls["left"] -= 1
-            if calls["left"] == 0:
-                raise Killed(f"{name} {when}")
-
         bench.right.faults = [fault] if fault else []
-        bench.store.before_call = die
-        with suppress(Killed):
+        with dying_at(bench, number) as died:
             await bench.changes()
-        bench.store.before_call = lambda name, when: None
         await bench.quiet()
-        assert names(bench) == ["Holm 0"]
-        if calls["left"] > 0:
+        assert names(bench) == ["Holm 0"], died
+        if not died:
             return
     raise AssertionError("a run has more calls than that")
 

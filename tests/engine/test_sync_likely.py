@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engine.memory import Killed
-from tests.engine.sync_bench import Bench, settings
+from tests.engine.sync_bench import Bench, dying_at, settings
 from tests.store.pairs import PairOf, make_pair
 from tieline.core.pairing import Told
 from tieline.core.reasons import because
@@ -171,21 +170,13 @@ async def test_a_run_that_is_killed_anywhere_goes_on_and_asks_once(monkeypatch: 
     for number in range(2, 2 * calls):  # before and after each call
         bench = bench_of()
         pairs = two_lists(bench)
-        to_go = {"calls": number}
-
-        def die(name: str, when: str, to_go: dict[str, int] = to_go) -> None:
-            to_go["calls"] -= 1
-            if to_go["calls"] == 0:
-                raise Killed(name)
-
-        bench.store.before_call = die
-        with pytest.raises(Killed):
+        with dying_at(bench, number) as died:
             await bench.sync().reconcile({"match": True})
-        bench.store.before_call = lambda name, when: None
+        assert died
         row = await bench.sync().reconcile({"match": True})
-        assert (row.state, row.counts.get("asked")) in {("done", 3), ("done", None)}, number
-        assert offered(bench) == {left: [right] for left, right in pairs}, number
-        assert bench.store.asked_ever["match"] == 3, number
+        assert (row.state, row.counts.get("asked")) in {("done", 3), ("done", None)}, died
+        assert offered(bench) == {left: [right] for left, right in pairs}, died
+        assert bench.store.asked_ever["match"] == 3, died
 
 
 async def test_a_run_that_is_paused_while_it_reads_anew_goes_on_later() -> None:

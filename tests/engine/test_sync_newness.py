@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.memory import Killed
-from tests.engine.sync_bench import Bench, settings
+from tests.engine.sync_bench import Bench, dying_at, settings
 from tieline.core.pairing import Side
 from tieline.engine.sync.ports import WaitingRow
 
@@ -99,22 +98,13 @@ async def test_a_new_record_that_a_delivery_names_is_made_at_once_and_one_that_c
 async def test_a_first_reading_that_dies_forgets_nothing_of_what_was_there() -> None:
     bench = Bench(settings=settings(contacts=False))
     old = [put(bench, "right", name=f"Old {n}", email=f"o{n}@x.dk") for n in range(8)]
-    for call in range(3, 40):
-        calls = {"left": call}
-
-        def die(name: str, when: str, calls: dict[str, int] = calls) -> None:
-            calls["left"] -= 1
-            if calls["left"] == 0:
-                raise Killed(name)
-
-        bench.store.before_call = die
-        try:
+    for call in range(3, 200):
+        with dying_at(bench, call) as died:
             await bench.changes()
-        except Killed:
-            bench.clock.now += 5
-            continue
-        break
-    bench.store.before_call = lambda name, when: None
+        if not died:
+            break
+        bench.clock.now += 5
+    assert not died
     for id in old:
         bench.right.edit("Accounts", id, city="Odense")
     await bench.quiet()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.engine.memory import Killed
-from tests.engine.sync_bench import Bench, lines
+from tests.engine.sync_bench import Bench, dying_at, lines
 from tests.store.pairs import PairOf, make_pair
 from tieline.core.pairing import Side
 from tieline.engine.sync import runs
@@ -121,22 +121,15 @@ async def test_a_death_around_any_call_loses_nothing_of_it(monkeypatch: pytest.M
         bench, customers, person = await two_roles(3)
         rows = [edit(bench, "account", id, "B") for id in customers]
         bench.store.settle(RunRow(1, "changes"), Settled(waiting=[*rows, edit(bench, "contact", person, "Q")]))
-        to_go = {"calls": number}
-
-        def die(name: str, when: str, to_go: dict[str, int] = to_go) -> None:
-            to_go["calls"] -= 1
-            if to_go["calls"] == 0:
-                raise Killed(name)
-
-        bench.store.before_call = die
-        for on in (("contact",), ("contact",), ("account", "contact"), ("account", "contact")):
-            bench.settings = of(*on)
-            try:
-                await looked(bench)
-            except Killed:
-                bench.clock.now += 60
-        assert (names(bench, "account"), names(bench, "contact")) == (["B", "B", "B"], ["Q"]), number
-        if to_go["calls"] > 0:
+        with dying_at(bench, number) as died:
+            for on in (("contact",), ("contact",), ("account", "contact"), ("account", "contact")):
+                bench.settings = of(*on)
+                try:
+                    await looked(bench)
+                except Killed:
+                    bench.clock.now += 60
+        assert (names(bench, "account"), names(bench, "contact")) == (["B", "B", "B"], ["Q"]), died
+        if not died:
             return
     raise AssertionError("it never came to its end")
 

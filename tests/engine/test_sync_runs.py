@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.memory import Killed
-from tests.engine.sync_bench import BLIND, IDEMPOTENT, PLAIN, Bench, settings
+from tests.engine.sync_bench import BLIND, IDEMPOTENT, PLAIN, Bench, dying_at, settings
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import WaitingRow
 from tieline.engine.sync.undo import cannot_undo
@@ -55,17 +54,9 @@ async def test_a_transfer_that_is_paused_and_killed_goes_on_where_it_stood_and_m
         bench.right.put("Contacts", name=f"Ann {n}", email=f"ann{n}@x.dk", account=account)
     deaths = 0
     for number in range(60):
-        calls = {"left": 7 + number}
-
-        def die(name: str, when: str, calls: dict[str, int] = calls) -> None:
-            calls["left"] -= 1
-            if calls["left"] == 0:
-                raise Killed(name)
-
-        bench.store.before_call = die if number < 10 else lambda name, when: None
-        try:
+        with dying_at(bench, 7 + number if number < 10 else 0) as died:
             row = await bench.sync().transfer({"from": "right"})
-        except Killed:
+        if died:
             deaths += 1
             bench.clock.now += 2
             continue
