@@ -155,11 +155,11 @@ def _worker(_options: argparse.Namespace) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        # A batch is tens of thousands of values that live for as long as it does: looking through them for garbage every
-        # few hundred would be a tenth of the work. What is loaded by now stays.
+        # A batch is a hundred thousand values that live for as long as it does: looking through them for garbage every
+        # few thousand would be a tenth of the work. What is loaded by now stays.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        gc.set_threshold(500_000, 20, 50)
         await worker.run()
 
     uvloop.run(run())

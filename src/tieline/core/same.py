@@ -49,6 +49,8 @@ CANNOT_HOLD: Final = _CannotHold()
 def is_empty(value: Any) -> bool:
     """Whether nothing stands there."""
     if isinstance(value, str):
+        if value and " " < value[0] <= "~":  # nearly all are
+            return False
         bare = value.strip()
         return not bare or ((bare[0] == "\x00" or not bare.isascii()) and not _UNSEEN.sub("", bare).strip())
     if isinstance(value, list | tuple | dict):

@@ -308,7 +308,7 @@ class Batch:
             over = Told(event=item.told.event, by=item.told.by)
             self.waits.append(waiting_row(self.role, item, None, said, told=over))
             return False
-        item.heard = told = self._told(item)
+        told = item.heard
         link = view(item.link) if item.link is not None else None
         try:
             item.decision = self._pair.customers.decide(

@@ -46,7 +46,10 @@ def lively(value: Any) -> Any:
 
 
 def base_row(base: Base) -> dict[str, list[Any]]:
-    return {line: [plain(left), plain(right)] for line, (left, right) in base.items()}
+    return {
+        line: [left if type(left) in _ATOMS else plain(left), right if type(right) in _ATOMS else plain(right)]
+        for line, (left, right) in base.items()
+    }
 
 
 def base_of(row: Mapping[str, list[Any]]) -> Base:
@@ -122,7 +125,8 @@ def digest_of(decision: Decision, parent: Callable[[Joined], str]) -> str:
 
     def known(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: parent(value) if isinstance(value, Joined) else plain(value) for name, value in sorted(values.items())
+            name: value if type(value) in _ATOMS else parent(value) if isinstance(value, Joined) else plain(value)
+            for name, value in values.items()
         }
 
     writes = sorted(

@@ -83,24 +83,25 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
     there = case.target(target)
     chosen = rule.values_of(target) if rule is not None else {}
     given = {own_name(there, case.role, name): value for name, value in chosen.items()}
+    said, country = because(LINE_CREATED, side=source), case.country
+    state: LineState = "to_right" if target == RIGHT else "to_left"
     for line in case.lines:
-        name = line.field_of(target)
-        value = record.get(line.field_of(source))
+        here, name = (line.left, line.right) if source == LEFT else (line.right, line.left)
+        value = record.fields.get(here)
         if not allowed(line.direction, source) or (isinstance(value, Joined) and not value.key):
             continue
-        coming = for_side(line, target, value, country=case.country)
+        coming = for_side(line, target, value, country=country)
         if coming is CANNOT_HOLD:
             continue
         if is_empty(coming):
-            if name not in given and line.field_of(source) in record.fields:  # empty on both sides: agreed on
+            if name not in given and here in record.fields:  # empty on both sides: agreed on
                 base[line.name] = (value, None) if source == LEFT else (None, value)
             continue
         values[name] = coming
-        reasons[line.name] = because(LINE_CREATED, side=source)
+        reasons[line.name] = said
         base[line.name] = (value, coming) if source == LEFT else (coming, value)
         left, right = (value, None) if source == LEFT else (None, value)
-        state: LineState = "to_right" if target == RIGHT else "to_left"
-        results.append(LineResult(line.name, state, left, right, value, reasons[line.name]))
+        results.append(LineResult(line.name, state, left, right, value, said))
     for name, default in given.items():
         if is_empty(values.get(name)):
             values[name] = default
