@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.engine.sync_bench import Bench, dying_at, settings
-from tests.store.pairs import PairOf, make_pair
+from tests.store.pairs import PairOf
 from tieline.core.pairing import Told
 from tieline.core.reasons import because
 from tieline.engine.sync import likely
 from tieline.engine.sync.ports import AskedRow, Settled
 from tieline.engine.sync.reasons import LIKELY
 from tieline.engine.sync.rows import told_row
-
-if TYPE_CHECKING:
-    from tests.conftest import Company, Installation
 
 PHONE = {"phone": {"kind": "phone"}}
 LISTS = [
@@ -30,11 +27,6 @@ LISTS = [
      "Fjorden Fiskehandel", "mail@fjordensfisk.dk", "DK3141592", "+4520304050", "Lemvig"),  # another phone number
 ]  # fmt: skip
 NAMES = ("name", "email", "registration_number", "phone", "city")
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
 
 
 def two_lists(bench: Bench) -> list[tuple[str, str]]:

@@ -11,16 +11,10 @@ import pytest
 
 from tests.engine.memory import Killed
 from tests.engine.sync_bench import PLAIN, SEARCH, Bench, settings
-from tests.store.pairs import PairOf, make_pair
+from tests.store.pairs import PairOf
 
 if TYPE_CHECKING:
-    from tests.conftest import Company, Installation
     from tieline.sdk.manifest import Capabilities
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
 
 
 class Mortal:

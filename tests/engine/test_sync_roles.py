@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.engine.memory import Killed
 from tests.engine.sync_bench import Bench, dying_at, lines
-from tests.store.pairs import PairOf, make_pair
+from tests.store.pairs import PairOf
 from tieline.core.pairing import Side
 from tieline.engine.sync import runs
 from tieline.engine.sync.ports import RunRow, Settled, WaitingRow
 from tieline.flows.customers.settings import Settings
 
-if TYPE_CHECKING:
-    from tests.conftest import Company, Installation
-
 OBJECTS = {"account": "Accounts", "contact": "Contacts"}
-
-
-@pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
 
 
 def of(*on: str) -> Settings:

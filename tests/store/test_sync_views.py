@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,26 +13,19 @@ from tests.store.test_sync_store import begun, link, operation
 from tieline.engine.sync.ports import Settled, WaitingRow
 
 if TYPE_CHECKING:
-    from tests.conftest import Company, Installation, MakeCompany
+    from tests.conftest import Installation, MakeCompany
     from tieline.store.sync_store import StoredSync
 
 SETTINGS = {"roles": [{"role": "account", "lines": [{"name": "title", "left": "name", "right": "label"}]}]}
 
 
 @pytest.fixture
-def pair(installation: Installation, company: Company) -> PairOf:
-    return make_pair(installation, company)
-
-
-@pytest.fixture
-def store(pair: PairOf) -> Iterator[StoredSync]:
+def pair(pair: PairOf) -> PairOf:
+    """Its settings name a line."""
     import orjson
 
     pair.rows("UPDATE store_syncpairversion SET settings = %s::jsonb", orjson.dumps(SETTINGS).decode())
-    store = pair.store()
-    assert store.hold()
-    yield store
-    store.let_go()
+    return pair
 
 
 def test_health_counts_each_once_with_its_reason(store: StoredSync, pair: PairOf) -> None:
