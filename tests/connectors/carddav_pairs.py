@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.engine.memory import Clock
+from tests.engine.memory import Clock, access_of
 from tests.engine.sync_memory import MemorySync
 from tieline.connectors.carddav.connector import Connector
 from tieline.connectors.carddav.fields import CONTACTS, read
@@ -52,14 +52,7 @@ class Pair:
     def access(self, side: Side) -> Access:
         crm, manifest = self.made(side)
         self.last[side] = crm
-        return Access(
-            crm,
-            manifest.role_maps(),
-            manifest.capabilities,
-            clock=self.clock,
-            chance=self.chance.random,
-            requests=lambda: client_of(crm).requests,
-        )
+        return access_of(crm, manifest, client_of(crm), self.clock, self.chance)
 
     def sync(self) -> Sync:
         flow, ends = CUSTOMERS.of(self.settings), (self.access("left"), self.access("right"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.connectors.economic import Books, keeping
-from tests.engine.memory import Clock
+from tests.engine.memory import Clock, access_of
 from tests.engine.sync_memory import MemorySync
 from tieline.connectors.zoho_crm.tests import subject
 from tieline.core.flow import Target
@@ -39,16 +39,8 @@ class Pair:
 
     def access(self, side: Side) -> Access:
         found = self.sides[side]
-        connector, manifest = found.make(), found.manifest
-        client = found.client
-        return Access(
-            connector,
-            manifest.role_maps(),
-            manifest.capabilities,
-            clock=self.clock,
-            chance=self.chance.random,
-            requests=lambda: client.requests,
-        )
+        connector = found.make()
+        return access_of(connector, found.manifest, found.client, self.clock, self.chance)
 
     def sync(self) -> Sync:
         flow, ends = CUSTOMERS.of(self.settings, self.targets), (self.access("left"), self.access("right"))

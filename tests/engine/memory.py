@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.core.mapping import RoleMap
+from tieline.engine.access import Access
 from tieline.engine.ports import EventRow, NotStorable, OperationRow, OwnKey, Result, RunRow, SubjectRow
 from tieline.engine.times import iso, seconds
+from tieline.sdk.manifest import Manifest
 
 
 class Killed(BaseException):
@@ -28,6 +31,18 @@ class Clock:
 
     def iso(self) -> str:
         return iso(self.now)
+
+
+def access_of(connector: Any, manifest: Manifest, client: Any, clock: Clock, chance: random.Random) -> Access:
+    """A real connector as the engine has it, by the test's clock. client: what counts its requests."""
+    return Access(
+        connector,
+        manifest.role_maps(),
+        manifest.capabilities,
+        clock=clock,
+        chance=chance.random,
+        requests=lambda: client.requests,
+    )
 
 
 def copy(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.connectors.economic import Books
-from tests.engine.memory import Clock
+from tests.engine.memory import Clock, access_of
 from tests.engine.sync_memory import MemorySync
 from tieline.connectors.tryton.shapes import ORGANISATION, PERSON
 from tieline.core.flow import Target
@@ -63,15 +63,7 @@ class Pair:
         )
 
     def _access(self, side: Side, name: str, connector: Any) -> Access:
-        manifest, client = manifest_of(name), self._clients[side]
-        return Access(
-            connector,
-            manifest.role_maps(),
-            manifest.capabilities,
-            clock=self.clock,
-            chance=self.chance.random,
-            requests=lambda: client.requests,
-        )
+        return access_of(connector, manifest_of(name), self._clients[side], self.clock, self.chance)
 
     def requests(self, side: Side) -> int:
         """Of the last run."""

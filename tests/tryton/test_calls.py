@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.engine.memory import Clock, MemoryStore
+from tests.engine.memory import Clock, MemoryStore, access_of
 from tieline.connectors.tryton.connector import Connector
 from tieline.connectors.tryton.server import TrytonServer
 from tieline.connectors.tryton.shapes import ORGANISATION, PERSON
 from tieline.core.facts import CallFact
 from tieline.core.record import User
-from tieline.engine.access import Access
 from tieline.engine.events.decide import Rules
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
@@ -51,15 +50,7 @@ class Office:
         self.clock = Clock()
         self.store = MemoryStore(self.clock)
         self.client = client
-        manifest = manifest_of("tryton")
-        access = Access(
-            crm,
-            manifest.role_maps(),
-            manifest.capabilities,
-            clock=self.clock,
-            chance=random.Random(1).random,
-            requests=lambda: client.requests,
-        )
+        access = access_of(crm, manifest_of("tryton"), client, self.clock, random.Random(1))
         rules = Rules(FLOW, settings, 1, its_target, 7, users)
         phone: Any = Phone()
         self.drain = Drain(self.store, rules, access, sources={1: phone}, numbers=numbers_of("FR"))

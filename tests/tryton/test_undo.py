@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.engine.memory import access_of
 from tests.engine.undos import Kept, MemoryUndos
 from tests.tryton.test_calls import Open, Phone, leads_of, notes_of, number
 from tests.tryton.test_calls import office as office  # noqa: PLC0414 - the fixture
 from tieline.connectors.tryton.server import TrytonServer
-from tieline.engine.access import Access, at_once
+from tieline.engine.access import at_once
 from tieline.engine.effects.undoing import Undoing
 from tieline.engine.events.drain import Drain
 from tieline.engine.events.lookup import numbers_of
@@ -24,17 +25,10 @@ class Undos:
     """An office whose drain undoes."""
 
     def __init__(self, it: Any) -> None:
-        manifest = manifest_of("tryton")
         self.it = it
         self.kept = MemoryUndos(it.store)
-        access = Access(
-            it.drain._access.connector,
-            manifest.role_maps(),
-            manifest.capabilities,
-            clock=it.clock,
-            chance=random.Random(1).random,
-            requests=lambda: it.client.requests,
-        )
+        crm = it.drain._access.connector
+        access = access_of(crm, manifest_of("tryton"), it.client, it.clock, random.Random(1))
         phone: Any = Phone()
         self.drain = Drain(
             it.store,
