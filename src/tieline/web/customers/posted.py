@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from tieline.flows.customers.defaults import CONDITIONS
 from tieline.web.customers import active
 
 SWITCHES = ("crm_changed", "erp_created", "erp_changed")
@@ -27,7 +28,7 @@ def read(post: QueryDict, before: Mapping[str, Any]) -> dict[str, Any]:
         "values": _list(post, "mark.values"),
         "new": "mark.new" in post,
     }
-    raw["active"] = active.posted(post, raw.get("active"))
+    raw["active"] = _condition(post, raw.get("active"))
     raw["deletions"] = {
         **raw.get("deletions", {}),
         "left": _one(post, "deletions.left", "ask"),
@@ -92,6 +93,34 @@ def _values(post: QueryDict, before: Mapping[str, Any], at: str) -> dict[str, An
             out[name] = {"id": id, "label": label}
         else:
             out[name] = chosen
+    return out
+
+
+def _condition(post: QueryDict, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The condition that was posted. Of other records than were shown: with the test that is meant as a rule."""
+    if "active.of" not in post:  # it was not shown
+        return dict(before) if before is not None else None
+    wanted = _one(post, "active.of")
+    role, _dot, link = wanted.partition(active.DOT)
+    tests = _tests(post) if wanted == _one(post, "active.shown") else _usual(role, link)
+    if not tests and not role:
+        return None
+    match = _one(post, "active.match") or "all"
+    return {**(before or {}), "tests": tests, "match": match, "role": role, "link": link or "account"}
+
+
+def _usual(role: str, link: str) -> list[dict[str, Any]]:
+    found = next((one for one in CONDITIONS if (one.role, one.link) == (role, link)), None)
+    return [test.model_dump(mode="json") for test in found.tests] if found is not None else []
+
+
+def _tests(post: QueryDict) -> list[dict[str, Any]]:
+    out = []
+    for number in range(20):
+        field = _one(post, f"active.{number}.field")
+        if field and post.get("drop") != f"active.{number}.":
+            operator = _one(post, f"active.{number}.operator") or "is"
+            out.append({"field": field, "operator": operator, "values": _list(post, f"active.{number}.values")})
     return out
 
 
