@@ -111,6 +111,32 @@ async def test_a_first_reading_that_dies_forgets_nothing_of_what_was_there() -> 
     assert across(bench, "right") == []
 
 
+@pytest.mark.proves("CUST-2")
+async def test_what_is_made_while_a_feed_is_first_read_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first reading of a large system takes hours."""
+    bench = Bench(settings=settings(contacts=False), tells_made=True)
+    for n in range(8):
+        put(bench, "right", name=f"Old {n}", email=f"o{n}@x.dk")
+    bench.clock.now += 1
+    pull = bench.right.pull
+
+    async def slow(object: str, *given: Any) -> Any:
+        pages = pull(object, *given)
+        first = await anext(pages)
+        yield first
+        bench.clock.now += 600
+        put(bench, "right", name="New", email="n@x.dk")
+        async for page in pages:
+            yield page
+
+    monkeypatch.setattr(bench.right, "pull", slow)
+    await bench.changes()
+    monkeypatch.undo()
+    assert across(bench, "right") == ["New"]
+    await bench.quiet()
+    assert across(bench, "right") == ["New"]
+
+
 @pytest.mark.proves("CUST-2", "CUST-4")
 async def test_what_was_there_before_is_not_new_under_another_number_and_a_number_given_anew_is() -> None:
     bench = Bench(settings=settings(contacts=False))

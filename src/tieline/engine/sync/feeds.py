@@ -18,7 +18,7 @@ from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.sync import watched as watching
 from tieline.engine.sync.batching import work
 from tieline.engine.sync.items import Item, Pair, Pass
-from tieline.engine.sync.newness import remember_old
+from tieline.engine.sync.newness import made_since
 from tieline.engine.sync.rows import id_of
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
 from tieline.engine.sync.sides import End
@@ -128,7 +128,7 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
     watched = watching.feeds(pair).get(role)
     asked, keeps = pair.clock() - early, not this.dry
     old = cursor.old or cursor.vendor is None
-    since = cursor.since or pair.clock()
+    since = this.since[side, role] = cursor.since or pair.clock()
     last: str | None = None
     # of a pair that only watches what comes in stays to be done; what was there before it has nothing to be done with it
     passes = keeps or old
@@ -140,7 +140,7 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
             else:
                 items = items_of(end, page)
             if old:  # what was there before is left alone: that is for a transfer
-                items = await _known(this, role, side, items)
+                items = await _known_or_new(this, role, side, items)
             if items:
                 passes = keeps
                 text = Cursor(last, cursor.at, old, since).text()
@@ -160,9 +160,10 @@ def items_of(end: End, page: Page) -> list[Item]:
     return items
 
 
-async def _known(this: Pass, role: str, side: Side, items: list[Item]) -> list[Item]:
+async def _known_or_new(this: Pass, role: str, side: Side, items: list[Item]) -> list[Item]:
+    """Those that are linked, and those that were made while this was being read."""
     pair = this.pair
     rows = await pair.run(lambda: pair.store.links(role, side, [item.id for item in items])) if items else []
     known = {id_of(row, side) for row in rows}
-    await remember_old(this, role, [item for item in items if item.id not in known])
-    return [item for item in items if item.id in known]
+    new = await made_since(this, role, [item for item in items if item.id not in known])
+    return [*(item for item in items if item.id in known), *new]

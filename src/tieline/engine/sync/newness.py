@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from tieline.core.pairing import Side
 from tieline.engine.sync.items import Item, Pair, Pass
@@ -31,9 +30,7 @@ async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
     for item in items:
         if item.link is not None or item.vendor is None or item.told.event not in {"created", "changed"}:
             continue
-        shape = run.pair.ends[item.side].shape(role)
-        name = shape.vendor.get(CREATED_AT)
-        made = _made_at(item.vendor.fields.get(name)) if name is not None else None
+        made = _made_at(run.pair, role, item)
         if made is None:
             unknown.append(item)
         else:
@@ -45,14 +42,18 @@ async def tell_new(run: Pass, role: str, items: Collection[Item]) -> None:
             _is(item, new=item.id not in old)
 
 
-async def remember_old(run: Pass, role: str, items: Sequence[Item]) -> None:
-    """Of a first reading, those that are linked with nothing: they were there before, as is kept where the vendor does not tell."""
+async def made_since(run: Pass, role: str, items: Sequence[Item]) -> list[Item]:
+    """Of a first reading, those of these, linked with nothing, that were made since it began, by the vendor's word. The others were
+    there before, as is kept where the vendor does not tell."""
     if not items:
-        return
+        return []
     side, store = items[0].side, run.pair.store
     if run.pair.ends[side].shape(role).vendor.get(CREATED_AT) is None:
         ids = [item.id for item in items if item.vendor is not None]
         await run.pair.run(lambda: store.keep_old(role, side, ids))
+        return []
+    since = run.since[side, role]  # whoever was made just before is old: no time is allowed here for clocks that differ
+    return [item for item in items if (made := _made_at(run.pair, role, item)) is not None and made > since]
 
 
 async def keep_renumbered(pair: Pair, role: str, side: Side, moved: Mapping[str, str]) -> None:
@@ -67,8 +68,10 @@ def _is(item: Item, *, new: bool) -> None:
     item.told = replace(item.told, event="created" if new else "changed")
 
 
-def _made_at(value: Any) -> float | None:
+def _made_at(pair: Pair, role: str, item: Item) -> float | None:
     """When a record was made, in seconds; of a day its end. None where the vendor does not tell."""
+    name = pair.ends[item.side].shape(role).vendor.get(CREATED_AT)
+    value = item.vendor.fields.get(name) if item.vendor is not None and name is not None else None
     if not isinstance(value, str) or not value:
         return None
     try:
