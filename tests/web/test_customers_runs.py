@@ -300,3 +300,21 @@ def test_deliveries_are_pasted_or_made_and_their_state_is_shown(
     assert len(made) == 1
     assert "there, by Tieline" in text_of(admin.get(pair.url("feeds/")))
     assert admin.post(pair.url("feeds/change/"), {"side": "middle", "act": "api"}).status_code == 404
+
+
+def test_a_connections_page_names_its_pair_and_what_a_disconnect_ends(
+    pair: MadePair, admin: Client, company: Company
+) -> None:
+    from tieline.web.connections.shown import shown_id
+
+    url = company.url(f"/connections/{shown_id(pair.right)}/")
+    page = admin.get(url).content.decode()
+    used = page[page.index('id="used"') : page.index("</section>", page.index('id="used"'))]
+    assert f'href="{pair.url()}"' in used
+    assert "No flow uses it yet." not in used
+    ends = "The address for its events stops working at once."
+    assert ends not in text_of(admin.get(f"{url}disconnect/"))
+    admin.post(pair.url("feeds/change/"), {"side": "right", "act": "pasted"})
+    text = text_of(admin.get(f"{url}disconnect/"))
+    assert ends in text
+    assert "Zoho CRM – e-conomic is taken apart" in text

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tieline.sdk.manifest import Manifest
 from tieline.store import public_ids
 from tieline.store.models import Connection
-from tieline.store.services import connections
+from tieline.store.services import connections, customers
 from tieline.store.services.asking import SANDBOX, manifest_of
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.flow_settings import FlowView, all_flows
@@ -183,6 +183,30 @@ def used_by(workspace: int, connection: Connection) -> list[Used]:
         writes = view.target is not None and view.target.pk == connection.pk
         if writes or any(one.pk == connection.pk for one in view.sources):
             out.append(Used(view, str(words.FLOWS.get(view.flow, view.flow)), page_url(view.flow), writes))
+    return out
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A pair of which a connection is a side."""
+
+    name: str
+    url: str
+    kind: str
+    word: str
+
+
+def joined(workspace: int, connection: Connection) -> list[Joined]:
+    """The pairs that keep customers the same there."""
+    out: list[Joined] = []
+    for pair in customers.pairs(workspace):
+        if connection.pk not in (pair.left.pk, pair.right.pk):
+            continue
+        url = reverse("customers-pair", args=[public_ids.of("pair").show(pair.id)])
+        kind, word = ("ok", _("Live")) if pair.row.live else ("watch", _("Watching"))
+        if not pair.row.on:
+            kind, word = "off", _("Switched off")
+        out.append(Joined(f"{pair.left.title} – {pair.right.title}", url, kind, word))
     return out
 
 

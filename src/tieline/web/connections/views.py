@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
 from tieline.store.models import Connection, ConnectionState, Grant
-from tieline.store.services import connection_ends, connections, scopes
+from tieline.store.services import change_feeds, connection_ends, connections, scopes
 from tieline.store.services.asking import SANDBOX, manifest_of, sandbox_url
 from tieline.store.services.health import Health, health
 from tieline.store.services.offers import offers
@@ -130,6 +130,8 @@ def context_of(request: PageRequest, row: Connection, **forms: Any) -> dict[str,
         "grant": grant,
         "asked": shown.asked_for(wanted, found.missing),
         "used": shown.used_by(workspace, row),
+        "joined": shown.joined(workspace, row),
+        "has_feed": not ended and "changes" in manifest.facets and bool(change_feeds.shown(workspace, row.pk).how),
         "takes_over": taking_over.said(connections.free_flows(row)),
         "reconnect_url": shown.url_of(row, "connections-reconnect"),
         "origin": _origin(row, manifest),
