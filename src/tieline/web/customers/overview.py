@@ -259,6 +259,7 @@ def _context(request: PageRequest, pair: Pair, found: list[Pair]) -> dict[str, A
         "may_connect": permissions.may(request.member, "connections.change"),
         "may_live": permissions.may(request.member, "flows.live"),
         "tiles": tiles,
+        "any_kept": any(one["count"] for one in tiles),
         "bars": _bars(pair_views.moved(workspace, pair.id, since)),
         "chart_title": _("Values written by day"),
         "reasons": [_reason(pair, one, records) for one in _once(health.reasons)],
