@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from tieline.core.errors import AuthError, ConfigError, RateLimitedError, ScopeError, TielineError, TransientError
+from tieline.core.errors import AuthError, ConfigError, ScopeError, TielineError
 from tieline.core.pairing import Side
 from tieline.engine.sync.ports import RunKind, RunRow
 from tieline.engine.sync.rows import told_of
@@ -40,7 +40,6 @@ BACKGROUND: frozenset[RunKind] = frozenset({"transfer", "reconcile", "preview", 
 """Their requests leave room for what is live."""
 BY_A_PERSON = (AuthError.code, ScopeError.code, ConfigError.code)
 """A person must put something right first."""
-BY_ITSELF = (TransientError.code, RateLimitedError.code)
 
 
 class HeldPair:

@@ -185,14 +185,6 @@ class TrytonServer:
         """JSON-RPC as the administrator, to make records and to count them."""
         return Rpc(self.base_url, "admin", self.seed.admin_password)
 
-    def add_employee(self, name: str, email: str) -> int:
-        """A further employee of the company, who can own leads and deals; the id of company.employee."""
-        mechanisms = [["create", [{"type": "email", "value": email}]]]
-        rpc, company = self.admin(), self.seed.company
-        party = rpc.call("model.party.party.create", [{"name": name, "contact_mechanisms": mechanisms}])[0]
-        values = {"party": party, "company": company}
-        return int(rpc.call("model.company.employee.create", [values], context={"company": company})[0])
-
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _pid(self) -> int | None:

@@ -34,8 +34,6 @@ from tieline.flows.calls.texts import Texts
 RULES = ("call.log", "account.create", "lead.create", "contact.create", "contact.link", "deal.create", "task.create")
 CLOSING_DAYS = 30
 """A CRM that wants a closing date of each deal gets one so many days after the call."""
-FOLLOWS = ("outcome", "duration_s", "recording_url")
-"""What later events may change of a call record that is there; its words follow."""
 
 
 def decide(call: Call, known: Known, settings: Settings, target: Target) -> Plan:

@@ -25,8 +25,6 @@ from tieline.store.models import (
     Connection,
     ConnectionState,
     Event,
-    InboxItem,
-    InboxState,
     Operation,
     RefusedDelivery,
     RefusedEvent,
@@ -204,10 +202,3 @@ def _raw_errors(connection: Connection) -> list[tuple[Any, Any, datetime, int | 
     odd = RefusedEvent.objects.filter(workspace_id=workspace, connection=connection).select_related("event")
     out += [("event", one.reason, one.event.received_at, None, None) for one in odd.order_by("-event")[:LOOK_BACK]]
     return out
-
-
-def open_questions(connection: Connection) -> int:
-    """How many open inbox items concern this connection. Inside `workspace_tx`."""
-    return InboxItem.objects.filter(
-        workspace_id=connection.workspace_id, connection=connection, state=InboxState.OPEN
-    ).count()

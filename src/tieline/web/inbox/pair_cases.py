@@ -24,8 +24,6 @@ from tieline.web.parts import words
 from tieline.web.words import customers as sides
 from tieline.web.words import say
 
-SETTLES = ("match", "conflict", "deletion", "moved", "limit", "unknown")
-
 
 def pair_of(workspace: int, case: Case) -> Pair | None:
     """The pair of a case, None where it is gone."""
