@@ -41,7 +41,7 @@ format: setup ## put imports and lines in order
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: setup $(if $(filter-out linkage,$(NAME)),,setup-linkage) ## measure, one JSON line each (NAME=intake runs one)
+bench: setup $(if $(filter-out linkage,$(NAME)),,setup-linkage) $(if $(filter-out carddav,$(NAME)),,setup-radicale) ## measure, one JSON line each (NAME=intake runs one)
 	$(BIN)/python -m benchmarks $(NAME)
 
 docs: setup ## write the generated pages of docs/ anew and check every link in it
