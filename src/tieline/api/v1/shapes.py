@@ -16,7 +16,6 @@ from tieline.store.services import sentences
 
 PROBLEMS: dict[int, type[Schema]] = dict.fromkeys((400, 401, 403, 404, 409, 422, 502), Problem)
 """Which answers from 400 up there are, with their body."""
-Text = str
 
 
 class Done(Schema):

@@ -10,8 +10,9 @@ CUSTOMERS.values_of(crm, role, field)  what a field of such a condition can hold
 CUSTOMERS.needs(settings, side)     roles and verbs of a side, as core.flow.Need (scopes follow)
 CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside: what `engine.sync.customers.Customers` asks for
     .roles                          parents first
-    .lines(role), .reads(role, side), .every_field(role, side)
+    .lines(role), .reads(role, side)
     .finds(role, side, record)      look-ups of the first match on the other side, rule by rule
+    .likely(role, left, right)      of whole lists of both sides, who is likely the same though no rule says so
     .successor_finds(role, side, link)  look-ups on the side where a linked record is gone: what it was merged into (CUST-16)
     .watched                        records of the CRM to be pulled too, since a change there may make a customer active (CUST-3)
     .made_active(related)           the customer that such a record makes active
@@ -21,12 +22,9 @@ CUSTOMERS.of(settings, targets)     a pair's decisions, with its settings inside
     .decide(role, left, right, link, told, found, times=, related=, taken=, parent=, parent_stopped=)
 
 A link with `pending` whose decision is "keep" is whole again; "stop" keeps it as the memory that it is not kept the same.
-
-`decide` and `candidates_of` are there as plain functions too.
 """
 
-from tieline.flows.customers.decide import candidates_of, decide
 from tieline.flows.customers.flow import CUSTOMERS, Customers, PairRules
 from tieline.flows.customers.settings import Settings
 
-__all__ = ["CUSTOMERS", "Customers", "PairRules", "Settings", "candidates_of", "decide"]
+__all__ = ["CUSTOMERS", "Customers", "PairRules", "Settings"]

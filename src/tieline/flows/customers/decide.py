@@ -5,81 +5,32 @@ The order of conditions is the order of `reasons.NOT_MOVED`: a decision that mov
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from tieline.core import match
 from tieline.core.flow import Target
-from tieline.core.pairing import LEFT, RIGHT, Candidate, Decision, LinkView, Side, Status, Told
+from tieline.core.pairing import LEFT, RIGHT, Candidate, Decision, Side, Status, Told
 from tieline.core.reasons import Reason, because
-from tieline.core.record import Record
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case
 from tieline.flows.customers.conditions import is_marked
 from tieline.flows.customers.gone import gone, is_reused, reused
-from tieline.flows.customers.lines import Targets, is_top, lines, match_by
+from tieline.flows.customers.lines import is_top
 from tieline.flows.customers.making import unlinked
-from tieline.flows.customers.settings import Settings
 from tieline.flows.customers.updating import compare, update
 
 NOTHING: Final[Mapping[Side, None]] = MappingProxyType({})
 NO_TARGETS: Final[Mapping[Side, Target]] = MappingProxyType({})
 
 
-def decide(
-    link: LinkView | None,
-    left: Record | None,
-    right: Record | None,
-    settings: Settings,
-    role: str,
-    told: Told,
-    candidates: Sequence[Candidate] = (),
-    times: Mapping[Side, str | None] = NOTHING,
-    targets: Targets = NO_TARGETS,
-    related: Sequence[Record] = (),
-    parent: Record | None = None,
-    parent_stopped: bool = False,
-) -> Decision:
-    """What shall happen with one customer, or contact person.
-
-    left, right   as read just now, with the fields of `reads`; None: there is no such record (never: nobody looked)
-    candidates    of `candidates_of`: for a record without link those of the other side; for a link whose record is gone those
-                  that may be its successor on that same side
-    times         side → when the vendor says its record changed last; without it the record's version where
-                  that is a time, else its "last_activity"
-    related       records that lead to this customer, where the condition of being active is about them
-    parent, parent_stopped   of a contact person: the CRM's record of its customer, and whether that one's link is stopped
-
-    With told.event "look" nothing is written, whatever would follow: the decision says how they are.
-    """
-    case = Case(
-        settings, role, lines(settings, role, targets), match_by(settings, role), link, left, right, told,
-        tuple(candidates), times, targets, tuple(related), parent, parent_stopped,
-    )  # fmt: skip
-    return of_case(case)
-
-
 def of_case(case: Case) -> Decision:
-    """The same of a case that is put together already."""
+    """What shall happen with one customer, or contact person. With told.event "look" nothing is written, whatever would follow: the
+    decision says how they are."""
     decision = _decided(case)
     return _looked(case, decision) if case.told.event == "look" and not _is_told(case.told) else decision
-
-
-def candidates_of(
-    settings: Settings,
-    role: str,
-    side: Side,
-    record: Record,
-    found: Sequence[Record],
-    taken: Collection[str] = (),
-    targets: Targets = NO_TARGETS,
-) -> tuple[Candidate, ...]:
-    """Those of `found` (records of the other side) that may be the same as this one of `side`, best first, with their evidence.
-    `taken`: ids that are linked with another record already: never sure."""
-    by, country = match_by(settings, role), settings.default_country
-    return match.candidates(by, side, record, found, lines=lines(settings, role, targets), taken=taken, country=country)
 
 
 def _decided(case: Case) -> Decision:

@@ -23,7 +23,7 @@ from tieline.flows.customers.settings import Condition, Settings, load
 
 @dataclass(frozen=True, slots=True)
 class PairRules:
-    """The rules of one pair. Records come with the fields of `every_field`, a "link" as `Joined` (None where it is empty)."""
+    """The rules of one pair. Records come with the fields of `lines` and `reads`, a "link" as `Joined` (None where it is empty)."""
 
     settings: Settings
     targets: Mapping[Side, Target]
@@ -41,10 +41,6 @@ class PairRules:
     def reads(self, role: str, side: Side) -> tuple[str, ...]:
         """Fields to read of that side beside those of the lines."""
         return lines.further(self.settings, role, side)
-
-    def every_field(self, role: str, side: Side) -> tuple[str, ...]:
-        """All fields to read of that side."""
-        return lines.reads(self.settings, role, side)
 
     def finds(self, role: str, side: Side, record: Record) -> Sequence[Sequence[Find]]:
         """Rule by rule the look-ups on the other side; () for a rule whose value the record lacks."""
@@ -111,7 +107,16 @@ class PairRules:
         parent: Record | None = None,
         parent_stopped: bool = False,
     ) -> Decision:
-        """What shall happen. found: records of the other side that the look-ups gave (of the side that is gone, for a link)."""
+        """What shall happen.
+
+        left, right   as read just now; None: there is no such record (never: nobody looked)
+        found         records of the other side that the look-ups gave (of the side that is gone, for a link); taken: those of them
+                      that are linked with another record, which are never sure
+        times         side → when the vendor says its record changed last; without it the record's version where that is a time,
+                      else its "last_activity"
+        related       records that lead to this customer, where the condition of being active is about them
+        parent, parent_stopped   of a contact person: the CRM's record of its customer, and whether that one's link is stopped
+        """
         side = next((one for one, record in zip(SIDES, (left, right), strict=True) if record is not None), None)
         record = {LEFT: left}.get(side, right) if side is not None else None
         candidates: tuple[Candidate, ...] = ()

@@ -64,17 +64,8 @@ def match_by(settings: Settings, role: str) -> tuple[MatchBy, ...]:
     return tuple(out)
 
 
-def reads(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
-    """Every field to be read of that side: of the lines, the mark, the condition, and the times."""
-    rule = settings.role(role)
-    if rule is None:
-        return ()
-    names = [line.left if side == LEFT else line.right for line in rule.lines]
-    return tuple(dict.fromkeys((*names, *further(settings, role, side))))
-
-
 def further(settings: Settings, role: str, side: Side) -> tuple[str, ...]:
-    """What is read beside the lines."""
+    """What is read of that side beside the lines: the mark, the condition, and the times."""
     names = [CHANGED_AT, CREATED_AT]
     if side == LEFT and is_top(settings, role):
         if settings.mark.kind == "field" and settings.mark.field:

@@ -51,7 +51,6 @@ class Shown:
     agreed_at: datetime | None
     url: str
     across_title: str
-    may_fetch: bool
     pairs: Sequence[tuple[str, str]]
     tie: str
 
@@ -121,7 +120,6 @@ def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
         link.agreed_at if link is not None else None,
         url_of(pair, one.role, one.side, one.id),
         right if one.side == "left" else pair.left.title,
-        link is None,
         _pairs(one),
         _TIES[kind],
     )
