@@ -169,6 +169,17 @@ class MemorySync:
 
         return self._call("spoken_for", lambda: {id for id in ids if is_spoken(id)})
 
+    def likely_about(self, role: str, side: Side, ids: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        def work() -> dict[str, tuple[str, dict[str, Any]]]:
+            out: dict[str, tuple[str, dict[str, Any]]] = {}
+            for one in self.asked.values():
+                if (one.kind, one.role, one.reason["code"]) == ("match", role, LIKELY):
+                    about = [one.id] if side == "left" else [option["id"] for option in one.options]
+                    out |= {id: (one.id, copy(one.reason)) for id in about if id in ids}
+            return out
+
+        return self._call("likely_about", work)
+
     def next_due(self) -> str | None:
         due = [one.due_at for one in self.waits.values() if one.state == "due" and one.due_at]
         return self._call("next_due", lambda: min(due, default=None))

@@ -41,6 +41,7 @@ SELECT k.id FROM (SELECT DISTINCT unnest(%(ids)s::text[]) AS id) AS k
                 WHERE i.pair_id = %(pair)s AND i.role = %(role)s AND i.side = %(side)s AND i.record = k.id
                   AND i.kind = 'match' AND i.state = 'open')
 """
+_LIKELY_ABOUT = "SELECT record, reason, offered FROM store_likely_about(%s, %s, %s::text[], %s)"
 _ASK = """
 INSERT INTO store_inboxitem AS i (workspace_id, connection_id, epoch, flow, kind, topic, reason, options, state, times, created,
                                   last_at, pair_id, role, side, record, link, name)
@@ -68,6 +69,26 @@ class QuestionSide:
             rows = connection.execute(_SPOKEN, {**whose, "ids": list(ids)}).fetchall()
         return {row[0] for row in rows}
 
+    def likely_about(self, role: str, side: Side, ids: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Those of these records that an open question about likely pairs is about → (the left record that it stands under, its reason).
+        One query, as long as the pair has such questions: only whoever holds it asks any."""
+        session = self.session
+        if session.asks_likely is None:
+            session.asks_likely = bool(self._likely([str(session.pair)], 1))
+        if not session.asks_likely:
+            return {}
+        wanted = set(ids)
+        out: dict[str, tuple[str, dict[str, Any]]] = {}
+        for left, reason, offered in self._likely([f"{session.pair}\t{role}\t{side}\t{id}" for id in wanted], None):
+            for id in wanted.intersection([left] if side == "left" else offered):
+                out[id] = (left, reason)
+        return out
+
+    def _likely(self, keys: Sequence[str], most: int | None) -> list[tuple[Any, ...]]:
+        session = self.session
+        with session.ask() as connection:
+            return connection.execute(_LIKELY_ABOUT, [session.pair, session.epoch, list(keys), most]).fetchall()
+
 
 def over(connection: Link, session: PairSession, answered: Iterable[tuple[str, Side, str]]) -> None:
     """Open questions about these records are not asked any more."""
@@ -81,6 +102,7 @@ def ask(connection: Link, session: PairSession, asked: Sequence[AskedRow]) -> No
     """Questions; one is open for each record and kind, the newest words count."""
     rows = {(one.role, one.side, one.id, one.kind): _row(one) for one in asked}
     if rows:
+        session.asks_likely = session.asks_likely or None  # there may be one now
         values = {
             "workspace": session.workspace,
             "pair": session.pair,

@@ -6,6 +6,7 @@ import uuid
 
 from tieline.store.held import HeldSession
 from tieline.store.locks import Lock
+from tieline.store.pool import Link
 
 PAIR_LOCK = int(Lock.PAIR)
 """First half of the advisory lock of a pair; the second is the pair's id."""
@@ -45,8 +46,13 @@ class PairSession(HeldSession):
         self.epoch = 0
         self.version = 0
         self.live = False
+        self.asks_likely: bool | None = None
+        """Whether there may be open questions about likely pairs; None: not looked for yet."""
         self.connections: dict[str, int] = {}
         self.epochs: dict[str, int] = {}
+
+    def _taken(self, connection: Link) -> None:  # noqa: ARG002  (as `HeldSession` has it)
+        self.asks_likely = None  # another one may have asked meanwhile
 
     def _is_active(self) -> bool:
         with self.ask() as connection:

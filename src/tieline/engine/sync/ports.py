@@ -222,6 +222,11 @@ class SyncStore(Protocol):
         """Those of these records, linked with nothing, that wait to be looked at, that a person is asked about, or of which one has said
         that they are none of those offered. In one query."""
 
+    def likely_about(self, role: str, side: Side, ids: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Those of these records that an open question about likely pairs (`reasons.LIKELY`) is about: it stands under them (left), or
+        offers them (right) → (id of the left record that it stands under, its reason). In one query; in none where the pair has no
+        such question."""
+
     def next_due(self) -> str | None:
         """When the next waiting row falls due."""
 

@@ -28,6 +28,9 @@ _HOLD = """
 SELECT id FROM store_syncwaiting
  WHERE pair_id = %s AND role = %s AND side = %s AND record = %s AND epoch = %s FOR UPDATE
 """
+_HOLD_OFFERED = """
+SELECT id FROM store_syncwaiting WHERE pair_id = %s AND waits_for = %s AND state = 'asked' AND epoch = %s ORDER BY id FOR UPDATE
+"""
 _TELL = """
 INSERT INTO store_syncwaiting AS w (workspace_id, pair_id, epoch, role, side, record, rank, due_at, why, code, told, attempts,
                                     state, name, revision, since)
@@ -39,6 +42,10 @@ ON CONFLICT (pair_id, role, side, record, epoch) DO UPDATE SET
                || CASE WHEN excluded.told::jsonb ? 'choices'
                        THEN jsonb_build_object('choices', coalesce(w.told::jsonb->'choices', '{}') || (excluded.told::jsonb->'choices'))
                        ELSE '{}' END)::json
+"""
+_WOKEN = """
+UPDATE store_syncwaiting SET due_at = now(), state = 'due', waits_for = NULL, revision = revision + 1
+ WHERE pair_id = %s AND waits_for = %s AND state = 'asked' AND epoch = %s
 """
 _WAKE = "SELECT pg_notify('tieline', 'pair:' || %s)"
 
@@ -88,12 +95,14 @@ def epoch_of(workspace: int, pair: int) -> int:
 
 
 def hold(item: InboxItem) -> None:
-    """The row that waits with the question, held: before the question itself, as the worker holds them. Inside `workspace_tx`."""
+    """The rows that wait with the question, held: before the question itself, as the worker holds them. Inside `workspace_tx`."""
     from django.db import connection
 
     if item.record:
         with connection.cursor() as cursor:
             cursor.execute(_HOLD, [item.pair_id, item.role, item.side, item.record, item.epoch])
+            if item.kind == "match":
+                cursor.execute(_HOLD_OFFERED, [item.pair_id, _waited_for(item), item.epoch])
 
 
 def chosen(item: InboxItem, choice: Any) -> dict[str, Any]:
@@ -137,6 +146,21 @@ def follow(item: InboxItem, choice: Mapping[str, Any]) -> None:
         return
     told = {} if item.kind == "moved" else {**choice, **_shown(item, choice)}
     tell(item.workspace_id, pair, item.epoch, item.role, item.side, item.record, told, item.name)
+    if item.kind == "match" and choice.get("partner") == "":
+        _let_go_on(item, pair)
+
+
+def _let_go_on(item: InboxItem, pair: int) -> None:
+    """What was offered is another customer, and waited for the answer. With a partner it goes on waiting until the two are linked."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(_WOKEN, [pair, _waited_for(item), item.epoch])
+
+
+def _waited_for(item: InboxItem) -> str:
+    """What stands in `waits_for` of a row that waits for the question's record."""
+    return f"{item.role}\t{item.side}\t{item.record}"
 
 
 def _shown(item: InboxItem, choice: Mapping[str, Any]) -> dict[str, Any]:
