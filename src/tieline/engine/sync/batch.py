@@ -23,6 +23,7 @@ from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow, SyncOperation, WaitingRow
 from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import chosen, digest_of, id_of, view
+from tieline.engine.sync.undecided import left_alone
 from tieline.engine.times import seconds
 from tieline.sdk.contract import VendorRecord
 
@@ -66,7 +67,8 @@ class Batch:
         await self._search(moved)
         moved = await self._not_successors(self._certain(moved))
         await self._beside(moved)
-        return [item for item in moved if self._decided(item)]
+        decided = [item for item in moved if self._decided(item)]
+        return await left_alone(self._pass, self.role, self.side, decided, self.waits, self.counts)
 
     async def alone(self, given: Sequence[Item]) -> list[Item]:
         """Those of them that are linked with nothing, decided; the others are none of this."""
