@@ -19,14 +19,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from tieline.sdk.manifest import Manifest
 from tieline.store.connection import workspace_tx
-from tieline.store.models import Connection, Secret, Subscription, SyncPair
-from tieline.store.models.pairs import PairState
-from tieline.store.services import asking, keeping
+from tieline.store.models import Connection, Secret, Subscription
+from tieline.store.services import asking, customers, keeping
 from tieline.store.services.asking import manifest_of, opening_of
 from tieline.store.services.audit import note
 from tieline.store.services.connections import locked, still
@@ -115,10 +113,7 @@ def release(workspace: int, user: User | None, connection: int) -> bool:
     with workspace_tx(workspace):
         row = _found(workspace, connection)
         known = Subscription.objects.filter(workspace_id=workspace, connection=row).first()
-        uses = SyncPair.objects.filter(Q(left=row) | Q(right=row), workspace_id=workspace).exclude(
-            state=PairState.ENDED
-        )
-        if known is None or uses.exists():
+        if known is None or customers.using(workspace, connection).exists():
             return False
         opening = opening_of(row)
     left = known.how != "api"

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
-
 from tieline.store.connection import workspace_tx
-from tieline.store.models import ConnectionState, FlowSetting, FlowSource, OpenEvent, Secret, SyncPair
-from tieline.store.models.pairs import PairState
-from tieline.store.services import change_feeds, connections, pairs
+from tieline.store.models import ConnectionState, FlowSetting, FlowSource, OpenEvent, Secret
+from tieline.store.services import change_feeds, connections, customers, pairs
 from tieline.store.services.asking import opening_of
 from tieline.store.services.audit import note
 
@@ -78,5 +75,4 @@ def disconnect(workspace: int, user: User | None, connection: int) -> tuple[str,
 
 def _pairs(workspace: int, connection: int) -> list[tuple[int, str]]:
     """(id, name) of the pairs that it is a side of. Inside `workspace_tx`."""
-    rows = SyncPair.objects.filter(Q(left_id=connection) | Q(right_id=connection), workspace_id=workspace)
-    return list(rows.exclude(state=PairState.ENDED).order_by("pk").values_list("pk", "name"))
+    return list(customers.using(workspace, connection).order_by("pk").values_list("pk", "name"))

@@ -2,10 +2,11 @@
 
     pairs(workspace) -> [Pair]                              every pair that is not taken apart, oldest first
     pair(workspace, id) -> Pair                             one; DeclinedError "pair.gone"
+    using(workspace, connection) -> QuerySet[SyncPair]      those that a connection is a side of
     listed(pair, …) -> Listed                               links and records that wait, a page of them
     one(pair, role, side, record) -> Customer               one record with its link, its contact persons, what waits for it
 
-Times are aware; ids of records are the vendor's, as text. Nothing here asks a vendor: a live look is `services/looking.py`.
+Times are aware; ids of records are the vendor's, as text. Nothing here asks a vendor: a live look is `jobs/looking.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from tieline.core.pairing import SIDES, Side, other
@@ -141,6 +142,12 @@ def pair(workspace: int, id: int) -> Pair:
     if not found:
         raise DeclinedError("pair.gone")
     return found[0]
+
+
+def using(workspace: int, connection: int) -> QuerySet[SyncPair]:
+    """Pairs that are not ended and that this connection is a side of. Inside `workspace_tx`."""
+    rows = SyncPair.objects.filter(Q(left_id=connection) | Q(right_id=connection), workspace_id=workspace)
+    return rows.exclude(state=PairState.ENDED)
 
 
 def _pairs(rows: Any) -> list[Pair]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Q
 from django.db.models.fields.json import KT
 from pydantic import ValidationError
 
@@ -27,14 +26,12 @@ from tieline.store.models import (
     ConnectionState,
     FlowSetting,
     FlowVersion,
-    SyncPair,
     SyncPairVersion,
     Undo,
     UndoItem,
     UndoState,
 )
-from tieline.store.models.pairs import PairState
-from tieline.store.services import flows
+from tieline.store.services import customers, flows
 from tieline.store.services.asking import manifest_of
 
 UNDO = "undo"
@@ -67,8 +64,7 @@ def needed(connection: Connection) -> dict[str, list[Rule]]:
 
 def _add_pairs(out: dict[str, list[Rule]], manifest: Manifest, connection: Connection) -> None:
     """What the pairs ask for that this connection is a side of."""
-    pairs = SyncPair.objects.filter(Q(left=connection) | Q(right=connection), workspace_id=connection.workspace_id)
-    for pair in pairs.exclude(state=PairState.ENDED):
+    for pair in customers.using(connection.workspace_id, connection.pk):
         kept = SyncPairVersion.objects.filter(
             workspace_id=connection.workspace_id, pair=pair, number=pair.version
         ).first()
