@@ -102,7 +102,8 @@ def ask(connection: Link, session: PairSession, asked: Sequence[AskedRow]) -> No
     """Questions; one is open for each record and kind, the newest words count."""
     rows = {(one.role, one.side, one.id, one.kind): _row(one) for one in asked}
     if rows:
-        session.asks_likely = session.asks_likely or None  # there may be one now
+        if any(one.reason.get("code") == LIKELY for one in asked):
+            session.asks_likely = True
         values = {
             "workspace": session.workspace,
             "pair": session.pair,
