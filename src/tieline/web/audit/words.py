@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tieline.store.team.models import Role
@@ -154,7 +154,7 @@ def subject(action: str) -> str:
 
 def by(who: str, user: int | None) -> str:
     """Who did it: Tieline itself where nobody did."""
-    return who or (_now("An account that is gone") if user is not None else _now("Tieline"))
+    return who or (gettext("An account that is gone") if user is not None else gettext("Tieline"))
 
 
 def _value(name: str, value: Any) -> str:

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -106,7 +106,7 @@ def edit(request: PageRequest, pair: str) -> HttpResponse:
         except DeclinedError as error:
             messages.error(request, declined(error))
         else:
-            messages.success(request, now("Saved as version %(version)s.") % {"version": version})
+            messages.success(request, gettext("Saved as version %(version)s.") % {"version": version})
             there = reverse("customers-rules", args=[pair])
             return _sent(request, there)
     context = _context(request, kept, raw)
@@ -239,8 +239,8 @@ def _options_left(there: set[str]) -> list[tuple[str, str]]:
 
 def _policies(pair: Pair, chosen: str) -> list[Option]:
     return [
-        Option("ask", now("ask"), chosen == "ask"),
-        Option("newest", now("the newest"), chosen == "newest"),
+        Option("ask", gettext("ask"), chosen == "ask"),
+        Option("newest", gettext("the newest"), chosen == "newest"),
         Option("left", pair.left.title, chosen == "left"),
         Option("right", pair.right.title, chosen == "right"),
     ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 Texts = dict[str, str | Promise]
 
@@ -78,7 +77,7 @@ def differs_in(count: int) -> str:
 
 def chosen(lines: list[tuple[str, str]]) -> str:
     """What stands beside the button: "2 fields chosen: phone from Zoho CRM, city from e-conomic"."""
-    parts = [now("%(line)s from %(system)s") % {"line": line, "system": system} for line, system in lines]
+    parts = [gettext("%(line)s from %(system)s") % {"line": line, "system": system} for line, system in lines]
     head = ngettext("%(count)s field chosen: %(parts)s", "%(count)s fields chosen: %(parts)s", len(lines))
     return head % {"count": len(lines), "parts": ", ".join(parts)}
 

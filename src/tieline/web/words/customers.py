@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tieline.core.reasons import Reason
@@ -97,7 +97,7 @@ def _shown(name: str, value: Any) -> str:
         return moment(str(value))
     if isinstance(value, Sequence) and not isinstance(value, str):
         of = (lambda one: str(ROLES.get(str(one), one))) if name == "roles" else _line
-        return ", ".join(of(one) for one in value) or now("nothing")
+        return ", ".join(of(one) for one in value) or gettext("nothing")
     return words.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
