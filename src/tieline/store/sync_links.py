@@ -96,12 +96,16 @@ SELECT {iso("min(w.due_at)")} FROM (VALUES (0), (1)) AS k(rank)
                       ORDER BY w.due_at LIMIT 1) AS w
 """
 # A word stays that was said after the row was read (`seen`: the revision as it was read; NULL: it was not read, and goes only
-# where nothing was said but that it changed, which whoever looks at it now finds).
+# where nothing was said but that it changed, which whoever looks at it now finds). Each is looked up by key: joined with the list,
+# it is gone through for every row of a table that was empty when its plan was made. A row is locked before what is said in it counts.
 _WAITED = """
-DELETE FROM store_syncwaiting w
- USING json_to_recordset(%(rows)s::json) AS r(role text, side text, id text, seen int)
- WHERE w.pair_id = %(pair)s AND w.role = r.role AND w.side = r.side AND w.record = r.id AND w.epoch = %(epoch)s
-   AND CASE WHEN r.seen IS NULL THEN w.told IS NULL AND w.approved IS NULL ELSE w.revision = r.seen END
+DELETE FROM store_syncwaiting WHERE id = ANY (ARRAY(
+    SELECT k.id FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text, seen int)
+     CROSS JOIN LATERAL (SELECT w.id FROM store_syncwaiting w
+                          WHERE w.pair_id = %(pair)s AND w.role = r.role AND w.side = r.side AND w.record = r.id
+                            AND w.epoch = %(epoch)s
+                            AND CASE WHEN r.seen IS NULL THEN w.told IS NULL AND w.approved IS NULL ELSE w.revision = r.seen END
+                          LIMIT 1 FOR UPDATE) AS k))
 """
 # Where something was said since it was read, that counts; of this one stays what a person had said before: it is not done yet.
 _WORDS = "(excluded.told::jsonb - '{event,by,until,new_id}'::text[])"
@@ -129,9 +133,8 @@ ON CONFLICT (pair_id, role, side, record, epoch) DO UPDATE SET
  WHERE w.revision = excluded.revision OR {_WORDS} <> '{{}}'
 """
 _WOKEN = """
-UPDATE store_syncwaiting w SET due_at = now(), state = 'due', waits_for = NULL
-  FROM (SELECT DISTINCT unnest(%s::text[]) AS parent) AS k
- WHERE w.pair_id = %s AND w.waits_for = k.parent AND w.epoch = %s
+UPDATE store_syncwaiting SET due_at = now(), state = 'due', waits_for = NULL
+ WHERE pair_id = %s AND waits_for = ANY (%s::text[]) AND waits_for IS NOT NULL AND epoch = %s
 """
 _RELEASE = """
 UPDATE store_syncwaiting SET due_at = now(), state = 'due'
@@ -277,7 +280,7 @@ class LinkSide:
             connection.execute(_KEEP_WAITING, {**self._whose(), "rows": dumps(kept)})
         parents = ["\t".join(one) for one in woken]
         if parents:
-            connection.execute(_WOKEN, [parents, session.pair, session.epoch])
+            connection.execute(_WOKEN, [session.pair, parents, session.epoch])
 
     def _forget_seen(self, keys: Iterable[tuple[str, Side, str]]) -> None:
         self._apart.clear()

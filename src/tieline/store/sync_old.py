@@ -15,9 +15,7 @@ INSERT INTO store_syncold (workspace_id, pair_id, epoch, role, side, record)
 SELECT %s, %s, %s, %s, %s, unnest(%s::text[]) ON CONFLICT DO NOTHING
 """
 _OLD = """
-SELECT k.id FROM (SELECT DISTINCT unnest(%s::text[]) AS id) AS k
- WHERE EXISTS (SELECT 1 FROM store_syncold o
-                WHERE o.pair_id = %s AND o.role = %s AND o.side = %s AND o.record = k.id AND o.epoch = %s)
+SELECT record FROM store_syncold WHERE pair_id = %s AND role = %s AND side = %s AND record = ANY (%s::text[]) AND epoch = %s
 """
 
 
@@ -52,7 +50,7 @@ class OldSide:
         """Those of these records that were there before."""
         session = self.session
         with session.ask() as connection:
-            rows = connection.execute(_OLD, [list(ids), session.pair, role, side, session.epoch]).fetchall()
+            rows = connection.execute(_OLD, [session.pair, role, side, list(ids), session.epoch]).fetchall()
         return {row[0] for row in rows}
 
     def _forget_old(self, connection: Link, links: Sequence[LinkRow]) -> None:
