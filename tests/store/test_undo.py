@@ -194,6 +194,16 @@ def states(firm: Firm) -> Counter[str]:
         return Counter(Subject.objects.filter(workspace_id=firm.workspace).values_list("state", flat=True))
 
 
+def test_what_a_lead_became_is_deleted_without_a_right_to_read_leads(installation: Installation) -> None:
+    from tieline.sdk.manifest import connector
+    from tieline.store.services import scopes
+
+    for role, module in (("account", "Accounts"), ("contact", "Contacts")):
+        wanted = scopes._to_delete(connector("zoho_crm"), role)
+        assert f"ZohoCRM.modules.{module}.DELETE" in wanted
+        assert not [scope for scope in wanted if ".Leads." in scope]
+
+
 @pytest.mark.proves("HUB-3")
 @pytest.mark.timeout(300)
 def test_500_calls_are_undone_but_for_what_was_edited_and_made_anew(firm: Firm) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from tieline.core.flow import Target
 from tieline.core.pairing import Side
-from tieline.engine.effects.undoing import CONVERTED
+from tieline.engine.effects.undoing import FROM_LEADS
 from tieline.flows.customers import CUSTOMERS
 from tieline.sdk.manifest import ALWAYS, Manifest
 from tieline.store.models import (
@@ -95,7 +95,7 @@ def _to_delete(manifest: Manifest, role: str) -> list[str]:
     """The right itself, and those to see what hangs on such a record."""
     out = list(manifest.needs.get(f"{role}.delete", ()))
     for name, mapped in manifest.roles.items():
-        if role in {to for link, to in mapped.links.items() if link != CONVERTED}:
+        if role in {to for link, to in mapped.links.items() if link not in FROM_LEADS}:
             out += manifest.needs.get(f"{name}.read", ())
     return out
 
