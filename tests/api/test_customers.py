@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.conftest import Caller, everything
 from tests.web.conftest import Company
-from tests.web.made import workspace_tx
+from tests.web.made import rows, workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tieline.core.pairing import Decision, LineResult
 from tieline.core.reasons import Reason
@@ -120,6 +120,21 @@ def test_an_undo_that_deletes_many_asks_for_their_number(pair: MadePair, ask: Ca
     assert (status, said["error"]["code"], said["error"]["params"]) == (409, "undo.deletes", {"count": 4, "most": 1})
     assert ask("POST", here, {"deletes": 3})[0] == 409
     assert ask("POST", here, {"deletes": 4})[1]["kind"] == "undo"
+
+
+@pytest.mark.proves("HUB-8", "CUST-14")
+def test_one_customer_is_undone_whatever_may_go_without_a_word(pair: MadePair, ask: Caller) -> None:
+    with workspace_tx(pair.workspace):
+        version = rows.SyncPairVersion.objects.get(pair_id=pair.pk)
+        version.settings["deletions"] = {**version.settings["deletions"], "count": 0}
+        version.save()
+    run = pair.run("transfer", counts={"created": 1})
+    link = pair.link("Kunde", "1", "r1")
+    pair.wrote(run, link, {"name": link.name}, {}, verb="create")
+    of = text_of_id("syncrun", run.pk)
+    assert ask("POST", f"/pairs/{pair.id}/runs/{of}/undo")[1]["error"]["params"] == {"count": 1, "most": 0}
+    status, made = ask("POST", f"/pairs/{pair.id}/customers/account/left/1/undo", {"run": of})
+    assert (status, made.get("kind")) == (200, "undo"), made
 
 
 @pytest.mark.proves("HUB-8")

@@ -105,8 +105,8 @@ class RoleRule(_Model):
 
 
 class Deletions(_Model):
-    """A record gone on a side waits first; then this happens. A run that would delete more than the smaller of `share` and `count` of
-    a role stops and asks (CUST-12)."""
+    """A record gone on a side waits first; then this happens. A run with which more than the smaller of `share` and `count` of a
+    role would go within a day stops and asks; with 0 none go unasked (CUST-12)."""
 
     left: OnDelete = "ask"
     right: OnDelete = "ask"

@@ -56,10 +56,8 @@ def deletes(workspace: int, run: SyncRun) -> Deletes:
         return _deletes(run)
 
 
-def _deletes(run: SyncRun, link: str = "") -> Deletes:
+def _deletes(run: SyncRun) -> Deletes:
     made = SyncOperation.objects.filter(workspace_id=run.workspace_id, run_id=run.pk, verb="create", state="done")
-    if link:
-        made = made.filter(link=link)
     rows = list(made.values_list("role", "side").annotate(count=Count("pk")))
     if not rows:
         return Deletes()
@@ -90,11 +88,11 @@ def _stays(connector: str, role: str) -> bool:
 
 
 def undo(workspace: int, user: User | None, pair: int, options: Mapping[str, Any], *, confirmed: int = 0) -> int:
-    """As `pairs.undo`. confirmed: how many deletions the person has seen and agreed to."""
+    """As `pairs.undo`. confirmed: how many deletions the person has seen and agreed to; of one customer (`link`) nobody is asked."""
     with workspace_tx(workspace):
         run = SyncRun.objects.filter(workspace_id=workspace, pair_id=pair, pk=int(options.get("of") or 0)).first()
-        if run is not None and not options.get("line"):
-            going = _deletes(run, str(options.get("link") or ""))
+        if run is not None and not options.get("link"):
+            going = _deletes(run)
             if going.many and confirmed < going.count:
                 raise DeclinedError("undo.deletes", count=going.count, most=going.most)
         return pairs.undo(workspace, user, pair, options)
