@@ -59,9 +59,7 @@ async def test_only_what_ends_while_others_wait_is_timed() -> None:
             now += seconds
             pace.done(now)
 
-    for _ in range(
-        100
-    ):  # one after the other, with nobody waiting: how long it is to the next is not the server's affair
+    for _ in range(100):  # nobody waits: how long it is from one to the next is not the server's affair
         await one(60.0)
     assert pace.width == ALONE
     await asyncio.gather(*(one(1.0) for _ in range(TRIED[ALONE])))

@@ -29,6 +29,8 @@ class PairRules:
     targets: Mapping[Side, Target]
     _lines: Mapping[str, tuple[Line, ...]]
     _by: Mapping[str, tuple[MatchBy, ...]]
+    watched: tuple[Watched, ...]
+    """Records of the CRM to be pulled too: a change there may make a customer active (CUST-3)."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -55,14 +57,9 @@ class PairRules:
         at = 0 if side == LEFT else 1
         known = {line.field_of(side): link.base[line.name][at] for line in self.lines(role) if line.name in link.base}
         by = tuple(
-            type(one)(one.rule, one.fields_of(side), one.fields_of(side), one.decides) for one in self._by.get(role, ())
+            MatchBy(one.rule, one.fields_of(side), one.fields_of(side), one.decides) for one in self._by.get(role, ())
         )
         return lines.finds(by, role, side, Record(role, "", known), self.settings.default_country)
-
-    @property
-    def watched(self) -> tuple[Watched, ...]:
-        """Records of the CRM to be pulled too: a change there may make a customer active (CUST-3)."""
-        return lines.watched(self.settings)
 
     def made_active(self, related: Record) -> str:
         """The customer that this record of a watched role leads to and makes active, by its id; "" where it does not."""
@@ -162,7 +159,8 @@ class Customers:
     def of(self, settings: Settings, targets: Mapping[Side, Target] = NO_TARGETS) -> PairRules:
         """The rules of one pair."""
         kept = {role: lines.lines(settings, role, targets) for role in lines.roles(settings)}
-        return PairRules(settings, targets, kept, {role: lines.match_by(settings, role) for role in kept})
+        by = {role: lines.match_by(settings, role) for role in kept}
+        return PairRules(settings, targets, kept, by, lines.watched(settings))
 
 
 CUSTOMERS: Final = Customers()
