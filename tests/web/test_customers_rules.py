@@ -3,6 +3,7 @@ once and have a way out each."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -188,3 +189,9 @@ def test_what_makes_a_customer_active_is_a_deal_of_it_or_itself(pair: MadePair, 
     sent["crm_new"] = "at_creation"
     admin.post(pair.url("rules/edit/"), {**sent, "act": "save"})
     assert pair.kept.settings["active"] is None
+
+
+def test_a_remark_about_a_field_says_of_which_records(pair: MadePair, admin: Client) -> None:
+    """Customers and contact persons both have a name."""
+    text = text_of(admin.get(pair.url("rules/")))
+    assert re.search(r"Customers: “[^”]+” holds \d+ characters in", text)

@@ -32,6 +32,7 @@ from tieline.web.connections.words import declined
 from tieline.web.customers import active, labels, posted, shown
 from tieline.web.customers import words as own
 from tieline.web.customers.addressed import pair_of
+from tieline.web.parts import words
 from tieline.web.request import PageRequest
 from tieline.web.words import customers as sides
 from tieline.web.words import say
@@ -142,7 +143,7 @@ def _shown(request: PageRequest, pair: Pair, raw: dict[str, Any]) -> dict[str, A
         "may_change": permissions.may(request.member, "flows.change"),
         "changed": raw != (pair.settings or {}),
         "clashes": [_clash(clash, number) for number, clash in enumerate(found.clashes)],
-        "remarks": [say(one.reason) for one in found.remarks],
+        "remarks": [_remark(one) for one in found.remarks],
         "malformed": found.malformed,
         "crm_new": _options(_NEW, raw.get("crm_new", "at_creation")),
         "marks": _options(_MARKS, raw.get("mark", {}).get("kind", "all")),
@@ -304,6 +305,12 @@ def _clash(clash: Clash, number: int) -> Mapping[str, Any]:
     ways = [(f"way:{number}:{place}", say(reason)) for place, (reason, _changes) in enumerate(clash.ways_out)]
     example = ", ".join(f"{own.line_name(str(name))}: {value}" for name, value in (clash.example or {}).items())
     return {"title": say(clash.reason), "example": example, "ways": ways}
+
+
+def _remark(remark: Clash) -> str:
+    """A remark; about one field it says of which records: customers and contact persons both have a name."""
+    role = remark.rules[0].partition(".")[0] if remark.rules and "what" in remark.reason.params else ""
+    return words.titled(own.text(own.ROLES, role), say(remark.reason)) if role in own.ROLES else say(remark.reason)
 
 
 def _way(pair: Pair, raw: Mapping[str, Any], act: str) -> Mapping[str, Any]:
