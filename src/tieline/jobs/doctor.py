@@ -11,6 +11,7 @@ import psycopg
 
 from tieline.jobs.beat import HANGS_S
 from tieline.store import living
+from tieline.store.drain_session import DRAIN_LOCK
 from tieline.store.pool import connect
 
 OLDEST_POSTGRES = 150000
@@ -48,7 +49,8 @@ def findings(url: str, key_file: Path, missing_migrations: int) -> list[Finding]
         left = _one(
             link,
             "SELECT count(*) FROM store_due_targets() d WHERE d.ready AND NOT EXISTS (SELECT 1 FROM pg_locks l"
-            " WHERE l.locktype = 'advisory' AND l.classid = 78 AND l.objid = d.target::int AND l.granted)",
+            " WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = d.target::int AND l.granted)",
+            DRAIN_LOCK,
         )
         out.append(Finding(left == 0, "doctor.due", {"targets": left}))
     return out
