@@ -281,6 +281,19 @@ async def test_contact_persons_stay_as_they_are_once_the_mark_is_taken_off_their
     assert "Ann Berg" in persons(bench)
 
 
+async def test_what_differs_and_is_not_kept_the_same_has_not_agreed() -> None:
+    bench, (first, second), _ = await marked(2)
+    bench.left.edit("Accounts", first, kept=False, name="Other")
+    (row,) = [one for one in bench.store.rows.values() if one.left_id == first]
+    assert row.agreed_at is not None
+    run = await bench.round()
+    assert bench.store.rows[row.key].agreed_at is None
+    assert all(one.agreed_at for one in bench.store.rows.values() if one.left_id == second)
+    bench.left.edit("Accounts", first, name="Another")
+    run = await bench.round()
+    assert (run.counts.get("excluded", 0), run.counts.get("same", 0)) == (1, 0)
+
+
 async def test_whose_customers_need_no_mark_asks_for_none() -> None:
     bench = Asked(left_can=PLAIN)
     await bench.begin()

@@ -10,6 +10,7 @@ from tests.engine.sync_bench import Bench, settings
 from tests.engine.test_sync_likely import PHONE, bench_of, offered, two_lists
 from tests.store.pairs import PairOf, make_pair
 from tieline.core.pairing import Side, Told, other
+from tieline.engine.sync.ports import AskedRow
 from tieline.engine.sync.reasons import LIKELY
 from tieline.engine.sync.rows import told_row
 
@@ -207,3 +208,15 @@ async def test_on_postgres_a_transfer_leaves_them_alone(pair: PairOf, side: Side
     assert found == sorted(
         (left, LIKELY, None) if side == "left" else (right, LIKELY, f"account\tleft\t{left}") for left, right in pairs
     )
+
+
+async def test_a_question_is_over_once_its_record_is_linked_and_differs() -> None:
+    """The two have a conflict at once: that is asked instead."""
+    bench = Bench(settings=settings(contacts=False, policy="ask"))
+    left = bench.left.put("Accounts", name="Holm", email="h@holm.dk", city="Odense")
+    right = bench.right.put("Accounts", name="Holm", city="Vejle")
+    bench.store.asked["account", "left", left, "match"] = AskedRow(
+        "match", "account", "left", left, {"code": LIKELY}, []
+    )
+    await bench.sync().asked("account", "left", left, Told(partner=right, by="left"))
+    assert {kind for *_, kind in bench.store.asked} == {"conflict"}

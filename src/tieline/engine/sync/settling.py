@@ -24,6 +24,8 @@ SOON_TRIES = 3
 PENDING_S = 600.0
 """How long a record that is gone waits at least before the settings' policy applies: it may come back out of a recycle bin. All that
 went within so long fall due together, so that the limit of one run counts them together."""
+LEFT_ALONE = {"not_marked", "switched_off", "not_set_up"}
+"""What is said of two that are linked and not kept the same, whatever they hold."""
 VERBS = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
@@ -115,9 +117,10 @@ class Settling:
 
     def _keep(self, item: Item, decision: Decision) -> None:
         link = self._link(item, decision, set())
-        self._same_or_changed(item, link)
+        self._same_or_changed(item, decision, link)
         if item.link is None:
             self._pass.count("linked")
+            self._answered(item)
             self.came.operations.extend(matching(self._pass, self._role, item))
             for side, id in (("left", link.left_id), ("right", link.right_id)):
                 self.came.woken[self._role, side, id] = None  # type: ignore[index]
@@ -130,10 +133,10 @@ class Settling:
         else:
             self._answered(item)
 
-    def _same_or_changed(self, item: Item, link: LinkRow) -> None:
+    def _same_or_changed(self, item: Item, decision: Decision, link: LinkRow) -> None:
         before = item.link
         if before is not None and not item.writes and _alike(before, link):
-            self._pass.count("same")
+            self._pass.count("excluded" if decision.status in LEFT_ALONE else "same")
             return
         self.came.links.append(link)
 
@@ -236,9 +239,10 @@ class Settling:
     def _link(self, item: Item, decision: Decision, failed: set[str]) -> LinkRow:
         ids, before = ids_after(item), item.link
         base = base_kept(item, failed)
-        agreed = not failed and bool(decision.lines) and all(
-            line.state in {"same", "to_left", "to_right"} for line in decision.lines
-        )  # fmt: skip
+        alike = (
+            {"same", "to_left", "to_right"} if item.writes else {"same"}
+        )  # of one that is left alone nothing was written
+        agreed = not failed and bool(decision.lines) and all(line.state in alike for line in decision.lines)
         row = LinkRow(
             item.new_key,
             self._role,

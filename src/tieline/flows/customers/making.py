@@ -83,7 +83,7 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
     there = case.target(target)
     chosen = rule.values_of(target) if rule is not None else {}
     given = {own_name(there, case.role, name): value for name, value in chosen.items()}
-    said, country = because(LINE_CREATED, side=source), case.country
+    created, country = because(LINE_CREATED, side=source), case.country
     state: LineState = "to_right" if target == RIGHT else "to_left"
     for line in case.lines:
         here, name = (line.left, line.right) if source == LEFT else (line.right, line.left)
@@ -98,10 +98,10 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
                 base[line.name] = (value, None) if source == LEFT else (None, value)
             continue
         values[name] = coming
-        reasons[line.name] = said
+        reasons[line.name] = created
         base[line.name] = (value, coming) if source == LEFT else (coming, value)
         left, right = (value, None) if source == LEFT else (None, value)
-        results.append(LineResult(line.name, state, left, right, value, said))
+        results.append(LineResult(line.name, state, left, right, value, created))
     for name, default in given.items():
         if is_empty(values.get(name)):
             values[name] = default
