@@ -60,7 +60,7 @@ async def finish_in_turn(run: Pass, one: Prepared, position: Mapping[str, Any]) 
         one.given -= len(moved)
     await finish(run, one, None, None if moved else position)
     if moved and not run.over:
-        before = set(run.linked)
+        before = run.linked
         await work(run, role, side, [Item(side, item.id, item.told) for item in moved], None, position)
         run.linked |= before
 

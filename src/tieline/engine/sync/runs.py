@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any, TypeVar
 
 from tieline.core.errors import TielineError
-from tieline.core.pairing import SIDES, Side, Told
+from tieline.core.pairing import SIDES, Side
 from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.sync import off_roles, reasons
 from tieline.engine.sync.batching import settle, work
 from tieline.engine.sync.items import UNTIL, Item, Pair, Pass
 from tieline.engine.sync.newness import keep_renumbered
 from tieline.engine.sync.ports import RunKind, RunRow, Settled, WaitingRow
-from tieline.engine.sync.rows import told_of
+from tieline.engine.sync.rows import id_of, told_of
 from tieline.engine.sync.unfinished import settle_unfinished
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]
     pair = this.pair
     there = await pair.ends[side].fetch(role, list(moved.values()))
     known = await pair.run(lambda: pair.store.links(role, side, [*moved, *moved.values()]))
-    by_id = {(row.left_id if side == "left" else row.right_id): row for row in known}
+    by_id = {id_of(row, side): row for row in known}
     await keep_renumbered(pair, role, side, {old: new for old, new in moved.items() if old not in by_id})
     links, waited = [], []
     for row in rows:
@@ -189,8 +189,3 @@ async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]
         waited.append((role, side, row.id))
         row.id = new
     await settle(this, Settled(links=links, waited=waited, waiting=[row for row in rows if row.id in moved.values()]))
-
-
-def fresh_told(side: Side, *, linked: bool, is_new: bool) -> Told:
-    """What a feed says of a record."""
-    return Told(event="changed" if linked or not is_new else "created", by=side)
