@@ -23,14 +23,19 @@ FLOW = "customers"
 LONGEST_TOPIC = 200
 """Characters of a topic: it stands in an index."""
 
+# Each record is looked up by key, whatever the planner knows of the table, and locked before its state counts: a person may be
+# answering.
 _OVER = """
-UPDATE store_inboxitem i SET state = 'overtaken', decided_at = now()
-  FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text)
- WHERE i.pair_id = %(pair)s AND i.role = r.role AND i.side = r.side AND i.record = r.id AND i.state = 'open'
-   AND i.workspace_id = %(workspace)s
-   AND (i.reason->>'code' IS DISTINCT FROM %(likely)s
-        OR EXISTS (SELECT 1 FROM store_synclink l WHERE l.pair_id = i.pair_id AND l.role = i.role AND l.left_id = i.record
-                      AND l.left_id <> '' AND l.epoch = i.epoch))
+UPDATE store_inboxitem SET state = 'overtaken', decided_at = now() WHERE id = ANY (ARRAY(
+    SELECT k.id FROM json_to_recordset(%(rows)s::json) AS r(role text, side text, id text)
+     CROSS JOIN LATERAL (SELECT i.id FROM store_inboxitem i
+                          WHERE i.pair_id = %(pair)s AND i.role = r.role AND i.side = r.side AND i.record = r.id
+                            AND i.state = 'open' AND i.workspace_id = %(workspace)s
+                            AND (i.reason->>'code' IS DISTINCT FROM %(likely)s
+                                 OR EXISTS (SELECT 1 FROM store_synclink l
+                                             WHERE l.pair_id = i.pair_id AND l.role = i.role AND l.left_id = i.record
+                                               AND l.left_id <> '' AND l.epoch = i.epoch))
+                          FOR UPDATE) AS k))
 """
 _SPOKEN = """
 SELECT k.id FROM (SELECT DISTINCT unnest(%(ids)s::text[]) AS id) AS k
