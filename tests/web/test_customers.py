@@ -17,7 +17,7 @@ from tests.web.made import rows, workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tests.web.test_runs import text_of
 from tieline.core.pairing import Candidate, Decision, Evidence, LineResult
-from tieline.core.reasons import Reason
+from tieline.core.reasons import Reason, because
 from tieline.core.record import Record
 
 if TYPE_CHECKING:
@@ -148,6 +148,24 @@ def test_what_is_gone_over_there_is_asked_about(pair: MadePair, reader: Client, 
     assert [f'name="act" value="{one}"' in html for one in ("unlink", "restore", "delete")] == [True] * 3
     reader.post(pair.record("4401", path="write/"), {"act": "unlink"})
     assert pair.runs(kind="asked")[0].options["told"] == {"deletion": "unlink"}
+
+
+@pytest.mark.proves("CUST-5")
+@pytest.mark.parametrize(
+    ("gone", "system", "there"), [("left", "Zoho CRM", "e-conomic"), ("right", "e-conomic", "Zoho CRM")]
+)
+def test_what_a_look_is_the_first_to_miss_is_named_where_it_is_gone(
+    pair: MadePair, reader: Client, looks: Callable[..., None], gone: str, system: str, there: str
+) -> None:
+    pair.link("Nordlys A/S", "4401", "10042")
+    looks(
+        "pending_delete", Decision("pending_delete", "pending", reason=because("customers.not.gone_waits", side=gone))
+    )
+    text, _html = looked(reader, pair)
+    assert f"It is not in {system} any more." in text
+    assert f"Deleted in {system}" in text
+    assert f"Create it again in {system}" in text
+    assert f"Delete it in {there} too" in text
 
 
 @pytest.mark.proves("CUST-6")

@@ -70,7 +70,8 @@ def look(request: HttpRequest, one: Customer) -> dict[str, Any]:
     if decision.status == "same":  # nothing is left to finish, whatever was in the way
         out.trouble = out.trouble_title = ""
         out.may_finish = False
-    return {"look": out, "looked": shown.customer(one, status=decision.status, differing=out.differing)}
+    looked = shown.customer(one, status=decision.status, differing=out.differing, gone=out.gone_at)
+    return {"look": out, "looked": looked}
 
 
 def _fill(out: Look, one: Customer, decision: Decision, across: str) -> None:
@@ -93,11 +94,17 @@ def _open_ends(out: Look, one: Customer, decision: Decision, across: str) -> Non
         out.create_said = why or _("Nothing like it was found in %(system)s.") % {"system": across}
     elif decision.status == "pending_delete" and one.link is not None:
         out.deletion = True
-        gone = "right" if one.link.pending == "right" else "left"
-        titles = {"left": one.pair.left.title, "right": one.pair.right.title}
-        out.gone_at, out.across = titles[gone], titles["left" if gone == "right" else "right"]
+        gone = _gone(one, decision)
+        out.gone_at, out.across = one.pair.connection(gone).title, one.pair.connection(other(gone)).title
         out.trouble_title = _("It is not in %(system)s any more.") % {"system": out.gone_at}
         out.trouble = _("Nothing is deleted before somebody says so.")
+
+
+def _gone(one: Customer, decision: Decision) -> Side:
+    """Where it is gone, as this look found it: what the link remembers is of an earlier one, and empty before the first."""
+    said = decision.asks or decision.reason
+    kept = one.link.pending if one.link is not None else ""
+    return own.gone_side(said.params if said else None) or ("right" if kept == "right" else "left")
 
 
 def _choice(candidate: Candidate) -> Choice:

@@ -88,9 +88,11 @@ def state_of(state: str) -> tuple[str, str]:
     }.get(state, ("off", state))  # fmt: skip
 
 
-def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
-    """A customer. status: of a live look, with the number of fields that differ."""
+def customer(one: Customer, *, status: str = "", differing: int = 0, gone: str = "") -> Shown:
+    """A customer. status: of a live look, with the number of fields that differ, or the title of the system where it is gone."""
     pair, link = one.pair, one.link
+    if not status and link is not None and link.state == "pending":
+        gone = pair.connection("right" if link.pending == "right" else "left").title
     if status:
         kind, word = own.STATUS[status]
         word = own.differs_in(differing) if status == "differs" and differing else str(word)
@@ -101,6 +103,7 @@ def customer(one: Customer, *, status: str = "", differing: int = 0) -> Shown:
         kind, word = state_of(state_of_waiting(first.state, first.code))
     else:
         kind, word = "note", _("Not linked")
+    word = own.deleted_in(gone) if gone else word
     why = link.why if link is not None and link.why else next((row.why for row in one.waiting if row.why), None)
     left_id, right_id = one.id_of("left"), one.id_of("right")
     right = pair.right.title

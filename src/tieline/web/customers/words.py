@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+
+from tieline.core.pairing import SIDES, Side
 
 Texts = dict[str, str | Promise]
 
@@ -73,6 +76,17 @@ def count_name(name: str) -> str:
 def differs_in(count: int) -> str:
     """The status of a customer whose two records differ."""
     return ngettext("Differs in %(count)s field", "Differs in %(count)s fields", count) % {"count": count}
+
+
+def deleted_in(system: str) -> str:
+    """The status of a customer that is gone in one of the two."""
+    return gettext("Deleted in %(system)s") % {"system": system}
+
+
+def gone_side(params: Mapping[str, Any] | None) -> Side | None:
+    """Where a record is gone, by the parameters of the reason that says so; None where it does not."""
+    side = (params or {}).get("side")
+    return ("left" if side == "left" else "right") if side in SIDES else None
 
 
 def chosen(lines: list[tuple[str, str]]) -> str:

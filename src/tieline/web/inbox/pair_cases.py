@@ -114,10 +114,7 @@ def _candidates(case: Case, pair: Pair, across: str) -> list[Candidate]:
 
 def _gone(case: Case) -> Side:
     """Where it was deleted. The reason says so: a linked customer's question stands under its record of the left, wherever it is gone."""
-    said = ((case.reason or {}).get("params") or {}).get("side")
-    if said in ("left", "right"):
-        return "left" if said == "left" else "right"
-    return "right" if case.side == "left" else "left"
+    return own.gone_side((case.reason or {}).get("params")) or ("right" if case.side == "left" else "left")
 
 
 def _by_side(case: Case, pair: Pair) -> list[Candidate]:
