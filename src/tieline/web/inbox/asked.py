@@ -15,6 +15,7 @@ from tieline.core.values import phones
 from tieline.store import public_ids
 from tieline.store.models import Connection, Run
 from tieline.store.services import remembered
+from tieline.store.services.customers import Pair
 from tieline.store.services.inbox import OUTCOME, Case, Group
 from tieline.web.calls import words as calls
 from tieline.web.inbox import pair_cases
@@ -39,8 +40,8 @@ def case_id(case: Case) -> str:
     return public_ids.of("case").show(case.item)
 
 
-def entry(group: Group, names: Names) -> Entry:
-    """A group of like cases in the list."""
+def entry(group: Group, names: Names, pairs: Mapping[int, Pair] | None = None) -> Entry:
+    """A group of like cases in the list. pairs: by id; a question of one of them calls its systems by their names."""
     first = group.cases[0]
     count = len(group.cases)
     if count > 1:
@@ -49,7 +50,13 @@ def entry(group: Group, names: Names) -> Entry:
         mark = _("%(count)s times") % {"count": words.number(first.times)}
     else:
         mark = words.short(first.last_at)
-    return Entry(case_id(first), reverse("inbox-case", args=[case_id(first)]), title(first), _sub(first, names), mark)
+    return Entry(
+        case_id(first),
+        reverse("inbox-case", args=[case_id(first)]),
+        title(first),
+        _sub(first, names, pairs or {}),
+        mark,
+    )
 
 
 def settled(case: Case, names: Names, connections: Mapping[int, Connection]) -> Entry:
@@ -90,9 +97,11 @@ def title(case: Case) -> str:
     return calls.first_up(say(case.reason))
 
 
-def _sub(case: Case, names: Names) -> str:
+def _sub(case: Case, names: Names, pairs: Mapping[int, Pair]) -> str:
     if case.subject is not None:
         return told.call_said(case.subject, names)
+    if case.pair is not None:
+        return calls.first_up(pair_cases.said(case, pairs.get(case.pair)))
     return calls.first_up(say(case.reason))
 
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from tieline.store import public_ids
 from tieline.store.connection import workspace_tx
 from tieline.store.models import InboxItem, Run, Subject
+from tieline.store.services import customers, sentences
 from tieline.store.services import inbox as service
-from tieline.store.services import sentences
 from tieline.store.services.declined import DeclinedError
 from tieline.store.services.inbox import OUTCOME, Case, Decision, Group
 from tieline.web import nav, permissions
@@ -208,8 +208,10 @@ def _left(workspace: int, groups: list[Group], known: Names) -> dict[str, list[E
         .values_list("pk", flat=True)[:SETTLED]
     )
     settled = [service.case(workspace, pk) for pk in done]
+    of_pairs = any(group.cases[0].pair is not None for group in groups)
+    pairs = {one.id: one for one in customers.pairs(workspace)} if of_pairs else {}
     return {
-        "waiting": [asked.entry(group, known) for group in groups if group.waits],
+        "waiting": [asked.entry(group, known, pairs) for group in groups if group.waits],
         "notices": [asked.entry(group, known) for group in groups if not group.waits],
         "settled": [asked.settled(one, known, {}) for one in settled],
     }
