@@ -84,6 +84,28 @@ def test_like_cases_are_decided_at_once(store: StoredSync, pair: PairOf) -> None
     assert items(pair) == []
 
 
+def test_an_answer_decides_about_no_question_in_which_it_would_mean_something_else(
+    store: StoredSync, pair: PairOf
+) -> None:
+    """ "Delete it on the other side too" of one that the ERP lost deletes in the CRM; a choice is between values that somebody saw."""
+    from tieline.store.services import inbox
+
+    for id, side in (("1", "left"), ("2", "right"), ("3", "left")):
+        ask(store, "deletion", id, why={"code": "customers.not.gone", "params": {"side": side}})
+    run = RunRow(0, "changes")
+    store.begin(run)
+    why = {"code": "customers.not.conflict", "params": {"count": 1}}
+    for id, names in (("4", ["city"]), ("5", ["phone"]), ("6", ["city"]), ("7", ["city", "phone"])):
+        lines = [{"line": name, "left": "a", "right": "b"} for name in names]
+        store.settle(run, Settled(asked=[AskedRow("conflict", "account", "left", id, why, lines)]))
+    for row, choice in ((0, {"deletion": "delete"}), (1, {"choices": {"city": "left"}})):
+        inbox.answer_like(pair.workspace, None, items(pair)[row], choice)
+    told = {row.id: row.told for row in store.waiting(FUTURE, 9) if row.due_at}
+    assert {id for id, one in told.items() if one and "deletion" in one} == {"1", "3"}
+    assert {id for id, one in told.items() if one and "choices" in one} == {"4", "6"}
+    assert len(items(pair)) == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "choice"),
     [

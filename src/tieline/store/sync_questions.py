@@ -1,7 +1,7 @@
 """Questions of a pair: items of the inbox like those of calls.
 
-An item has flow "customers", the pair, and which record it is about. Its topic makes like cases alike: the role, the code of the
-reason, and the line in question where there is one. `services.pair_cases` turns an answer into a waiting row, in the
+An item has flow "customers", the pair, and which record it is about. Its topic makes like cases alike, so that one answer means the
+same for each: the role, the code of the reason, the side that it speaks of, and the lines in question. `services.pair_cases` turns an answer into a waiting row, in the
 transaction that answers; of two people who decide at once the first one's decision counts, as everywhere in the inbox.
 Nothing is remembered for later cases: which two records are one is remembered by their link, and who wins on a line
 is the line's policy in the settings.
@@ -15,6 +15,7 @@ from typing import Any
 from tieline.core.pairing import Side
 from tieline.engine.sync.ports import AskedRow
 from tieline.engine.sync.reasons import LIKELY
+from tieline.engine.sync.rows import digest
 from tieline.store.held import dumps
 from tieline.store.pool import Link
 from tieline.store.sync_session import PairSession
@@ -119,17 +120,24 @@ def ask(connection: Link, session: PairSession, asked: Sequence[AskedRow]) -> No
         connection.execute(_ASK, values)
 
 
-def topic_of(kind: str, role: str, reason: dict[str, Any]) -> str:
-    """What makes questions alike."""
-    line = (reason.get("params") or {}).get("line")
-    parts = [role, str(reason.get("code", kind)), str(line)] if line else [role, str(reason.get("code", kind))]
-    return ":".join(parts)[:LONGEST_TOPIC]
+def topic_of(one: AskedRow) -> str:
+    """What makes questions alike: "delete it on the other side too" must not mean the other system for one of them, nor a choice
+    decide about a line that nobody was asked about."""
+    params = one.reason.get("params") or {}
+    lines = {str(line["line"]) for line in one.options if "line" in line} if one.kind == "conflict" else set()
+    parts = [
+        one.role,
+        str(one.reason.get("code", one.kind)),
+        *(str(params[name]) for name in ("side", "line") if name in params),
+    ]
+    topic = ":".join([*parts, *([",".join(sorted(lines))] if lines else [])])
+    return topic if len(topic) <= LONGEST_TOPIC else digest(topic)
 
 
 def _row(one: AskedRow) -> dict[str, Any]:
     return {
         "kind": one.kind,
-        "topic": topic_of(one.kind, one.role, one.reason),
+        "topic": topic_of(one),
         "role": one.role,
         "side": one.side,
         "id": one.id,
