@@ -22,21 +22,21 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}")
 #: Words that are the same in a language as in English, looked at one by one.
 SAME = {
     "fr": {
-        "%(layout)s › %(pipeline)s › %(stage)s", "Action", "Actions", "API", "Audit", "Code", "Contact", "contact", "contacts",
-        "Contacts", "CRM", "date", "description", "Description", "e-mail", "E-mail", "ERP", "Fax", "Invitation", "Message",
-        "Mobile", "note", "Notes", "Notifications", "Page", "pause", "pipeline", "Pipeline", "Question", "Secret",
+        "%(layout)s › %(pipeline)s › %(stage)s", "Action", "Actions", "API", "Audit", "Code", "contact", "Contact", "Contacts",
+        "contacts", "CRM", "date", "Description", "description", "E-mail", "e-mail", "ERP", "Fax", "Invitation", "Message",
+        "Mobile", "note", "Notes", "Notifications", "Page", "pause", "pipeline", "Pipeline", "Question", "Secret", "Tieline",
         "version %(version)s", "Webhooks",
     },
     "da": {
         "%(flow)s: %(rule)s", "%(kind)s: %(number)s", "%(layout)s › %(pipeline)s › %(stage)s", "%(part)s for %(whose)s",
-        "%(what)s: %(said)s", "API", "Browser", "CRM", "Database", "e-mail", "E-mail", "ERP", "Fax", "Invitation", "layout",
-        "Layout", "Lead", "lead", "leads", "Leads", "note", "pause", "person", "Person", "Pipeline", "pipeline", "Sandbox",
-        "status", "Status", "stop", "System", "Team", "Tokens", "version %(version)s", "Webhooks",
+        "%(what)s: %(said)s", "API", "Browser", "CRM", "Database", "E-mail", "e-mail", "ERP", "Fax", "Invitation", "Layout",
+        "layout", "Lead", "lead", "leads", "Leads", "note", "pause", "person", "Person", "pipeline", "Pipeline", "Sandbox",
+        "status", "Status", "stop", "System", "Team", "Tieline", "Tokens", "version %(version)s", "Webhooks",
     },
     "it": {
-        "%(flow)s: %(rule)s", "%(kind)s: %(number)s", "%(layout)s › %(pipeline)s › %(stage)s", "%(what)s: %(said)s", "Account",
-        "account", "API", "Audit", "Browser", "CRM", "Database", "e-mail", "E-mail", "ERP", "Fax", "File", "Home", "layout",
-        "Layout", "Lead", "lead", "no", "Password", "pipeline", "Pipeline", "Sandbox", "Team", "Tieline, home",
+        "%(flow)s: %(rule)s", "%(kind)s: %(number)s", "%(layout)s › %(pipeline)s › %(stage)s", "%(what)s: %(said)s", "account",
+        "Account", "API", "Audit", "Browser", "CRM", "Database", "E-mail", "e-mail", "ERP", "Fax", "File", "Home", "layout",
+        "Layout", "Lead", "lead", "no", "Password", "Pipeline", "pipeline", "Sandbox", "Team", "Tieline", "Tieline, home",
     },
 }  # fmt: skip
 
