@@ -8,7 +8,7 @@ import pytest
 from tests.connectors.economic import CONTACTS, CUSTOMERS, Books, keeping
 from tieline.connectors.e_conomic import changes, finding
 from tieline.core.errors import ConfigError
-from tieline.sdk.contract import Page
+from tieline.sdk.contract import Page, Written
 
 
 @pytest.fixture
@@ -42,6 +42,25 @@ async def test_a_transfer_reads_a_thousand_at_a_time(books: Books) -> None:
     books.forget()
     assert [page.records for page in await books.pages(CUSTOMERS, pages[-1].cursor)] == [[]]
     assert books.subject.counted() == 1
+
+
+@pytest.mark.proves("CUST-8")
+async def test_what_is_counted_is_what_a_pull_from_the_beginning_brings(books: Books) -> None:
+    books.act("seed", customers=1200)
+    one, two = [await books.made(f"Counted {n}") for n in range(2)]
+    ann, *_ = await books.push(*(books.person(f"Ann {n}", one) for n in range(3)))
+    await books.push(books.update(two, barred=True))  # nobody may be sold to, and yet a customer
+    for object in (CUSTOMERS, CONTACTS):
+        books.forget()
+        counted = await books.connector.count(object)
+        assert books.subject.counted() == 1
+        assert counted == len(ids_of(await books.pages(object))) > 0
+    before = await books.connector.count(CONTACTS)
+    assert isinstance(ann, Written)
+    books.act("contact", number=ann.id, delete=True)
+    assert await books.connector.count(CONTACTS) == before - 1 == len(ids_of(await books.pages(CONTACTS)))
+    with pytest.raises(ConfigError):
+        await books.connector.count("invoices")
 
 
 @pytest.mark.usefixtures("small_pages")

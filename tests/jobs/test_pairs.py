@@ -60,6 +60,11 @@ def test_a_transfer_whose_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
     with pair_house(monkeypatch.setenv, 500) as house:
         transfer(house, kills=2, customers=500, seed=1)
         check(house, 500)
+        ((total, read, pace),) = house.rows(
+            "SELECT total, counts->'read', position->'pace' FROM store_syncrun WHERE kind = 'transfer'"
+        )
+        assert total == 500 <= read  # counted once, by the first worker
+        assert pace[0] > 0
 
 
 @pytest.mark.proves("CUST-1", "CUST-4")

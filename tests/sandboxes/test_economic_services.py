@@ -172,6 +172,9 @@ async def test_a_contact_belongs_to_one_customer_and_has_one_name(economic: Econ
     assert (await economic("DELETE", f"{path}/{made}"))[0] == 204
     gone = (await economic("GET", path, params={"filter": f"lastUpdated$gt:{known['lastUpdated']}"}))[1]["items"]
     assert [(row["number"], row["isDeleted"]) for row in gone] == [(made, True)]
+    counts = {"": 2, "?filter=isDeleted$eq:false": 1, "?filter=isDeleted$eq:true": 1}  # of all, as the list shows all
+    assert {query: (await economic("GET", f"{path}/count{query}"))[1] for query in counts} == counts
+    assert (await economic.refusal("zzz$eq:x", f"{path}/count"))["errorCode"] == "BadFilterRequest"
 
 
 async def test_webhooks_tell_numbers_and_nothing_else(economic: Economic) -> None:

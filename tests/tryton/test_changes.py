@@ -15,7 +15,7 @@ import tieline.connectors.tryton.connector as module
 from tieline.connectors.tryton.changes import LATE
 from tieline.connectors.tryton.connector import Connector
 from tieline.connectors.tryton.server import DATABASE, TrytonServer
-from tieline.connectors.tryton.shapes import ORGANISATION, PERSON
+from tieline.connectors.tryton.shapes import DEAL, LEAD, ORGANISATION, PERSON
 from tieline.sdk.contract import Link, PushOperation, VendorRecord, Written
 from tieline.sdk.sandbox import Running
 
@@ -79,6 +79,32 @@ async def feeds(connect: Any, proxy: Running) -> Feeds:
     feeds = Feeds(connect, proxy)
     await feeds.quiet()
     return feeds
+
+
+@pytest.mark.proves("CUST-8")
+async def test_what_is_counted_is_what_the_first_reading_brings(
+    crm: Connector, connect: Any, tryton: TrytonServer
+) -> None:
+    """Each role's own records, deactivated parties too, by one request."""
+    firm, gone = await made(crm, ORGANISATION, [{"name": "Counted"}, {"name": "Counted and deactivated"}])
+    await made(crm, PERSON, [{"name": "Ann Counted", "organisation": Link(ORGANISATION, firm)}])
+    owner = next(one.id for one in await crm.users() if one.active)
+    await made(crm, LEAD, [{"name": "A counted lead", "owner": owner}])
+    await made(crm, DEAL, [{"name": "A counted deal", "organisation": firm, "owner": owner}])
+    tryton.admin().call("model.party.party.write", [int(gone)], {"active": False})
+    counted = {}
+    for object in (ORGANISATION, PERSON, LEAD, DEAL):
+        fresh = connect()
+        counted[object] = await fresh.count(object)
+        assert fresh.client.requests == 1
+        pulled = {one.id async for page in connect().pull(object, ["name"], None) for one in page.records}
+        assert counted[object] == len(pulled) > 0
+        assert object != ORGANISATION or gone in pulled
+    tryton.admin().call("model.party.party.write", [int(gone)], {"active": True})
+    assert await crm.count(ORGANISATION) == counted[ORGANISATION]
+    await made(crm, PERSON, [{"name": "Bo Counted"}])
+    assert await crm.count(PERSON) == counted[PERSON] + 1
+    assert await crm.count(ORGANISATION) == counted[ORGANISATION]
 
 
 async def test_pull_resumes_after_any_page_and_skips_no_tie(

@@ -16,6 +16,7 @@ from tests.web.made import workspace_tx
 from tests.web.made_pair import MadePair, text_of_id
 from tests.web.test_runs import text_of
 from tieline.core.pairing import Decision
+from tieline.engine.sync.ports import PACE
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -120,6 +121,35 @@ def test_its_progress_is_shown_and_it_is_paused_stopped_and_goes_on(pair: MadePa
     assert admin.get(url_of(pair, done, "live/"))["HX-Refresh"] == "true"
     late = admin.post(url_of(pair, done, "wish/"), {"wish": "pause"}, follow=True)
     assert "This run is over already." in late.content.decode()
+
+
+@pytest.mark.proves("CUST-8")
+@pytest.mark.parametrize(
+    ("read", "pace", "state", "wish", "said"),
+    [
+        (300, [60.0, 200], "running", "", "About 4 min left"),
+        (1000, [2.0, 200], "running", "", "About 10 s left"),
+        (300, [70.0, 40], "running", "", "About 26 min left"),
+        (300, None, "running", "", ""),  # no page is done yet
+        (300, [60.0, 200], "paused", "", ""),
+        (300, [60.0, 200], "running", "pause", ""),
+        (1250, [60.0, 200], "running", "", ""),  # more were made meanwhile, or what waits is looked at
+    ],
+)
+def test_how_long_it_takes_is_said_while_it_runs(
+    pair: MadePair, admin: Client, read: int, pace: list[float] | None, state: str, wish: str, said: str
+) -> None:
+    position = {} if pace is None else {PACE: pace}
+    run = pair.run("transfer", state, counts={"read": read}, total=1200, position=position, wish=wish)
+    for path in ("", "live/"):
+        answer = admin.get(url_of(pair, run, path))
+        shown = text_of(answer)
+        assert said in shown
+        assert ("left" in shown.partition("Requests")[0]) == bool(said)
+        assert f"{read:,} / {max(read, 1200):,}" in shown
+        (bar,) = re.findall(r"<progress[^>]*>", answer.content.decode())
+        assert f'max="{max(read, 1200)}"' in bar
+        assert f'value="{read}"' in bar
 
 
 @pytest.mark.proves("CUST-13")

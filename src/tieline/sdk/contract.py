@@ -294,6 +294,14 @@ class Changes(Protocol):
 
 
 @runtime_checkable
+class Counts(Protocol):
+    """A records side that can say how many there are: so long work on all of them has an end that can be seen."""
+
+    async def count(self, object: str) -> int:
+        """How many records a pull from the beginning would bring now, about; never negative. One request, whatever there is."""
+
+
+@runtime_checkable
 class History(Protocol):
     """Back-fills gaps."""
 

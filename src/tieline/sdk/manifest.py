@@ -29,7 +29,7 @@ GROUP = "tieline.connectors"
 ALWAYS = "*"
 """In [needs]: scopes that any connection asks for; in what `Manifest.scopes` gives: the rule that stands for them."""
 
-Facet = Literal["records", "events", "history", "files", "changes"]
+Facet = Literal["records", "counts", "events", "history", "files", "changes"]
 
 
 class _Model(BaseModel):

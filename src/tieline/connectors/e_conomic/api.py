@@ -72,6 +72,13 @@ class Api:
             raise ProtocolError(f"GET {path}: no page")
         return _rows(body.get("items"), path, _KEYS[path]), str(body.get("cursor") or ""), response
 
+    async def counted(self, path: str, query: Mapping[str, str] | None = None) -> int:
+        """How many rows a listing of customersapi has: `…/count` answers with a bare number."""
+        found = (await self.get(APIS, f"{CUSTOMERSAPI}{path}/count", query)).json()
+        if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            raise ProtocolError(f"GET {path}/count: no number")
+        return found
+
     async def _ask(
         self, method: str, host: str, path: str, *, read: bool, headers: Any = None, **more: Any
     ) -> Response:

@@ -41,6 +41,9 @@ class Connector:
     def pull(self, object: str, fields: Sequence[str], cursor: str | None) -> AsyncIterator[Page]:
         return changes.pull(self._api, object, fields, cursor)
 
+    async def count(self, object: str) -> int:
+        return await changes.count(self._api, object)
+
     async def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[VendorRecord]:
         return await finding.fetch(self._api, object, ids, fields)
 

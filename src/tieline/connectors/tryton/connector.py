@@ -283,6 +283,12 @@ class Connector:
         state.end_walk()
         yield Page((), state.dump())
 
+    async def count(self, object: str) -> int:
+        """The whole domain of the first reading, deactivated parties too."""
+        model = _shape(object).model
+        domain = [*newer(model, None, relations=False), *self._only(object, is_first=True)]
+        return await self._wire.search_count(model, domain)
+
     async def _follow_relations(self, shape: Shape, state: Cursor, fields: Sequence[str], *, is_first: bool) -> None:
         """Where the server has them: a person's organisation is one, and is often changed on the organisation's page."""
         if shape.model == PARTY and not state.relations:

@@ -97,6 +97,13 @@ class Wire:
             raise ProtocolError(f"{model}: search_read gave no list of records")
         return found
 
+    async def search_count(self, model: str, domain: Sequence[Any]) -> int:
+        """How many records are in a domain."""
+        found = await self.call(model, "search_count", {"domain": domain}, read=True)
+        if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            raise ProtocolError(f"{model}: search_count gave no number")
+        return found
+
     async def create(self, model: str, rows: Sequence[Mapping[str, Any]], *, company: int | None = None) -> list[int]:
         """Creates all of them or none. Ids in order."""
         if len(rows) == 1:

@@ -123,6 +123,10 @@ class AskedRow:
     name: str = ""
 
 
+PACE = "pace"
+"""In a transfer's position: [seconds at work, records read in them], as of a page that is done."""
+
+
 @dataclass(slots=True)
 class RunRow:
     """A run. counts: what it came to ("read", "same", "created", "updated", "deleted", "conflicts", "asked", "failed", "excluded",

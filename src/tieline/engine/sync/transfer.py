@@ -4,20 +4,22 @@ and goes on there; done again it makes nothing twice, since what is linked is li
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import orjson
 
+from tieline.core.errors import AuthError, RateLimitedError, TielineError
 from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.sync.batching import Prepared, finish_in_turn, prepare, settle, work
 from tieline.engine.sync.feeds import Cursor, changes
 from tieline.engine.sync.items import Item, Pass
-from tieline.engine.sync.ports import Settled, SyncOperation
+from tieline.engine.sync.ports import PACE, Settled, SyncOperation
 from tieline.engine.sync.rows import told_of
 from tieline.engine.sync.runs import ahead, is_paused, work_waiting
-from tieline.sdk.contract import Page
+from tieline.sdk.contract import Counts, Page
 
 PLANNED = 500
 """Operations of a dry run that are approved together."""
@@ -31,10 +33,11 @@ async def transfer(this: Pass) -> None:
     this.mark = options.get("mark")
     roles = [role for role in pair.customers.roles if options.get("role") in (None, "", role)]
     await _total(this, side, roles)
+    worked = _clock(this)
     for role in roles:
         if role in this.run.position.get("done", {}):
             continue
-        await _role(this, side, role)
+        await _role(this, side, role, worked)
         if this.over or this.run.state != "running":
             return
     if not this.dry:
@@ -50,7 +53,7 @@ async def transfer(this: Pass) -> None:
             await pair.run(lambda: pair.store.set_cursors(kept))
 
 
-async def _role(this: Pass, side: Side, role: str) -> None:
+async def _role(this: Pass, side: Side, role: str, worked: Callable[[], float]) -> None:
     pair, end = this.pair, this.pair.ends[side]
     at = this.run.position.get("at") or {}
     here: dict[str, Any] = at if at.get("role") == role else {"role": role, "cursor": None, "since": pair.clock()}
@@ -58,6 +61,8 @@ async def _role(this: Pass, side: Side, role: str) -> None:
     async with aclosing(ahead(_prepared(this, side, role, end.pull(role, cursor)))) as pages:
         async for cursor, one in pages:
             await finish_in_turn(this, one, {"at": {**here, "cursor": cursor}})
+            # kept with the next page: a pair of its own, since that page's records are counted before its time is
+            this.run.position[PACE] = [worked(), this.run.counts.get("read", 0)]
             if this.over or await is_paused(this):
                 return
     done = {**this.run.position.get("done", {}), role: [cursor, here["since"]]}
@@ -75,15 +80,30 @@ async def _prepared(
 
 
 async def _total(this: Pass, side: Side, roles: Sequence[str]) -> None:
-    """How many there are, where the connector can say so by one request."""
+    """How many there are, where the connector can count: asked before the first page and kept at once. One that cannot be had
+    stops nothing, then there is none. What concerns the whole connection does: the pages would fail as well. A run that goes on where
+    another one stood has its counts from there on, which a whole would not fit."""
     end = this.pair.ends[side]
-    count = getattr(end.access.connector, "count", None)
-    if count is None or this.run.total is not None:
+    connector = end.access.connector
+    if not isinstance(connector, Counts) or this.run.total is not None or {"at", "done"} & this.run.position.keys():
         return
     total = 0
-    for role in roles:
-        total += await end.access.ask(lambda role=role: count(end.shape(role).object))  # type: ignore[misc]
+    try:
+        for role in roles:
+            total += await end.access.ask(partial(connector.count, end.shape(role).object))
+    except (AuthError, RateLimitedError):
+        raise
+    except TielineError:
+        return
     this.run.total = total
+    await settle(this, Settled(), {})
+
+
+def _clock(this: Pass) -> Callable[[], float]:
+    """Seconds that this run has been at work, pauses left out."""
+    clock = this.pair.clock
+    before = (this.run.position.get(PACE) or [0.0])[0] - clock()
+    return lambda: round(before + clock(), 1)
 
 
 async def preview(this: Pass) -> None:

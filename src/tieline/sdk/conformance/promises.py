@@ -57,7 +57,18 @@ def facets_of(manifest: Manifest) -> set[str]:
 
 
 def _loaded() -> list[Promise]:
-    for room in ("records", "deleting", "hanging", "pulling", "faults", "oauth2", "events", "changes", "history"):
+    for room in (
+        "records",
+        "deleting",
+        "hanging",
+        "pulling",
+        "counting",
+        "faults",
+        "oauth2",
+        "events",
+        "changes",
+        "history",
+    ):
         importlib.import_module(f"tieline.sdk.conformance.{room}")
     return PROMISES
 

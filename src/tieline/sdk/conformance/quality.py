@@ -35,6 +35,7 @@ def faults_of(manifest: Manifest) -> list[str]:
         out.append("there is no tests.py with subject()")
     methods = {
         "records": ("check", "describe", "users", "pull", "fetch", "find", "push", "prepare"),
+        "counts": ("count",),
         "events": ("arrive", "parse"),
         "history": ("list_since", "lines"),
         "files": ("open",),

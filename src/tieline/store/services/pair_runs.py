@@ -6,6 +6,7 @@ operations(workspace, run, before) -> Some              the newest first
 reports(workspace, run, after) -> Some                  in the order in which they were found
 planned(workspace, runs) -> {run}                       dry runs that may be applied
 approved(workspace, runs) -> {run: run}                 and by which run they were
+left_s(run) -> seconds | None                           until it is done, by the pace that it has had
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from tieline.engine.sync.matched import LINE
+from tieline.engine.sync.ports import PACE
 from tieline.engine.sync.reasons import UNDONE
 from tieline.store.connection import workspace_tx
 from tieline.store.models import SyncOperation, SyncReport, SyncRun
@@ -101,3 +103,11 @@ def approved(workspace: int, runs: Sequence[SyncRun]) -> dict[int, int]:
     with workspace_tx(workspace):
         rows = SyncRun.objects.filter(workspace_id=workspace, pair_id__in=pairs, kind="approved", options__of__in=ids)
         return dict(rows.values_list("options__of", "pk"))
+
+
+def left_s(run: SyncRun) -> float | None:
+    """How long what is left of its total takes at the pace of its pages so far, pauses left out. None where nobody can tell: the total is
+    not known, no page is done, it stands still, or it is at what comes after the last page."""
+    worked, read = run.position.get(PACE) or (0.0, 0)
+    left = (run.total or 0) - run.counts.get("read", 0)
+    return left * worked / read if run.state == "running" and worked > 0 and read > 0 and left > 0 else None

@@ -209,8 +209,9 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "word": word,
         "counts": [(label, words.number(count)) for label, count in counted(row)],
         "done": done,
-        "total": row.total or max(done, 1),
+        "total": max(row.total or 0, done, 1),  # more may have been made meanwhile
         "known_total": row.total is not None,
+        "left": _left(row),
         "bar_kind": "paused" if row.state == "paused" else "",
         "is_open": row.state in pairs.OPEN,
         "why": shown.reason_of(pair, row.why),
@@ -227,6 +228,12 @@ def _context(request: PageRequest, pair: Pair, row: SyncRun) -> dict[str, Any]:
         "approved": approved,
         "watching": pair.row.on and not pair.row.live and (may_undo or (may_approve and not approved)),
     }
+
+
+def _left(row: SyncRun) -> str:
+    """How much longer, in whole tens of seconds: it is an estimate. "" where nobody can tell, or a person wants it to end."""
+    seconds = pair_runs.left_s(row) if not row.wish else None
+    return "" if seconds is None else _("About %(time)s left") % {"time": words.lasted(max(10, round(seconds, -1)))}
 
 
 def _deletes(pair: Pair, row: SyncRun) -> dict[str, Any] | None:
