@@ -20,6 +20,10 @@ class Customers(Protocol):
     def roles(self) -> Sequence[str]:
         """The roles that are kept the same, parents first."""
 
+    @property
+    def country(self) -> str:
+        """Where phone and registration numbers are from that do not say so, ISO 3166 alpha-2."""
+
     def lines(self, role: str) -> Sequence[Line]:
         """The lines of a role."""
 

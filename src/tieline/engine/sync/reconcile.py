@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from tieline.core.pairing import SIDES, Side, Told
+from tieline.core.pairing import SIDES, Line, Side, Told
+from tieline.core.same import agree
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
@@ -22,7 +23,7 @@ from tieline.engine.sync.likely import Likely, said_at_the_end
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import LinkRow
 from tieline.engine.sync.related import read_beside
-from tieline.engine.sync.rows import view
+from tieline.engine.sync.rows import lively, view
 from tieline.engine.sync.runs import ahead, is_paused
 from tieline.engine.sync.settling import Came, report
 
@@ -84,12 +85,15 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
     for end, found in zip((left, right), there, strict=True):
         await parents.load(end.shape(role), end.side, found.values())
     apart: list[Item] = []
+    lines, country = pair.customers.lines(role), pair.customers.country
     for row in rows:
         mine, theirs = there[0].get(row.left_id), there[1].get(row.right_id)
         at_rest = row.state == "linked" and mine is not None and theirs is not None
         if at_rest and mine and theirs and batch.is_base("left", mine, row) and batch.is_base("right", theirs, row):
-            this.count("same")
-            continue
+            # nothing moved since; whether they agree is another question, after an undo or under other settings
+            if _base_agrees(row, lines, country):
+                this.count("same")
+                continue
         item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)
         item.record = parents.record(left.shape(role), "left", mine) if mine is not None else None
         item.mate = parents.record(right.shape(role), "right", theirs) if theirs is not None else None
@@ -97,6 +101,17 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
     await read_beside(pair, role, parents, apart)
     for item in apart:
         _found(this, role, item, came, parent_stopped=parents.are_stopped(item.left, item.right))
+
+
+def _base_agrees(row: LinkRow, lines: Sequence[Line], country: str) -> bool:
+    """Whether both parts of a link's base are the same, line by line, as far as each side can hold it."""
+    for line in lines:
+        left, right = row.base.get(line.name, (None, None))
+        if left == right and line.kind != "choice":  # the same id may mean another choice on either side
+            continue
+        if not agree(line, lively(left), lively(right), country):
+            return False
+    return True
 
 
 def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: bool) -> None:

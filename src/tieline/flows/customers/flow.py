@@ -37,6 +37,11 @@ class PairRules:
         """The roles that are kept the same, parents first."""
         return tuple(self._lines)
 
+    @property
+    def country(self) -> str:
+        """Where phone and registration numbers are from that do not say so, ISO 3166 alpha-2."""
+        return self.settings.default_country
+
     def lines(self, role: str) -> tuple[Line, ...]:
         return self._lines.get(role, ())
 
