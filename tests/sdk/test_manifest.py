@@ -191,6 +191,7 @@ def test_deletes_are_reported_of_all_roles_or_of_the_named_ones(tmp_path: Path) 
 def test_every_folder_is_found_and_holds_what_it_declares() -> None:
     facets = {
         "records": ["check", "find", "push"],
+        "counts": ["count"],
         "events": ["arrive", "parse"],
         "history": ["list_since", "lines"],
         "files": ["open"],
