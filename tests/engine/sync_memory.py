@@ -63,6 +63,8 @@ class MemorySync:
     rows: dict[str, LinkRow] = field(default_factory=dict)
     by_id: dict[tuple[str, Side, str], str] = field(default_factory=dict)
     waits: dict[tuple[str, Side, str], WaitingRow] = field(default_factory=dict)
+    read: set[tuple[str, Side, str]] = field(default_factory=set)
+    """Waiting rows under way."""
     operations: dict[str, SyncOperation] = field(default_factory=dict)
     asked: dict[tuple[str, Side, str, str], AskedRow] = field(default_factory=dict)
     runs: dict[int, RunRow] = field(default_factory=dict)
@@ -151,6 +153,7 @@ class MemorySync:
         def work() -> list[WaitingRow]:
             due = [one for one in self.waits.values() if one.state == "due" and one.due_at and one.due_at <= now]
             due.sort(key=lambda one: (one.role != "account", one.due_at))
+            self.read.update((one.role, one.side, one.id) for one in due[:limit])
             return [self._copy(one) for one in due[:limit]]
 
         return self._call("waiting", work)
@@ -243,7 +246,16 @@ class MemorySync:
         for where in page.waited:
             self.waits.pop(where, None)
         for row in page.waiting:
-            self.waits[row.role, row.side, row.id] = self._copy(row)
+            where, kept = (row.role, row.side, row.id), self._copy(row)
+            if where in self.waits and where not in self.read:
+                said = {
+                    name: one
+                    for name, one in (self.waits[where].told or {}).items()
+                    if name not in {"event", "by", "until"}
+                }
+                kept.told = {**said, **(kept.told or {})}
+            self.waits[where] = kept
+        self.read.difference_update([*page.waited, *((row.role, row.side, row.id) for row in page.waiting)])
         for where in page.woken:
             for row in self.waits.values():
                 if row.waits_for is not None and tuple(row.waits_for) == where:

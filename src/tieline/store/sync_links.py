@@ -108,8 +108,9 @@ DELETE FROM store_syncwaiting WHERE id = ANY (ARRAY(
                           LIMIT 1 FOR UPDATE) AS k))
 """
 # Where something was said since it was read, that counts; of this one stays what a person had said before: it is not done yet.
+# What was said to a row that was not read stays as well.
 _WORDS = "(excluded.told::jsonb - '{event,by,until,new_id}'::text[])"
-_KEEP_WAITING = f"""
+_KEEP_WAITING = """
 INSERT INTO store_syncwaiting AS w (workspace_id, pair_id, epoch, role, side, record, rank, due_at, why, code, told, approved,
                                     attempts, state, name, waits_for, revision, since)
 SELECT %(workspace)s, %(pair)s, %(epoch)s, r.role, r.side, r.id, r.rank, r.due_at, r.why, coalesce(r.why->>'code', ''), r.told,
@@ -119,19 +120,25 @@ SELECT %(workspace)s, %(pair)s, %(epoch)s, r.role, r.side, r.id, r.rank, r.due_a
        approved text, attempts int, state text, name text, waits_for json, seen int)
 ON CONFLICT (pair_id, role, side, record, epoch) DO UPDATE SET
        (due_at, why, code, told, approved, attempts, state, name, waits_for) = (
-           SELECT excluded.due_at, excluded.why, excluded.code, excluded.told, excluded.approved, excluded.attempts,
+           SELECT excluded.due_at, excluded.why, excluded.code, TOLD, excluded.approved, excluded.attempts,
                   excluded.state, excluded.name, excluded.waits_for
             WHERE w.revision = excluded.revision
             UNION ALL
            SELECT w.due_at, w.why, w.code,
-                  ({_WORDS} || coalesce(w.told::jsonb, '{{}}')
-                   || CASE WHEN {_WORDS} ? 'choices'
-                           THEN jsonb_build_object('choices', {_WORDS}->'choices' || coalesce(w.told::jsonb->'choices', '{{}}'))
-                           ELSE '{{}}' END)::json,
+                  (WORDS || coalesce(w.told::jsonb, '{}')
+                   || CASE WHEN WORDS ? 'choices'
+                           THEN jsonb_build_object('choices', WORDS->'choices' || coalesce(w.told::jsonb->'choices', '{}'))
+                           ELSE '{}' END)::json,
                   w.approved, w.attempts, w.state, w.name, w.waits_for
             WHERE w.revision <> excluded.revision)
- WHERE w.revision = excluded.revision OR {_WORDS} <> '{{}}'
-"""
+ WHERE w.revision = excluded.revision OR WORDS <> '{}'
+""".replace("WORDS", _WORDS)
+_KEEP_READ = _KEEP_WAITING.replace("TOLD", "excluded.told")
+_KEEP_UNREAD = _KEEP_WAITING.replace(
+    "TOLD",
+    "CASE WHEN w.told IS NULL THEN excluded.told"
+    " ELSE (w.told::jsonb - '{event,by,until}'::text[] || coalesce(excluded.told::jsonb, '{}'))::json END",
+)
 _WOKEN = """
 UPDATE store_syncwaiting SET due_at = now(), state = 'due', waits_for = NULL
  WHERE pair_id = %s AND waits_for = ANY (%s::text[]) AND waits_for IS NOT NULL AND epoch = %s
@@ -277,7 +284,9 @@ class LinkSide:
         last = {(row.role, row.side, row.id): row for row in rows}
         if last:
             kept = [_plain(row, self._seen.get(of)) for of, row in last.items()]
-            connection.execute(_KEEP_WAITING, {**self._whose(), "rows": dumps(kept)})
+            for statement, is_read in ((_KEEP_READ, True), (_KEEP_UNREAD, False)):
+                if part := [row for row in kept if (row["seen"] is not None) == is_read]:
+                    connection.execute(statement, {**self._whose(), "rows": dumps(part)})
         parents = ["\t".join(one) for one in woken]
         if parents:
             connection.execute(_WOKEN, [session.pair, parents, session.epoch])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.core.pairing import Decision, Joined, Side, Told, other
@@ -74,8 +74,11 @@ class Settling:
     def quiet(self, items: Iterable[Item]) -> None:
         """Nothing is to be done about these."""
         for item in items:
-            if item.row is not None:
+            is_gone = item.link is None and item.vendor is None
+            if item.row is not None or is_gone:
                 self.came.waited[self._role, item.side, item.id] = None
+            if is_gone:
+                self.came.answered[self._role, item.side, item.id] = None
 
     def decided(self, item: Item) -> None:
         decision = item.plan
@@ -162,7 +165,8 @@ class Settling:
         if decision.asks is not None:
             self._ask("match", item, decision.asks, [plain_candidate(one) for one in decision.candidates])
             if item.link is None:
-                self.came.wait(waiting_row(self._role, item, None, reason_row(decision.asks), state="asked"))
+                row = waiting_row(self._role, item, None, reason_row(decision.asks), told=item.heard, state="asked")
+                self.came.wait(row)
             return
         self._answered(item)
         self._pass.count("excluded")
@@ -183,6 +187,8 @@ class Settling:
             told = {"event": "created"} if side == "left" else {"event": "created", "by": side}
             if item.told.create or self._pass.create:
                 told["create"] = True  # type: ignore[assignment]
+            if item.heard.mark is not None:
+                told["mark"] = item.heard.mark  # type: ignore[assignment]
             self.came.wait(WaitingRow(role, side, parent.id, self._pair.now(), said, told))
 
     def _parent_role(self, item: Item) -> str:
@@ -212,27 +218,45 @@ class Settling:
     def _again(self, item: Item, failed: list[SyncOperation], rejected: SyncOperation | None) -> WaitingRow:
         tries = (item.row.attempts if item.row is not None else 0) + 1
         outcomes = {type(self._outcomes.get(one.key)): one for one in failed}
+        told = self._told_again(item, Stale in outcomes)
         if Unknown in outcomes:
             self._pass.count("unknown")
             until = max(settled_at(self._pass, one) for one in failed if one.state == "unknown")
             lost = [one for one in failed if one.state == "unknown"]
             if until > self._pair.clock():  # else a late one would find another version and do nothing
                 remember(self._pass, lost, iso(until))
-            return waiting_row(self._role, item, iso(until), outcomes[Unknown].error, attempts=tries)
+            return self._retried(item, told, iso(until), outcomes[Unknown], tries)
         if rejected is not None:
             self._pass.count("failed")
-            return waiting_row(self._role, item, None, rejected.error, attempts=tries)
+            return self._retried(item, told, None, rejected, tries)
         self._pass.count("waiting")
         now = self._pair.clock()
         due = iso(now if tries <= SOON_TRIES else now + backoff(tries - SOON_TRIES, self._pair.chance()))
         if Gone in outcomes:
             one = outcomes[Gone]
             told = Told(choices=item.told.choices, deletion=item.told.deletion, event="deleted", by=one.side)
-            return waiting_row(self._role, item, due, one.error, told=told, attempts=tries)
+            return self._retried(item, told, due, one, tries)
         one = outcomes.get(Stale) or outcomes.get(NotSent) or failed[0]
         if Stale not in outcomes and self._pass.error is None:
             due = iso(now + backoff(tries, self._pair.chance()))
-        return waiting_row(self._role, item, due, one.error, attempts=tries)
+        return self._retried(item, told, due, one, tries)
+
+    def _told_again(self, item: Item, is_stale: bool) -> Told:
+        """What the next look is told: of one that was to be made also what the run says of all. Of a record that was edited since a
+        person said what its deletion means, they are asked again."""
+        ids = ids_after(item)
+        told = item.told if item.link is not None or (ids["left"] and ids["right"]) else item.heard
+        return replace(told, deletion=None) if is_stale and told.deletion is not None else told
+
+    def _retried(self, item: Item, told: Told, due: str | None, one: SyncOperation, tries: int) -> WaitingRow:
+        """The row of the next look. A choice holds only between the values that it was made between."""
+        row = waiting_row(self._role, item, due, one.error, told=told, attempts=tries)
+        shown = {
+            line.line: [plain(line.left), plain(line.right)] for line in item.plan.lines if line.line in told.choices
+        }
+        if shown:
+            row.told = {**(row.told or {}), "shown": shown}
+        return row
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
