@@ -47,11 +47,12 @@ def _decided(case: Case) -> Decision:
         return reused(case, link, another)
     if (link.stopped or case.parent_stopped) and not _is_told(told):
         return _still(case, "not_marked", because(why.STOPPED))
+    both_gone = case.left is None and case.right is None
+    marked = is_marked(settings, case.left if is_top(settings, case.role) else case.parent)
+    if not marked and not both_gone and not _is_told(told):  # what is not kept the same is not deleted across either
+        return _still(case, "not_marked", because(why.NOT_MARKED))
     if case.left is None or case.right is None:
         return gone(case, link)
-    marked = is_marked(settings, case.left if is_top(settings, case.role) else case.parent)
-    if not marked and not _is_told(told):
-        return compare(case, case.left, case.right, because(why.NOT_MARKED), "not_marked")
     return update(case, case.left, case.right, base=link.base, become="keep")
 
 

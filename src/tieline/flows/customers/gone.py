@@ -9,9 +9,10 @@ from tieline.core.match import is_another
 from tieline.core.pairing import LEFT, RIGHT, Decision, LinkView, Side, Write, other
 from tieline.core.reasons import because
 from tieline.core.record import Record
-from tieline.core.same import same
+from tieline.core.same import is_empty, same
 from tieline.flows.customers import reasons as why
 from tieline.flows.customers.case import Case, moves
+from tieline.flows.customers.lines import is_top, parent_of
 from tieline.flows.customers.making import joined, make
 from tieline.flows.customers.settings import OnDelete
 
@@ -79,10 +80,14 @@ def _action(case: Case, link: LinkView, side: Side) -> Literal["delete", "restor
 
 
 def _policy(case: Case, link: LinkView, side: Side) -> OnDelete:
-    """What the settings say; a person is asked where the record that is left was changed since both agreed: whoever changed it
-    meant to keep it."""
+    """What the settings say; a person is asked where the record that is left was changed since both agreed, or touched since the
+    other one is gone: whoever did that meant to keep it. And where nobody can say whether it was marked."""
     policy = case.settings.deletions.of(side)
     record = case.record(other(side))
+    if policy in {"delete", "restore"} and case.settings.mark.kind == "field":
+        touched = policy == "delete" and link.pending == side and case.told.event != "deleted"
+        if touched or not _mark_is_known(case):
+            return "ask"
     if policy != "delete" or record is None:
         return policy
     place = 0 if side == RIGHT else 1
@@ -93,6 +98,18 @@ def _policy(case: Case, link: LinkView, side: Side) -> OnDelete:
         for line in case.lines
     )
     return "ask" if edited else policy
+
+
+def _mark_is_known(case: Case) -> bool:
+    """Whether the record of the CRM that holds the mark is still there, or none does. What the base knows of the field is from when
+    it was marked: of one that is not, no base is kept."""
+    if is_top(case.settings, case.role):
+        return case.left is not None
+    parent = parent_of(case.settings, case.role)
+    if case.parent is not None or parent is None:
+        return True
+    record, name = (case.left, parent.left) if case.left is not None else (case.right, parent.right)
+    return record is None or is_empty(record.get(name))
 
 
 def _waits(case: Case, link: LinkView, side: Side) -> Decision:
