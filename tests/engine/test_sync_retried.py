@@ -11,6 +11,7 @@ from tests.engine.sync_bench import Bench, settings
 from tests.engine.test_sync_promises import linked
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import AskedRow
+from tieline.engine.sync.rows import told_of
 
 
 def failing_once(vendor: Any, fault: str) -> None:
@@ -147,7 +148,26 @@ async def test_nothing_is_asked_or_told_of_a_record_that_is_gone() -> None:
     await bench.quiet()
     assert ("account", "left", account) in bench.store.waits
     bench.left.remove("Accounts", account)
-    bench.store.asked["account", "left", account, "match"] = AskedRow("match", "account", "left", account, {"code": "x"})
+    bench.store.asked["account", "left", account, "match"] = AskedRow(
+        "match", "account", "left", account, {"code": "x"}
+    )
     await bench.quiet()
     assert not bench.store.waits
     assert not bench.store.asked
+
+
+@pytest.mark.proves("CUST-13")
+async def test_what_moved_since_it_was_approved_is_asked_about_with_what_it_was_planned_with() -> None:
+    bench = Bench(settings=settings(crm_new="by_hand", erp_created=False, contacts=False, mark={"kind": "own"}))
+    await bench.begin()
+    account = bench.left.put("Accounts", name="Holm", email="a@holm.dk")
+    await bench.quiet()
+    preview = await bench.sync().preview({"of": "transfer", "from": "left", "mark": False})
+    bench.left.edit("Accounts", account, name="Holm Byg")
+    await bench.sync().approved({"of": preview.id})
+    (asked,) = bench.store.asked.values()
+    (option,) = asked.options
+    row = await bench.sync().asked("account", "left", account, told_of(option["told"], "left"))
+    assert row.state == "done"
+    assert [one["name"] for one in bench.right.all("Accounts").values()] == ["Holm Byg"]
+    assert [one.state for one in bench.store.rows.values()] == ["stopped"]

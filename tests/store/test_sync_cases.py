@@ -84,6 +84,22 @@ def test_like_cases_are_decided_at_once(store: StoredSync, pair: PairOf) -> None
     assert items(pair) == []
 
 
+def test_what_moved_since_it_was_approved_is_done_again_with_what_it_was_planned_with(
+    store: StoredSync, pair: PairOf
+) -> None:
+    from tieline.store.services import inbox
+
+    run = RunRow(0, "approved")
+    store.begin(run)
+    told = {"event": "created", "create": True, "mark": False}
+    asked = [AskedRow("moved", "account", "left", id, {"code": "sync.moved"}, [{"told": told}]) for id in "12"]
+    store.settle(run, Settled(asked=asked))
+    first, second = items(pair)
+    inbox.answer(pair.workspace, None, first, {"again": True})
+    inbox.answer(pair.workspace, None, second, {"leave": True})
+    assert [(row.id, row.told) for row in store.waiting(FUTURE, 9)] == [("1", told)]
+
+
 def test_an_answer_decides_about_no_question_in_which_it_would_mean_something_else(
     store: StoredSync, pair: PairOf
 ) -> None:

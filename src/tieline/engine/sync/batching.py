@@ -13,7 +13,7 @@ from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
 from tieline.engine.sync.limits import within_limit
 from tieline.engine.sync.ports import AskedRow, Settled, WaitingRow
-from tieline.engine.sync.rows import id_of, seen
+from tieline.engine.sync.rows import id_of, seen, told_row
 from tieline.engine.sync.settling import Settling, asked_at
 from tieline.engine.sync.unfinished import done, links_of
 from tieline.engine.sync.writing import Pushing, ids_after, load_parents, operations
@@ -149,7 +149,8 @@ def _moved(run: Pass, role: str, items: Sequence[Item], batch: Batch) -> list[As
 def _ask_moved(role: str, item: Item) -> AskedRow:
     side, id = asked_at(item)
     key = item.link.key if item.link is not None else ""
-    return AskedRow("moved", role, side, id, reason(reasons.MOVED), [], key, name_of(item.record))
+    told = told_row(item.told if item.decision is None else item.heard)
+    return AskedRow("moved", role, side, id, reason(reasons.MOVED), [{"told": told}], key, name_of(item.record))
 
 
 def seen_of(run: Pass, role: str, item: Item) -> str:

@@ -111,7 +111,7 @@ class SyncOperation:
 class AskedRow:
     """A question for the inbox. One open per (role, side, id, kind). kind: "match" · "conflict" · "deletion" · "moved" (approved, and
     it is another now) · "limit" (a run would delete too many; role and id "" ) · "unknown" (a create nobody knows of).
-    options: what a person chooses from, as JSON."""
+    options: what a person chooses from, as JSON; of "moved" {"told": what it was planned with}."""
 
     kind: str
     role: str
@@ -209,9 +209,9 @@ class SyncStore(Protocol):
     def count_links(self, role: str) -> int:
         """How many there are; for the limit of deletions."""
 
-    def deleted_since(self, role: str, since: str, run: int) -> int:
+    def deleted_since(self, role: str, since: str) -> int:
         """How many records of this role were deleted since then, on either side, or may have been: by runs that nobody asked for
-        nor let pass the limit, other than this one. What a person said of one record is not counted."""
+        nor let pass the limit. What a person said of one record is not counted."""
 
     def waiting(self, now: str, limit: int) -> list[WaitingRow]:
         """Due rows, parents' roles first, then oldest first."""

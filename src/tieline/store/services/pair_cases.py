@@ -144,10 +144,15 @@ def follow(item: InboxItem, choice: Mapping[str, Any]) -> None:
         _bypass(item, pair)
         wake(pair)
         return
-    told = {} if item.kind == "moved" else {**choice, **_shown(item, choice)}
+    told = _planned_with(item) if item.kind == "moved" else {**choice, **_shown(item, choice)}
     tell(item.workspace_id, pair, item.epoch, item.role, item.side, item.record, told, item.name)
     if item.kind == "match" and choice.get("partner") == "":
         _let_go_on(item, pair)
+
+
+def _planned_with(item: InboxItem) -> dict[str, Any]:
+    """What the run was told whose plan was approved: that it makes what is not there, what becomes of the links."""
+    return dict(next((one["told"] for one in item.options or () if "told" in one), {}))
 
 
 def _let_go_on(item: InboxItem, pair: int) -> None:
