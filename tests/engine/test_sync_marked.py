@@ -41,7 +41,8 @@ async def test_one_that_is_marked_is_deleted_across() -> None:
     bench, left, right = await marked()
     bench.right.remove("Accounts", right)
     await bench.quiet()
-    assert left not in bench.left.all("Accounts") and len(bench.store.rows) == 1
+    assert left not in bench.left.all("Accounts")
+    assert len(bench.store.rows) == 1
 
 
 @pytest.mark.proves("CUST-2")
@@ -52,7 +53,8 @@ async def test_one_that_is_not_marked_any_more_is_neither_deleted_nor_made_again
     await bench.quiet()
     bench.right.remove("Accounts", right)
     await bench.quiet()
-    assert left in bench.left.all("Accounts") and len(bench.right.all("Accounts")) == 1
+    assert left in bench.left.all("Accounts")
+    assert len(bench.right.all("Accounts")) == 1
     assert not bench.store.asked
 
 
@@ -81,7 +83,8 @@ async def test_where_the_mark_is_gone_with_its_record_a_person_is_asked(keep: bo
     assert [one.kind for one in bench.store.asked.values()] == ["deletion"]
     await bench.sync().asked("account", "left", left, Told(deletion="delete", by="left"))
     await bench.quiet()
-    assert right not in bench.right.all("Accounts") and not bench.store.asked
+    assert right not in bench.right.all("Accounts")
+    assert not bench.store.asked
 
 
 @pytest.mark.proves("CUST-2", "CUST-12")

@@ -93,7 +93,8 @@ when its value is not the same as its own part here; so a side that cuts, rounds
 class LinkView:
     """A link as deciding sees it. `key`: its own opaque text, stable. `pending`: the side on which the record is gone and nobody
     has said yet what that means. `stopped`: this customer is not kept the same (the mark of CUST-2). `left_version`,
-    `right_version`: of the last values read or written, None where the vendor has none."""
+    `right_version`: of the last values read or written, None where the vendor has none. `asked`: a person is asked about
+    lines in conflict."""
 
     key: str
     left_id: str
@@ -103,6 +104,10 @@ class LinkView:
     right_version: str | None = None
     pending: Side | None = None
     stopped: bool = False
+    asked: bool = False
+
+    def version_of(self, side: Side) -> str | None:
+        return self.left_version if side == LEFT else self.right_version
 
     def id_of(self, side: Side) -> str:
         return self.left_id if side == LEFT else self.right_id

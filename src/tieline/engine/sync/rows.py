@@ -66,6 +66,7 @@ def view(row: LinkRow) -> LinkView:
         right_version=row.right_version,
         pending=row.pending,
         stopped=row.state == "stopped",
+        asked=row.state == "conflict",
     )
 
 

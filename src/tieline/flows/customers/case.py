@@ -54,8 +54,17 @@ class Case:
     @property
     def rules(self) -> Rules:
         """For the merge: a person's choices, the times, and the sides whose changes may go to the other one."""
-        times = {side: self.times.get(side) or changed_at(self.record(side)) for side in SIDES}
+        times = {side: self._changed_at(side) for side in SIDES}
         return Rules(self.country, self.told.choices, times, moves(self.settings), strict=self.told.event == "look")
+
+    def _changed_at(self, side: Side) -> str | None:
+        """When a person changed this side last. While a question is open, the time of a record that nobody touched since is of what
+        was asked about, or of our own write to another line: it answers nothing."""
+        record, link = self.record(side), self.link
+        known = link.version_of(side) if link is not None and link.asked else None
+        if known is not None and record is not None and record.version == known:
+            return None
+        return self.times.get(side) or changed_at(record)
 
 
 def moves(settings: Settings) -> frozenset[Side]:
