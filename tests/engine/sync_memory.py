@@ -122,11 +122,11 @@ class MemorySync:
     def count_links(self, role: str) -> int:
         return self._call("count_links", lambda: sum(one.role == role for one in self.rows.values()))
 
-    def deleted_since(self, role: str, since: str, run: int) -> int:
+    def deleted_since(self, role: str, since: str) -> int:
         def counts(one: SyncOperation) -> bool:
             made = self.runs.get(one.run)
             return (
-                one.verb == "delete" and one.role == role and one.run != run and (one.sent_at or "") >= since
+                one.verb == "delete" and one.role == role and (one.sent_at or "") >= since
                 and one.state in {"sent", "unknown", "done"} and one.reason["code"] != "customers.write.deleted_by_hand"
                 and made is not None and made.kind not in {"asked", "undo", "redo"} and not made.options.get("bypass_limit")
             )  # fmt: skip

@@ -63,7 +63,7 @@ SELECT {_OPERATION} FROM store_syncoperation o
 _DELETED = """
 SELECT count(*) FROM store_syncoperation o JOIN store_syncrun x ON x.id = o.run_id
  WHERE o.pair_id = %s AND o.role = %s AND o.verb = 'delete' AND o.sent_at >= %s::timestamptz AND o.epoch = %s
-   AND o.state IN ('sent', 'unknown', 'done') AND o.run_id <> %s AND o.reason->>'code' <> %s
+   AND o.state IN ('sent', 'unknown', 'done') AND o.reason->>'code' <> %s
    AND x.kind <> ALL (%s) AND coalesce(x.options->>'bypass_limit', 'false') <> 'true'
 """
 # What was undone counts no more, unless the undo was undone.
@@ -181,10 +181,10 @@ class JournalSide:
             rows = connection.execute(_UNFINISHED, [session.pair, session.epoch]).fetchall()
         return [SyncOperation(*row) for row in rows]
 
-    def deleted_since(self, role: str, since: str, run: int) -> int:
-        """How many records of this role were deleted since then by what nobody asked for, other than by this run."""
+    def deleted_since(self, role: str, since: str) -> int:
+        """How many records of this role were deleted since then by what nobody asked for."""
         session = self.session
-        asked = [session.pair, role, since, session.epoch, run, DELETED_BY_HAND, sorted(BY_A_PERSON)]
+        asked = [session.pair, role, since, session.epoch, DELETED_BY_HAND, sorted(BY_A_PERSON)]
         with session.ask() as connection:
             row = connection.execute(_DELETED, asked).fetchone()
         return int(row[0]) if row else 0

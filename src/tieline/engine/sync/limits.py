@@ -28,7 +28,7 @@ def most_of(size: int, share: float, most: int) -> int:
 
 async def within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[WaitingRow]) -> list[AskedRow]:
     """Holds back a batch's deletions where they go over the limit, stops the run and asks. The journal is asked once for each role of a
-    run."""
+    run, or of what goes on with it after a crash: it knows what that run has sent, its position need not."""
     if run.bypass or run.dry or run.run.kind in BY_A_PERSON:
         return []
     deleting = [
@@ -41,15 +41,14 @@ async def within_limit(run: Pass, role: str, items: Sequence[Item], waits: list[
     if role not in run.sizes:
         store, since = run.pair.store, iso(run.pair.clock() - WINDOW_S)
         size = await run.pair.run(lambda: store.count_links(role))
-        run.sizes[role] = size, await run.pair.run(lambda: store.deleted_since(role, since, run.run.id))
+        run.sizes[role] = size, await run.pair.run(lambda: store.deleted_since(role, since))
     size, lately = run.sizes[role]
     most = most_of(size + lately, run.pair.share, run.pair.most)
-    already: dict[str, int] = run.run.position.setdefault("deleted", {})
-    count = already.get(role, 0) + len(deleting)
-    if lately + count <= most:
-        already[role] = count
+    count = lately + len(deleting)
+    if count <= most:
+        run.sizes[role] = size - len(deleting), count
         return []
-    said = reason(reasons.LIMIT, role=role, count=lately + count, most=most)
+    said = reason(reasons.LIMIT, role=role, count=count, most=most)
     for item in deleting:
         item.held = True
         waits.append(waiting_row(role, item, None, said, state="asked"))
