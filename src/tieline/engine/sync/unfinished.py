@@ -2,17 +2,19 @@
 
 A create whose key can be found is found by it. One that cannot is sent again where the vendor makes no second one of it (its key is
 unique, or it promises so for a while); else what it would be matched by decides once it has surely landed or never will; else
-a person. An update or a delete is merged again once a late request of it can do no more harm: merging is what tells whether it
-is done.
+a person. An update or a delete is looked for once a late request of it can do no more harm: it is done where its record holds
+what it wrote, or is gone; else it was not, and merging tells what is to be done. Of an undo that is done nothing follows, as if its
+answer had come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from tieline.core.pairing import SIDES, Side, Told, other
+from tieline.core.pairing import SIDES, Joined, Line, Side, Told, other
 from tieline.core.record import Record
+from tieline.core.same import same
 from tieline.engine.access import LOOKS_APART_S
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
@@ -20,8 +22,8 @@ from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Pass
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import AskedRow, LinkRow, SyncOperation, WaitingRow
-from tieline.engine.sync.rows import JOINED, id_of, lively, told_row
-from tieline.engine.sync.settling import Came, remember
+from tieline.engine.sync.rows import JOINED, id_of, lively, plain, told_row
+from tieline.engine.sync.settling import VERBS, Came, remember
 from tieline.engine.sync.writing import Pushing, load_parents
 from tieline.engine.times import iso, seconds
 from tieline.sdk.contract import Rejected
@@ -44,11 +46,19 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
             group = by_side.get((role, side))
             if group:
                 await _creates(run, came, role, side, group, links)
-    for one in mine:
-        if one.verb != "create":
-            _again(run, came, one)
+    await _changes(run, came, [one for one in mine if one.verb != "create"])
+    await _without_source(run, came, [one for one in creates if one.state == "done" and is_undo(one)])
     await _unlinked_only(run, came)
     return came
+
+
+async def _without_source(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
+    """Without links of what an undo has made anew, where what it was made from first is gone: it would be deleted after it."""
+    for role, side in dict.fromkeys((one.role, _source(one)[0]) for one in works):
+        mine = [one for one in works if (one.role, _source(one)[0]) == (role, side) and one.side != side]
+        there = await run.pair.ends[side].fetch(role, [_source(one)[1] for one in mine])
+        gone = {one.link for one in mine if _source(one)[1] not in there}
+        came.links = [link for link in came.links if link.key not in gone]
 
 
 async def _unlinked_only(run: Pass, came: Came) -> None:
@@ -145,20 +155,99 @@ def _wait(came: Came, one: SyncOperation, due_at: str | None, why: dict[str, Any
     came.wait(WaitingRow(one.role, side, id, due_at, why, told_row(Told(event="changed", by=side)), state=state, name=one.name))  # fmt: skip
 
 
-def _again(run: Pass, came: Came, one: SyncOperation) -> None:
-    """An update or delete: merged again when a late request of it can do no harm any more."""
-    access = run.pair.ends[one.side].access
-    conditional = one.version is not None and access.capabilities.conditional_write
-    sent = seconds(one.sent_at) if one.sent_at else run.pair.clock()
-    until = sent if conditional else sent + access.certain_s()
-    if until > run.pair.clock():
+async def _changes(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
+    """Updates and deletes: looked for when a late request of them can do no harm any more."""
+    ripe: dict[tuple[str, Side], list[SyncOperation]] = {}
+    for one in works:
+        until = _harmless_at(run, one)
+        if until <= run.pair.clock():
+            ripe.setdefault((one.role, one.side), []).append(one)
+            continue
         remember(run, [one], iso(until))
+        if one.source:
+            _wait(came, one, iso(until), reason(reasons.BUSY))
+    links = await links_of(run, [one for group in ripe.values() for one in group])
+    for (role, side), group in ripe.items():
+        end = run.pair.ends[side]
+        there = await end.fetch(role, [one.id for one in group])
+        parents = Parents(run.pair.store, run.pair.run)
+        await parents.load(end.shape(role), side, there.values())
+        records = {id: parents.record(end.shape(role), side, one) for id, one in there.items()}
+        for one in group:
+            _looked_for(run, came, one, records.get(one.id), links.get(one.link))
+
+
+def _harmless_at(run: Pass, one: SyncOperation) -> float:
+    """Seconds since the epoch. A late write over a version finds another one once its record was merged and written again; of an undo
+    nothing is merged, so it is waited for."""
+    access = run.pair.ends[one.side].access
+    sent = seconds(one.sent_at) if one.sent_at else run.pair.clock()
+    conditional = one.version is not None and access.capabilities.conditional_write and not is_undo(one)
+    return sent if conditional else sent + access.certain_s()
+
+
+def is_undo(one: SyncOperation) -> bool:
+    """Whether it takes something back (or, of an undo, does it again)."""
+    return bool(one.reason.get("code") == reasons.UNDONE)
+
+
+def _looked_for(run: Pass, came: Came, one: SyncOperation, record: Record | None, link: LinkRow | None) -> None:
+    """record: what it was to change, as it is now."""
+    lines = {line.field_of(one.side): line for line in run.pair.customers.lines(one.role)}
+    stands: set[str] = set()
+    if record is not None:
+        stands = {name for name, value in one.values.items() if _stands(lines.get(name), record, name, value)}
+    if one.verb == "delete":
+        happened, whole = record is None, True
     else:
+        whole = bool(stands) and len(stands) == len(one.values)
+        happened = bool(stands) if is_undo(one) else whole  # one value that was taken back was so by it alone
+    came.operations.append(one)
+    if not happened:
         one.state, one.error = "skipped", reason(reasons.UNKNOWN)
-        came.operations.append(one)
-        until = run.pair.clock()
+    else:
+        one.state, one.error = "done", None
+        one.version = record.version if record is not None else None
+        run.count(VERBS[one.verb])
+        if is_undo(one):
+            undone(came, one, link, lines.values(), stands)
+            if whole:
+                return
     if one.source:
-        _wait(came, one, iso(until), reason(reasons.BUSY))
+        _wait(came, one, run.pair.now(), reason(reasons.BUSY))
+
+
+def _stands(line: Line | None, record: Record, name: str, value: Any) -> bool:
+    held = record.fields.get(name)
+    if line is None or isinstance(held, Joined) or isinstance(value, dict):
+        return bool(plain(held) == value)
+    return same(line.kind, held, lively(value))
+
+
+def undone(came: Came, one: SyncOperation, link: LinkRow | None, lines: Iterable[Line], names: Container[str]) -> None:
+    """What an undo that is done leaves: the base holds what stands there now, so that nothing follows; what was made is linked with
+    nothing any more, and is not made again by itself. names: its fields that hold what it wrote."""
+    if one.verb == "update" and link is not None:
+        place = 0 if one.side == "left" else 1
+        for line in lines:
+            name = line.field_of(one.side)
+            if name in one.values and name in names:
+                both = list(link.base.get(line.name, [None, None]))
+                both[place] = one.values[name]
+                link.base[line.name] = both
+        if one.side == "left":
+            link.left_version = one.version
+        else:
+            link.right_version = one.version
+        link.agreed_at = None
+        came.links = [row for row in came.links if row.key != link.key] + [link]
+    elif one.verb == "delete":
+        if link is not None:
+            came.dropped.append(link.key)
+        if len(one.source) > 1 and one.source[0] != one.side:
+            side, id = _source(one)
+            said = reason(reasons.UNDONE, run=one.run)
+            came.wait(WaitingRow(one.role, side, id, None, said, None, None, 0, "stuck", one.name))
 
 
 async def _creates(
@@ -203,7 +292,7 @@ async def _creates(
 async def _send_again(run: Pass, came: Came, works: Sequence[SyncOperation], links: Mapping[str, LinkRow]) -> None:
     """The same writes under the same keys, word for word as the journal has them."""
     parents = Parents(run.pair.store, run.pair.run, run.planned)
-    pushing = Pushing(run, parents)
+    pushing = Pushing(run, parents, again=True)
     at_s = run.pair.clock()
     if not all(run.pair.ends[one.side].access.unique(one.role) for one in works):
         await run.pair.run(lambda: run.pair.store.announce(run.run, works))
