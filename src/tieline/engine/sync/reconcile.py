@@ -90,8 +90,8 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
         mine, theirs = there[0].get(row.left_id), there[1].get(row.right_id)
         at_rest = row.state == "linked" and mine is not None and theirs is not None
         if at_rest and mine and theirs and batch.is_base("left", mine, row) and batch.is_base("right", theirs, row):
-            # nothing moved since; whether they agree is another question, after an undo or under other settings
-            if _base_agrees(row, lines, country):
+            at_rest = _base_agrees(row, lines, country)  # they need not, after an undo or under other settings
+            if at_rest:
                 this.count("same")
                 continue
         item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)

@@ -141,7 +141,7 @@ async def work_waiting(this: Pass, *, approved: bool = False) -> None:
                 mine = [row for row in rows if row.role == role and row.side == side]
                 if mine and not this.over:
                     if not this.dry:
-                        await renumber(this, role, side, mine)
+                        mine = await renumber(this, role, side, mine)
                     await work(this, role, side, [waited_item(row) for row in mine])
         if this.dry:  # they stay due
             return
@@ -159,12 +159,13 @@ async def _ripe(this: Pass, rows: Sequence[WaitingRow]) -> list[WaitingRow]:
     return [row for row in rows if (row.role, row.side, row.id) not in names]
 
 
-async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]) -> None:
+async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]) -> list[WaitingRow]:
     """Links of records that have another id now move to it; where the new one is linked already, the old one is left to be found
-    gone. The row waits under the new id afterwards, in the same batch."""
+    gone. The row waits under the new id afterwards, in the same batch, with what a person said. What was asked under the old id is
+    over, and is asked again under the new one. The rows to look at now."""
     moved = {row.id: str(row.told["new_id"]) for row in rows if row.told and row.told.get("new_id")}
     if not moved:
-        return
+        return list(rows)
     pair = this.pair
     there = await pair.ends[side].fetch(role, list(moved.values()))
     known = await pair.run(lambda: pair.store.links(role, side, [*moved, *moved.values()]))
@@ -188,4 +189,30 @@ async def renumber(this: Pass, role: str, side: Side, rows: Sequence[WaitingRow]
             by_id[new] = link
         waited.append((role, side, row.id))
         row.id = new
-    await settle(this, Settled(links=links, waited=waited, waiting=[row for row in rows if row.id in moved.values()]))
+    one = _one_each(rows)
+    waiting = [row for row in one if row.id in moved.values()]
+    # who waits for the old one is looked at again, and waits for the new one
+    await settle(this, Settled(links=links, waited=waited, waiting=waiting, answered=waited, woken=waited))
+    return one
+
+
+def _one_each(rows: Sequence[WaitingRow]) -> list[WaitingRow]:
+    """With the rows of one record made one, which knows what either was told: a delivery that names a new id leaves a row of each."""
+    out: dict[str, WaitingRow] = {}
+    for row in rows:
+        first = out.setdefault(row.id, row)
+        if first is not row:
+            first.told = _both_told(first.told, row.told)
+            first.approved = first.approved or row.approved
+            first.why = first.why or row.why
+    return list(out.values())
+
+
+def _both_told(one: dict[str, Any] | None, another: dict[str, Any] | None) -> dict[str, Any] | None:
+    if one is None or another is None:
+        return another if one is None else one
+    out = {**another, **one}
+    for name in ("choices", "shown"):
+        if name in one and name in another:
+            out[name] = {**another[name], **one[name]}
+    return out
