@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -171,3 +171,26 @@ async def test_what_moved_since_it_was_approved_is_asked_about_with_what_it_was_
     assert row.state == "done"
     assert [one["name"] for one in bench.right.all("Accounts").values()] == ["Holm Byg"]
     assert [one.state for one in bench.store.rows.values()] == ["stopped"]
+
+
+@pytest.mark.proves("CUST-1")
+@pytest.mark.parametrize("says", ["delete", "unlink"])
+async def test_a_customer_that_was_entered_anew_is_looked_at_once_a_person_said_what_the_deletion_means(
+    says: Literal["delete", "unlink"],
+) -> None:
+    bench = Bench(settings=settings(contacts=False))
+    await bench.begin()
+    first = bench.left.put("Accounts", name="Holm Byg", city="Aarhus")
+    await bench.quiet()
+    bench.left.remove("Accounts", first)
+    second = bench.left.put("Accounts", name="Holm Byg", city="Odense")
+    await bench.quiet()
+    assert bench.store.waits["account", "left", second].due_at is None
+    await bench.sync().asked("account", "left", first, Told(deletion=says, by="left"))
+    await bench.quiet()
+    if says == "delete":
+        assert [one["city"] for one in bench.right.all("Accounts").values()] == ["Odense"]
+    else:  # the one that is there stays by itself: a person says whether this one belongs to it
+        assert [one["city"] for one in bench.right.all("Accounts").values()] == ["Aarhus"]
+        row = bench.store.waits["account", "left", second]
+        assert (row.state, row.due_at, (row.why or {})["code"]) == ("stuck", None, "sync.claimed")

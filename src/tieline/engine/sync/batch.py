@@ -290,8 +290,11 @@ class Batch:
                 continue
             id, now = id_of(gone, self.side), self._pair.now()
             said = reason(reasons.CLAIMED, id=id_of(gone, self.across))
-            if gone.state == "pending":  # a person is asked, or its time has not come
-                self.waits.append(waiting_row(self.role, item, None, said))
+            # a person is asked, or its time has not come; or one said that what is there stays by itself
+            if gone.state in {"pending", "stopped"}:
+                row = waiting_row(self.role, item, None, said)
+                row.waits_for = [self.role, self.side, id]
+                self.waits.append(row)
                 continue
             hint = Item(self.side, id, Told(event="deleted", by=self.side))
             self.waits.append(waiting_row(self.role, hint, now, reason(reasons.NOT_THERE)))

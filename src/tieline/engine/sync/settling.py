@@ -113,6 +113,7 @@ class Settling:
         elif decision.become == "drop" and item.link is not None:
             self.came.dropped.append(item.link.key)
             self._answered(item)
+            self._wake(item.link)
         elif decision.become == "pending" and item.link is not None:
             self._pending(item, item.link, decision)
         else:
@@ -121,6 +122,8 @@ class Settling:
     def _keep(self, item: Item, decision: Decision) -> None:
         link = self._link(item, decision, set())
         self._same_or_changed(item, decision, link)
+        if item.link is not None and item.link.state == "pending" and link.state != "pending":
+            self._wake(item.link)
         if item.link is None:
             self._pass.count("linked")
             self._answered(item)
@@ -135,6 +138,11 @@ class Settling:
             self._ask("match", item, decision.asks, [plain_candidate(one) for one in decision.candidates])
         else:
             self._answered(item)
+
+    def _wake(self, link: LinkRow) -> None:
+        """What a record that was gone means is known: who waited to hear whether it comes back is looked at."""
+        self.came.woken[self._role, "left", link.left_id] = None
+        self.came.woken[self._role, "right", link.right_id] = None
 
     def _same_or_changed(self, item: Item, decision: Decision, link: LinkRow) -> None:
         before = item.link
