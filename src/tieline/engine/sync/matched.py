@@ -60,14 +60,15 @@ def is_matching(one: SyncOperation) -> bool:
     return one.verb == "update" and not one.values and LINE in one.lines and one.state == "done"
 
 
-def _has_parted(one: SyncOperation) -> bool:
+def has_parted(one: SyncOperation) -> bool:
+    """Whether it is one that has parted two records."""
     return bool(one.lines[LINE]["code"] == reasons.UNDONE)
 
 
 async def take_back(run: Pass, role: str, found: Sequence[SyncOperation], came: Came) -> None:
     """Parts what a run has linked; or links again what an undo has parted."""
-    await _part(run, role, [one for one in found if not _has_parted(one)], came)
-    await _join(run, role, [one for one in found if _has_parted(one)], came)
+    await _part(run, role, [one for one in found if not has_parted(one)], came)
+    await _join(run, role, [one for one in found if has_parted(one)], came)
 
 
 async def _part(run: Pass, role: str, found: Sequence[SyncOperation], came: Came) -> None:

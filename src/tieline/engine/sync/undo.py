@@ -19,15 +19,16 @@ from tieline.core.record import Record
 from tieline.core.same import same
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
+from tieline.engine.sync.anew import Anew
 from tieline.engine.sync.batching import settle
 from tieline.engine.sync.items import Pass
-from tieline.engine.sync.matched import is_matching, take_back
-from tieline.engine.sync.parents import Parents
-from tieline.engine.sync.ports import LinkRow, Report, SyncOperation, WaitingRow
+from tieline.engine.sync.matched import has_parted, is_matching, take_back
+from tieline.engine.sync.parents import Parents, joined_keys
+from tieline.engine.sync.ports import LinkRow, Report, SyncOperation
 from tieline.engine.sync.rows import id_of, lively, plain
 from tieline.engine.sync.runs import is_paused
 from tieline.engine.sync.settling import Came, remember
-from tieline.engine.sync.unfinished import relink
+from tieline.engine.sync.unfinished import relink, undone
 from tieline.engine.sync.writing import Pushing, load_parents, settled_at
 from tieline.engine.times import iso
 from tieline.sdk.manifest import Capabilities
@@ -48,33 +49,62 @@ def cannot_undo(verb: str, role: str, capabilities: Capabilities) -> Reason | No
 
 async def undo(this: Pass) -> None:
     """options: of (the run), link (key of one customer's, "" all), line (name, "" all)."""
-    pair, options = this.pair, this.run.options
-    of = int(options["of"])
-    # children first: their parents may go with them
-    for role in reversed(list(pair.customers.roles)):
-        if role in this.run.position.get("done", []):
-            continue
-        at = this.run.position.get("at") or {}
-        after = str(at.get("after", "")) if at.get("role") == role else ""
-        while True:
-            found = await pair.run(lambda after=after: pair.store.planned(of, after, PAGE))  # type: ignore[misc]
-            if not found:
-                break
-            after = found[-1].key
+    roles, anew = list(this.pair.customers.roles), await Anew.of(this)
+    # what comes back comes parents first, for its children name them; the rest goes children first, for their parents may go with them
+    for role in roles:
+        if role not in this.run.position.get("done", []) and not await _step(this, role, f"back {role}", anew):
+            return
+    for role in reversed(roles):
+        if not await _step(this, role, role, anew):
+            return
+    await _name_off_roles(this)
+
+
+async def _step(this: Pass, role: str, step: str, anew: Anew) -> bool:
+    """All writes of one role, of what comes back or of the rest. Whether to go on."""
+    options, position = this.run.options, this.run.position
+    is_back = step != role
+    if step in position.get("done", []):
+        return True
+    at = position.get("at") or {}
+    after = str(at.get("after", "")) if at.get("role") == step else ""
+    while found := await _page(this, after):
+        after = found[-1].key
+        mine = [one for one in found if one.role == role and _is_meant(one, options)]
+        gone = {(one.side, one.id) for one in mine if one.verb == "delete"}
+        for side in SIDES:
+            acts = [one for one in mine if one.side == side and ((side, one.id) in gone) == is_back]
+            if acts:
+                await _undo(this, role, side, acts, anew)
+            if this.over:
+                return False
+        came = Came()
+        if not options.get("line"):
             matches = [one for one in found if one.role == role and is_matching(one) and _is_chosen(one, options)]
-            for side in SIDES:
-                mine = [one for one in found if one.role == role and one.side == side and _is_meant(one, options)]
-                if mine:
-                    await _undo(this, role, side, mine)
-                if this.over:
-                    return
-            came = Came()
-            if not options.get("line"):
-                await take_back(this, role, matches, came)
-            await settle(this, came.settled(), {"at": {"role": role, "after": after}})
-            if await is_paused(this):
-                return
-        await settle(this, Came().settled(), {"done": [*this.run.position.get("done", []), role], "at": None})
+            await take_back(this, role, [one for one in matches if has_parted(one) == is_back], came)
+        await settle(this, came.settled(), {"at": {"role": step, "after": after}})
+        if await is_paused(this):
+            return False
+    await settle(this, Came().settled(), {"done": [*position.get("done", []), step], "at": None})
+    return True
+
+
+async def _page(this: Pass, after: str) -> list[SyncOperation]:
+    store, of = this.pair.store, int(this.run.options["of"])
+    return await this.pair.run(lambda: store.planned(of, after, PAGE))
+
+
+async def _name_off_roles(this: Pass) -> None:
+    """What stays since its role is not kept the same any more is named, at least."""
+    options, after, line = this.run.options, "", str(this.run.options.get("line") or "")
+    came = Came()
+    while found := await _page(this, after):
+        after = found[-1].key
+        for one in found:
+            is_meant = _is_meant(one, options) or (is_matching(one) and _is_chosen(one, options))
+            if one.role not in this.pair.customers.roles and is_meant and (not line or line in one.lines):
+                _left(this, one, reason(reasons.ROLE_OFF, role=one.role), came)
+    await settle(this, came.settled())
 
 
 def _is_meant(one: SyncOperation, options: dict[str, Any]) -> bool:
@@ -85,14 +115,18 @@ def _is_chosen(one: SyncOperation, options: dict[str, Any]) -> bool:
     return options.get("link") in (None, "", one.link)
 
 
-async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation]) -> None:
+async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation], anew: Anew) -> None:
     """Undoes writes of one role and side."""
     pair, end = this.pair, this.pair.ends[side]
-    acts = _together(found)
+    acts = [one for one in _together(found) if one.verb != "delete" or not anew.has(one)]
+    links = {row.key: row for row in await pair.run(lambda: pair.store.links_by_key([one.link for one in acts]))}
+    for one in acts:
+        if one.verb == "update" and one.link in links:  # it may have another number by now
+            one.id = id_of(links[one.link], side)
     there = await end.fetch(role, [one.id for one in acts if one.verb != "delete"])
     parents = Parents(pair.store, pair.run)
     await parents.load(end.shape(role), side, there.values())
-    links = {row.key: row for row in await pair.run(lambda: pair.store.links_by_key([one.link for one in acts]))}
+    await parents.load_keys(joined_keys(lively(value) for one in acts for value in one.before.values()))
     lines = pair.customers.lines(role)
     sources = await _sources(this, role, [one for one in acts if one.verb == "delete"])
     records = {id: parents.record(end.shape(role), side, one) for id, one in there.items()}
@@ -100,6 +134,9 @@ async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation
     came = Came()
     works: list[SyncOperation] = []
     for one in acts:
+        if one.verb == "delete" and one.link in links and id_of(links[one.link], side) != one.id:
+            _left(this, one, reason(reasons.UNDO_LATER), came)  # it came back otherwise
+            continue
         if one.key in touched:
             _left(this, one, touched[one.key], came)
             continue
@@ -108,6 +145,7 @@ async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation
         version = record.version if record is not None else None
         made = _back(this, one, now, version, lines, came)
         if made is not None:
+            made.values = {name: anew.value(side, value, parents) for name, value in made.values.items()}
             works.append(made)
     if not works:
         await settle(this, came.settled())
@@ -118,6 +156,7 @@ async def _undo(this: Pass, role: str, side: Side, found: Sequence[SyncOperation
     await load_parents(parents, works)
     await pushing.push(works, at_s)
     for work in works:
+        anew.add(work)
         _became(this, work, links.get(work.link), lines, came)
         if work.verb == "create" and work.state == "done" and tuple(work.source) in sources:
             relink(this, came, work)
@@ -262,30 +301,4 @@ def _became(this: Pass, one: SyncOperation, link: LinkRow | None, lines: Iterabl
         _left(this, one, one.error or reason(reasons.STALE), came)
         return
     this.count({"create": "created", "update": "updated", "delete": "deleted"}[one.verb])
-    if one.verb == "update" and link is not None:
-        place = 0 if one.side == "left" else 1
-        for line in lines:
-            name = line.field_of(one.side)
-            if name in one.values:
-                both = list(link.base.get(line.name, [None, None]))
-                both[place] = one.values[name]
-                link.base[line.name] = both
-        if one.side == "left":
-            link.left_version = one.version
-        else:
-            link.right_version = one.version
-        link.agreed_at = None
-        came.links = [row for row in came.links if row.key != link.key] + [link]
-    elif one.verb == "delete":
-        if link is not None:
-            came.dropped.append(link.key)
-        _stays_undone(this, one, came)
-
-
-def _stays_undone(this: Pass, one: SyncOperation, came: Came) -> None:
-    """The record that it was made for is not made again by itself: only when it changes, or somebody says so."""
-    if len(one.source) < 2 or one.source[0] == one.side:
-        return
-    side: Side = "left" if one.source[0] == "left" else "right"
-    said = reason(reasons.UNDONE, run=this.run.id)
-    came.wait(WaitingRow(one.role, side, one.source[1], None, said, None, None, 0, "stuck", one.name))
+    undone(came, one, link, lines, one.values)

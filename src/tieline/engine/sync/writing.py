@@ -34,6 +34,8 @@ from tieline.sdk.contract import (
 )
 from tieline.sdk.leaving import LateError
 
+STOPS = "stop"
+"""In what an operation was told: its link is not kept the same."""
 ORDER = {"create": 0, "update": 1, "delete": 2}
 
 
@@ -79,10 +81,16 @@ def _operation(run: Pass, role: str, item: Item, write: Write, key: str) -> Sync
 
 
 def source_of(run: Pass, item: Item) -> list[str]:
-    """[side, id] of the record it was decided from; in a dry run also what it was told, as JSON, so that it can be decided again."""
+    """[side, id] of the record it was decided from; and as JSON what it was told, so that it can be decided again: in a dry run all,
+    else what was said of one that is to be made."""
+    told = told_row(item.heard)
     if not run.dry:
-        return [item.side, item.id]
-    return [item.side, item.id, orjson.dumps(told_row(item.heard)).decode()]
+        told = {name: told[name] for name in ("create", "mark") if name in told and item.link is None}
+        if item.plan.become == "stop":
+            told[STOPS] = True
+        if not told:
+            return [item.side, item.id]
+    return [item.side, item.id, orjson.dumps(told).decode()]
 
 
 async def load_parents(parents: Parents, works: Sequence[SyncOperation]) -> None:
@@ -93,12 +101,16 @@ async def load_parents(parents: Parents, works: Sequence[SyncOperation]) -> None
 class Pushing:
     """Pushes operations that the journal knows as sent; each has its outcome in `state`, `error`, `id`, `version` afterwards.
 
+    What names a parent that is not there on its side is not sent: written without it, the two would be parted, on the other side as
+    well. Only one that is sent `again`, and may have happened as it was, goes without that field.
+
     outcomes   key → what the vendor said
     error      what ends the run: a person must put something right, or the vendor wants to be left alone
     """
 
-    def __init__(self, run: Pass, parents: Parents) -> None:
+    def __init__(self, run: Pass, parents: Parents, *, again: bool = False) -> None:
         self._pass = run
+        self._is_again = again
         self._ends = run.pair.ends
         self._parents = parents
         self.outcomes: dict[str, Outcome] = {}
@@ -108,6 +120,10 @@ class Pushing:
         groups: list[list[SyncOperation]] = []
         by_kind: dict[tuple[Side, str, str], list[SyncOperation]] = {}
         for one in works:
+            role = "" if self._is_again else self._parent_missing(one)
+            if role:
+                self._became(one, NotSent(), reason(reasons.PARENT_FIRST, role=role, id=""))
+                continue
             by_kind.setdefault((one.side, one.role, one.verb), []).append(one)
         for (side, _, _), same in by_kind.items():
             most = self._ends[side].access.capabilities.write_batch
@@ -131,11 +147,28 @@ class Pushing:
         shape = end.shape(one.role)
         if one.verb == "delete":
             return PushOperation(one.key, "delete", shape.object, {}, Link(shape.object, one.id), one.version)
-        values = {name: self._value(end, shape.links.get(name), lively(value)) for name, value in one.values.items()}
+        missing = self._missing(one)
+        values = {
+            name: self._value(end, shape.links.get(name), lively(value))
+            for name, value in one.values.items()
+            if name not in missing
+        }
         sent = end.values(one.role, values)
         if one.verb == "create":
             return PushOperation(one.key, "create", shape.object, sent)
         return PushOperation(one.key, "update", shape.object, sent, Link(shape.object, one.id), one.version)
+
+    def _missing(self, one: SyncOperation) -> set[str]:
+        """Fields whose value is a parent that has no id on this side, or that lead nowhere any more. An empty one misses nothing."""
+        links = self._ends[one.side].shape(one.role).links
+        kept = {name: lively(value) for name, value in one.values.items()}
+        joined = {name: value for name, value in kept.items() if isinstance(value, Joined)}
+        return {name for name, value in joined.items() if name not in links or not self._parents.id_on(one.side, value)}
+
+    def _parent_missing(self, one: SyncOperation) -> str:
+        """The role of a parent that has no id there; "" where every one has."""
+        links = self._ends[one.side].shape(one.role).links
+        return next((links[name] for name in self._missing(one) if name in links), "")
 
     def _value(self, end: End, role: str | None, value: Any) -> Any:
         if not isinstance(value, Joined):
