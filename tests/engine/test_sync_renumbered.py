@@ -9,7 +9,7 @@ import pytest
 from tests.engine.sync_bench import Bench
 from tests.engine.test_sync_promises import hint, linked
 
-pytestmark = pytest.mark.proves("CUST-4")
+pytestmark = pytest.mark.proves("CUST-16")
 WORD = {"choices": {"city": "left"}, "shown": {"city": ["Odense", "Ribe"]}}
 
 

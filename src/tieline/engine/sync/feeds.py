@@ -16,11 +16,10 @@ import orjson
 
 from tieline.core.pairing import SIDES, Side, Told
 from tieline.engine.sync import watched as watching
-from tieline.engine.sync.batching import work
-from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.items import Item, Pair, Pass, Where
 from tieline.engine.sync.newness import made_since
 from tieline.engine.sync.rows import id_of
-from tieline.engine.sync.runs import ahead, is_paused, work_waiting
+from tieline.engine.sync.runs import ahead, is_paused, work_once, work_waiting
 from tieline.engine.sync.sides import End
 from tieline.engine.times import iso, seconds
 from tieline.sdk.contract import Page
@@ -97,8 +96,9 @@ async def changes(this: Pass, every_s: float) -> None:
     cursors = await pair.run(pair.store.cursors)
     await _forget(this, cursors)
     this.since = {key: known.since for key, text in cursors.items() if (known := Cursor.of(text)).vendor is not None}
-    await watching.work_hints(this)
-    await work_waiting(this)
+    looked: set[Where] = set()
+    await watching.work_hints(this, looked)
+    await work_waiting(this, looked)
     roles = due_roles(pair, cursors, str(this.run.options.get("poll", "due")), every_s)
     for number, role in enumerate(roles):
         for side in SIDES:
@@ -107,9 +107,9 @@ async def changes(this: Pass, every_s: float) -> None:
             if pulls(pair, side, role):
                 # asked together the first time, they come apart: each role has its own turn
                 early = every_s * number / len(roles)
-                await _feed(this, side, role, Cursor.of(cursors.get((side, role))), early)
-    if roles and not this.over and this.run.state == "running":
-        await work_waiting(this)
+                await _feed(this, side, role, Cursor.of(cursors.get((side, role))), early, looked)
+    if roles and not this.dry and not this.over and this.run.state == "running":
+        await work_waiting(this, looked)
 
 
 async def _forget(this: Pass, cursors: dict[tuple[Side, str], str]) -> None:
@@ -123,7 +123,7 @@ async def _forget(this: Pass, cursors: dict[tuple[Side, str], str]) -> None:
         await this.pair.run(lambda: this.pair.store.set_cursors(dict.fromkeys(over, "")))
 
 
-async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float) -> None:
+async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float, looked: set[Where]) -> None:
     pair, end = this.pair, this.pair.ends[side]
     watched = watching.feeds(pair).get(role)
     asked, keeps = pair.clock() - early, not this.dry
@@ -145,7 +145,7 @@ async def _feed(this: Pass, side: Side, role: str, cursor: Cursor, early: float)
                 passes = keeps
                 text = Cursor(last, cursor.at, old, since).text()
                 kept = (side, role, text) if keeps else None
-                await work(this, role if watched is None else watched.to, side, items, kept)
+                await work_once(this, role if watched is None else watched.to, side, items, looked, kept)
             if this.over or await is_paused(this):
                 return
     if last is not None and passes:

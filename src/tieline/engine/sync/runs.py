@@ -12,7 +12,7 @@ from tieline.core.pairing import SIDES, Side
 from tieline.engine.effects.reasons import of_error, reason
 from tieline.engine.sync import off_roles, reasons
 from tieline.engine.sync.batching import settle, work
-from tieline.engine.sync.items import UNTIL, Item, Pair, Pass
+from tieline.engine.sync.items import UNTIL, Item, Pair, Pass, Where
 from tieline.engine.sync.newness import keep_renumbered
 from tieline.engine.sync.ports import RunKind, RunRow, Settled, WaitingRow
 from tieline.engine.sync.rows import id_of, told_of
@@ -117,10 +117,29 @@ def waited_item(row: WaitingRow) -> Item:
     return Item(row.side, row.id, told_of(row.told, row.side), row=row, approved=row.approved)
 
 
-async def work_waiting(this: Pass, *, approved: bool = False) -> None:
-    """Looks at everything that is due, parents first, until nothing is due any more. approved: only at what a person approved; the
-    rest is for the next run of changes, or for nobody while the pair is only watched."""
+async def work_once(
+    this: Pass,
+    role: str,
+    side: Side,
+    items: Sequence[Item],
+    looked: set[Where],
+    cursor: tuple[Side, str, str] | None = None,
+) -> None:
+    """Works a batch off; in a dry run, where nothing is settled by being looked at, without what was looked at before, on whichever
+    side. looked: both sides' records of that, which grows."""
+    if this.dry:
+        items = [item for item in items if (role, side, item.id) not in looked]
+    if items:
+        await work(this, role, side, items, cursor)
+        if this.dry:
+            looked |= this.linked
+
+
+async def work_waiting(this: Pass, looked: set[Where] | None = None, *, approved: bool = False) -> None:
+    """Looks at everything that is due, parents first, until nothing is due any more. looked: as of `work_once`. approved: only at what
+    a person approved; the rest is for the next run of changes, or for nobody while the pair is only watched."""
     pair = this.pair
+    seen = looked if looked is not None else set()
     looks: Counter[tuple[str, Side, str]] = Counter()
     await off_roles.wake(this)
     while not this.over and not await is_paused(this):
@@ -142,7 +161,7 @@ async def work_waiting(this: Pass, *, approved: bool = False) -> None:
                 if mine and not this.over:
                     if not this.dry:
                         mine = await renumber(this, role, side, mine)
-                    await work(this, role, side, [waited_item(row) for row in mine])
+                    await work_once(this, role, side, [waited_item(row) for row in mine], seen)
         if this.dry:  # they stay due
             return
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from tieline.core.pairing import Told, Watched
 from tieline.core.record import Record
-from tieline.engine.sync.batching import settle, work
-from tieline.engine.sync.items import Item, Pair, Pass
+from tieline.engine.sync.batching import settle
+from tieline.engine.sync.items import Item, Pair, Pass, Where
 from tieline.engine.sync.ports import Settled
 from tieline.engine.sync.rows import id_of
-from tieline.engine.sync.runs import ROWS
+from tieline.engine.sync.runs import ROWS, work_once
 from tieline.engine.sync.sides import CRM, WATCHED, watched_name
 from tieline.sdk.contract import VendorRecord
 
@@ -49,8 +49,9 @@ async def led_to(pair: Pair, feed: str, found: Sequence[VendorRecord]) -> list[I
     return [Item(CRM, id, told, related=tuple(those)) for id, those in by.items() if id not in linked]
 
 
-async def work_hints(this: Pass) -> None:
-    """Works off what deliveries said of watched records: read by id, then as their feed. What no rule watches any more is let go."""
+async def work_hints(this: Pass, looked: set[Where]) -> None:
+    """Works off what deliveries said of watched records: read by id, then as their feed. What no rule watches any more is let go.
+    looked: as of `work_once`."""
     pair, known = this.pair, feeds(this.pair)
     while not this.over:
         rows = await pair.run(lambda: pair.store.waiting(pair.now(), ROWS))
@@ -62,7 +63,7 @@ async def work_hints(this: Pass) -> None:
             there = await pair.ends[CRM].fetch(feed, ids)
             items = await led_to(pair, feed, list(there.values()))
             if items:
-                await work(this, known[feed].to, CRM, items)
+                await work_once(this, known[feed].to, CRM, items, looked)
         if this.dry:  # they stay due
             return
         if not this.over:
