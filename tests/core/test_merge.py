@@ -30,6 +30,19 @@ def one(of: Line, left: Any, right: Any, base: Any = None, **rules: Any) -> Line
 BOTH = ("A", "A")
 
 
+@pytest.mark.proves("CUST-11")
+@pytest.mark.parametrize("policy", ["right", "ask"])
+def test_emptying_the_one_address_of_a_side_keeps_the_others_that_it_never_held(policy: str) -> None:
+    mail = line(kind="email", right_form="one", policy=policy)
+    emptied = one(mail, "a@x.dk b@x.dk", "", ("a@x.dk b@x.dk", "a@x.dk"))
+    assert (emptied.state, emptied.reason.code) == ("held", m.HELD_NOT_EMPTIED)
+    assert one(mail, "a@x.dk", "", ("a@x.dk", "a@x.dk")).state == "to_left"
+    assert one(mail, None, "a@x.dk", ("a@x.dk b@x.dk", "a@x.dk")).state == "to_right"
+    if policy == "right":
+        both = one(mail, "a@x.dk c@x.dk", "", ("a@x.dk b@x.dk", "a@x.dk"))
+        assert (both.state, both.reason.code) == ("held", m.HELD_NOT_EMPTIED)
+
+
 @pytest.mark.proves("CUST-10")
 @pytest.mark.parametrize(
     ("left", "right", "base", "state", "value", "code"),

@@ -27,7 +27,7 @@ from tieline.core.pairing import (
     other,
 )
 from tieline.core.reasons import Reason, because, declare
-from tieline.core.same import CANNOT_HOLD, DEFAULT_COUNTRY, agree, for_side, is_empty, same
+from tieline.core.same import CANNOT_HOLD, DEFAULT_COUNTRY, agree, for_side, is_empty, mails, same
 
 SAME: Final = declare("customers.line.same")
 CHANGED: Final = declare("customers.line.changed", "side")
@@ -168,7 +168,7 @@ def _first(line: Line, values: Mapping[Side, Any], rules: Rules) -> LineResult:
 def _follow(line: Line, values: Mapping[Side, Any], source: Side, rules: Rules) -> LineResult:
     """One side changed: the other one follows."""
     if is_empty(values[source]) and line.kind != "bool":
-        if not line.clears:
+        if not _empties(line, values, source):
             return _held(line, values, because(HELD_NOT_EMPTIED, side=source))
         return _move(line, values, source, because(EMPTIED, side=source), rules)
     return _move(line, values, source, because(CHANGED, side=source), rules)
@@ -178,15 +178,25 @@ def _both(line: Line, values: Mapping[Side, Any], rules: Rules, why: Reason) -> 
     """Both sides hold different values, and neither is just the older one."""
     if line.direction != "both":
         source: Side = LEFT if line.direction == "to_right" else RIGHT
-        if is_empty(values[source]) and line.kind != "bool" and (why.code == ASK_FIRST or not line.clears):
+        if (
+            is_empty(values[source])
+            and line.kind != "bool"
+            and (why.code == ASK_FIRST or not _empties(line, values, source))
+        ):
             return _held(line, values, because(HELD_NOT_EMPTIED, side=source))
         return _move(line, values, source, because(ONE_WAY_WINS, side=source), rules)
     winner, reason = _winner(line.policy, rules.times, why)
     if winner is None:
         return LineResult(line.name, "conflict", values[LEFT], values[RIGHT], None, reason)
-    if is_empty(values[winner]) and not line.clears and line.kind != "bool":
+    if is_empty(values[winner]) and line.kind != "bool" and not _empties(line, values, winner):
         return _held(line, values, because(HELD_NOT_EMPTIED, side=winner))
     return _move(line, values, winner, reason, rules)
+
+
+def _empties(line: Line, values: Mapping[Side, Any], source: Side) -> bool:
+    """Whether the other side is emptied with this one: not by a side with room for one address where several stand, which it never held."""
+    several = line.kind == "email" and line.form_of(source) == "one" and len(mails(values[other(source)])) > 1
+    return line.clears and not several
 
 
 def _winner(policy: Policy, times: Mapping[Side, str | None], why: Reason) -> tuple[Side | None, Reason]:
