@@ -98,3 +98,16 @@ async def test_of_one_that_is_marked_again_once_the_other_is_gone_a_person_is_as
     await bench.quiet()
     assert left in bench.left.all("Accounts")
     assert [one.kind for one in bench.store.asked.values()] == ["deletion"]
+
+
+@pytest.mark.proves("CUST-2")
+async def test_without_tielines_own_mark_on_new_ones_a_customer_made_from_the_erp_is_left_alone_afterwards() -> None:
+    bench = Marked(settings=settings(mark={"kind": "own", "new": False}))
+    await bench.begin()
+    right = bench.right.put("Accounts", name="Holm", email="a@holm.dk", city="Aarhus")
+    await bench.quiet()
+    assert [one.state for one in bench.store.rows.values()] == ["stopped"]
+    bench.right.edit("Accounts", right, city="Ribe")
+    await bench.quiet()
+    (made,) = bench.left.all("Accounts").values()
+    assert made["city"] == "Aarhus"

@@ -237,6 +237,16 @@ def test_tielines_own_mark_is_a_link_that_is_not_stopped() -> None:
     assert decide(rules(), crm(), event="created", create=True, mark=True).become == "make"
 
 
+@pytest.mark.proves("CUST-2")
+def test_without_tielines_own_mark_on_new_ones_one_of_the_erp_is_made_and_not_kept_the_same() -> None:
+    of, new = rules(mark={"kind": "own", "new": False}), {"by": "right", "event": "created"}
+    made = decide(of, None, erp(), **new)
+    assert ([one.verb for one in made.writes], made.become) == (["create"], "stop")
+    for said in ({"mark": True}, {"create": True}):
+        assert decide(of, None, erp(), **new, **said).become == "make"
+    assert decide(rules(mark={"kind": "own"}), None, erp(), **new).become == "make"
+
+
 @pytest.mark.proves("CUST-9")
 def test_what_the_erp_asks_for_and_nobody_gives_keeps_it_here() -> None:
     settings = raw()

@@ -117,7 +117,7 @@ def make(case: Case, source: Side, record: Record, because_of: Reason) -> Decisi
     if source == LEFT and (mark := marked(case, record)):
         before, said = {name: record.get(name) for name in mark}, {"mark": because(why.MARKED)}
         writes.append(Write(LEFT, "update", case.role, record.id, mark, before, because_of, said))
-    return Decision("missing", _made(case), tuple(writes), tuple(results), base, reason=because_of)
+    return Decision("missing", _made_new(case, source), tuple(writes), tuple(results), base, reason=because_of)
 
 
 # -- the conditions, in their order ------------------------------------------------------------------------------------
@@ -228,6 +228,15 @@ def _missing(case: Case, side: Side, values: dict[str, Any]) -> list[str]:
 
 def _made(case: Case) -> Become:
     return "stop" if case.told.mark is False and case.settings.mark.kind != "field" else "make"
+
+
+def _made_new(case: Case, source: Side) -> Become:
+    """As `_made`; a customer that comes from the ERP by itself has Tieline's own mark only where new ones have."""
+    told, mark = case.told, case.settings.mark
+    by_itself = told.mark is None and not told.create and told.deletion is None and case.link is None
+    if by_itself and source == RIGHT and mark.kind == "own" and not mark.new and is_top(case.settings, case.role):
+        return "stop"
+    return _made(case)
 
 
 def _new_mark(case: Case) -> dict[str, Any]:
