@@ -8,8 +8,9 @@ from contextlib import suppress
 import pytest
 
 from tests.engine.memory import Killed
-from tests.engine.sync_bench import dying_at
+from tests.engine.sync_bench import NONE, PLAIN, SEARCH, Bench, dying_at, settings
 from tests.engine.test_sync_promises import DELETES, linked
+from tieline.sdk.manifest import Capabilities
 
 AFTER = ("lost after", "killed after")
 
@@ -156,3 +157,30 @@ async def test_an_undo_that_died_anywhere_is_carried_to_nobody() -> None:
         if not died:
             return
     raise AssertionError("it never came to its end")
+
+
+@pytest.mark.proves("CUST-8")
+@pytest.mark.parametrize("mark", [None, False])
+@pytest.mark.parametrize("can", [PLAIN, SEARCH, NONE], ids=["unique", "searchable", "no room for a key"])
+@pytest.mark.parametrize("fault", ["lost before", "killed before", "lost after", "killed after"])
+async def test_what_a_transfer_was_told_of_all_holds_for_a_create_that_nobody_knows_of(
+    fault: str, can: Capabilities, mark: bool | None
+) -> None:
+    """Nothing is made by itself here; the transfer is not gone on with, the changes after it settle what it left."""
+    bench = Bench(
+        right_can=can,
+        settings=settings(crm_new="by_hand", erp_created=False, contacts=False, mark={"kind": "own", "new": True}),
+    )
+    await bench.begin()
+    for n in range(2):
+        bench.left.put("Accounts", name=f"Holm {n}", email=f"a@h{n}.dk")
+    await bench.quiet()
+    bench.right.faults = [fault]
+    with suppress(Killed):
+        await bench.sync().transfer({"from": "left", **({} if mark is None else {"mark": mark})})
+    for _ in range(6):
+        bench.clock.now += 300
+        await bench.quiet()
+    assert sorted(one["name"] for one in bench.right.all("Accounts").values()) == ["Holm 0", "Holm 1"]
+    assert [row.state for row in bench.store.rows.values()] == ["linked" if mark is None else "stopped"] * 2
+    assert not bench.store.asked

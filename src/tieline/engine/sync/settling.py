@@ -344,7 +344,7 @@ def remember(run: Pass, lost: Iterable[SyncOperation], until: str) -> None:
     """Nobody touches what these writes may still change before they are settled."""
     for one in lost:
         run.busy[one.role, one.link] = until
-        if len(one.source) == 2:
+        if len(one.source) > 1:
             run.busy[one.role, one.source[0], one.source[1]] = until
         if one.verb == "create":
             run.made[one.role, one.side] = max(until, run.made.get((one.role, one.side), ""))

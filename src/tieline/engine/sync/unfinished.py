@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from tieline.core.pairing import SIDES, Joined, Line, Side, Told, other
 from tieline.core.record import Record
 from tieline.core.same import same
@@ -22,9 +24,9 @@ from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Pass
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import AskedRow, LinkRow, SyncOperation, WaitingRow
-from tieline.engine.sync.rows import JOINED, id_of, lively, plain, told_row
+from tieline.engine.sync.rows import JOINED, id_of, lively, plain, told_of, told_row
 from tieline.engine.sync.settling import VERBS, Came, remember
-from tieline.engine.sync.writing import Pushing, load_parents
+from tieline.engine.sync.writing import STOPS, Pushing, load_parents
 from tieline.engine.times import iso, seconds
 from tieline.sdk.contract import Rejected
 
@@ -123,6 +125,7 @@ def relink(run: Pass, came: Came, one: SyncOperation, before: LinkRow | None = N
             one.base,
             one.version if one.side == "left" else None,
             one.version if one.side == "right" else None,
+            "stopped" if _told(one).get(STOPS) else "linked",
             name=one.name,
             parent=_parent(run, one),
         )
@@ -142,6 +145,12 @@ def _source(one: SyncOperation) -> tuple[Side, str]:
     return ("left" if one.source[0] == "left" else "right"), one.source[1]
 
 
+def _told(one: SyncOperation) -> dict[str, Any]:
+    """What was said of the record that a create was made from."""
+    told: dict[str, Any] = orjson.loads(one.source[2]) if len(one.source) > 2 and one.verb == "create" else {}
+    return told
+
+
 def _parent(run: Pass, one: SyncOperation) -> str | None:
     for line in run.pair.customers.lines(one.role):
         if line.kind == "link" and line.name in one.base:
@@ -152,7 +161,8 @@ def _parent(run: Pass, one: SyncOperation) -> str | None:
 
 def _wait(came: Came, one: SyncOperation, due_at: str | None, why: dict[str, Any] | None = None, state: Any = "due") -> None:  # fmt: skip
     side, id = _source(one)
-    came.wait(WaitingRow(one.role, side, id, due_at, why, told_row(Told(event="changed", by=side)), state=state, name=one.name))  # fmt: skip
+    told = told_row(told_of(_told(one), side))
+    came.wait(WaitingRow(one.role, side, id, due_at, why, told, state=state, name=one.name))
 
 
 async def _changes(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:

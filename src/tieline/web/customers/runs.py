@@ -290,7 +290,7 @@ def _operation(pair: Pair, one: Any, named: dict[str, dict[str, str]]) -> dict[s
     ]  # fmt: skip
     side: Side = "left" if one.side == "left" else "right"
     url = shown.url_of(pair, one.role, side, one.record) if one.record else ""
-    if not url and len(one.source) == 2:
+    if not url and len(one.source) > 1 and one.state != "planned":
         url = shown.url_of(pair, one.role, "left" if one.source[0] == "left" else "right", str(one.source[1]))
     return {
         "what": f"{verbs.get(verb, verb)}: {one.name or one.record}", "system": pair.connection(side).title, "url": url,
