@@ -105,6 +105,18 @@ async def test_nothing_follows_an_undo_whose_answer_was_lost(fault: str) -> None
 
 
 @pytest.mark.proves("CUST-14")
+async def test_a_change_of_a_record_that_is_gone_is_not_taken_for_done() -> None:
+    bench, (left,), (right,) = await linked()
+    bench.left.edit("Accounts", left, city=None)
+    bench.right.faults = ["killed before"]
+    with suppress(Killed):
+        await bench.changes()
+    bench.right.remove("Accounts", right)
+    await bench.quiet()
+    assert [one.state for one in bench.store.operations.values() if one.verb == "update"] == ["skipped"]
+
+
+@pytest.mark.proves("CUST-14")
 @pytest.mark.parametrize("fault", AFTER)
 async def test_what_an_undo_deleted_without_an_answer_is_not_deleted_across(fault: str) -> None:
     bench, (left,), _ = await linked(deletions=DELETES)

@@ -206,7 +206,10 @@ def _looked_for(run: Pass, came: Came, one: SyncOperation, record: Record | None
     lines = {line.field_of(one.side): line for line in run.pair.customers.lines(one.role)}
     stands: set[str] = set()
     if record is not None:
-        stands = {name for name, value in one.values.items() if _stands(lines.get(name), record, name, value)}
+        held, country = record.fields, run.pair.customers.country
+        stands = {
+            name for name, value in one.values.items() if _stands(lines.get(name), held.get(name), value, country)
+        }
     if one.verb == "delete":
         happened, whole = record is None, True
     else:
@@ -227,11 +230,10 @@ def _looked_for(run: Pass, came: Came, one: SyncOperation, record: Record | None
         _wait(came, one, run.pair.now(), reason(reasons.BUSY))
 
 
-def _stands(line: Line | None, record: Record, name: str, value: Any) -> bool:
-    held = record.fields.get(name)
+def _stands(line: Line | None, held: Any, value: Any, country: str) -> bool:
     if line is None or isinstance(held, Joined) or isinstance(value, dict):
         return bool(plain(held) == value)
-    return same(line.kind, held, lively(value))
+    return same(line.kind, held, lively(value), country)
 
 
 def undone(came: Came, one: SyncOperation, link: LinkRow | None, lines: Iterable[Line], names: Container[str]) -> None:
@@ -254,6 +256,9 @@ def undone(came: Came, one: SyncOperation, link: LinkRow | None, lines: Iterable
     elif one.verb == "delete":
         if link is not None:
             came.dropped.append(link.key)
+            for where in SIDES:  # what was asked about the two is over
+                came.answered[one.role, where, id_of(link, where)] = None
+                came.waited[one.role, where, id_of(link, where)] = None
         if len(one.source) > 1 and one.source[0] != one.side:
             side, id = _source(one)
             said = reason(reasons.UNDONE, run=one.run)
