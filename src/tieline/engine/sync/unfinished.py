@@ -258,7 +258,6 @@ def undone(came: Came, one: SyncOperation, link: LinkRow | None, lines: Iterable
             came.dropped.append(link.key)
             for where in SIDES:  # what was asked about the two is over
                 came.answered[one.role, where, id_of(link, where)] = None
-                came.waited[one.role, where, id_of(link, where)] = None
         if len(one.source) > 1 and one.source[0] != one.side:
             side, id = _source(one)
             said = reason(reasons.UNDONE, run=one.run)
