@@ -26,6 +26,8 @@ UNDO_CHANGED = declare("sync.undo_changed", "field")
 UNDO_GONE = declare("sync.undo_gone")
 UNDO_NO_DELETE = declare("sync.undo_no_delete", "role")
 UNDO_LATER = declare("sync.undo_later")
+UNDO_NOT_READ = declare("sync.undo_not_read", "field")
+"""Not mapped any more, so nobody knows what stands there."""
 UNDO_NEW_RECORD = declare("sync.undo_new_record")
 """A deleted record is made anew: it has another id there."""
 STOPPED = declare("sync.run_stopped")

@@ -231,33 +231,49 @@ def _back(
     if now is None:
         _left(this, one, reason(reasons.UNDO_GONE), came)
         return None
-    changed = [name for name, value in one.values.items() if not _holds(kinds.get(name), now, name, lively(value))]
+    stays = _stays(this, one, now, version, kinds)
     if one.verb == "create":
         refused = cannot_undo("create", one.role, this.pair.ends[one.side].access.capabilities)
         if refused is not None or only:
             _left(this, one, (refused or because(reasons.UNDO_LATER)).to_json(), came)
             return None
-        if changed:
-            _left(this, one, reason(reasons.UNDO_CHANGED, field=changed[0]), came)
+        if stays:
+            _left(this, one, next(iter(stays.values())), came)
             return None
         return _operation(this, one, "delete", {}, one.values, version)
     wanted = [name for name in one.values if not only or (name in kinds and kinds[name].name == only)]
-    for name in changed:
+    for name, why in stays.items():
         if name in wanted:
-            _left(this, one, reason(reasons.UNDO_CHANGED, field=name), came)
-    back = {name: one.before.get(name) for name in wanted if name not in changed}
+            _left(this, one, why, came)
+    back = {name: one.before.get(name) for name in wanted if name not in stays}
     if not back:
         return None
     return _operation(this, one, "update", back, {name: one.values[name] for name in back}, version)
 
 
-def _holds(line: Line | None, now: dict[str, Any], name: str, value: Any) -> bool:
-    held = now.get(name)
+def _stays(
+    this: Pass, one: SyncOperation, now: Mapping[str, Any], version: str | None, kinds: Mapping[str, Line]
+) -> dict[str, dict[str, Any]]:
+    """Field that we wrote → why it stays as it is: another value stands there, or nobody knows which. What is not mapped any more is not
+    read; of a record that was made the version says all the same that nobody has changed it (`_touched`)."""
+    country = this.pair.customers.country
+    knows_all = one.verb == "create" and one.version and version
+    out: dict[str, dict[str, Any]] = {}
+    for name, value in one.values.items():
+        if name in now or name in kinds:
+            if not _holds(kinds.get(name), now.get(name), lively(value), country):
+                out[name] = reason(reasons.UNDO_CHANGED, field=name)
+        elif not knows_all:
+            out[name] = reason(reasons.UNDO_NOT_READ, field=name)
+    return out
+
+
+def _holds(line: Line | None, held: Any, value: Any, country: str) -> bool:
     if line is None:
-        return name not in now or bool(held == value)
+        return bool(held == value)
     if isinstance(value, Joined) or isinstance(held, Joined):
         return bool(plain(held) == plain(value))
-    return same(line.kind, held, value)
+    return same(line.kind, held, value, country)
 
 
 def _operation(

@@ -28,6 +28,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "sync.undo_gone": _("It is not there any more, so there is nothing to take back."),
     "sync.undo_no_delete": _("The system does not let Tieline delete it. Delete it there by hand."),
     "sync.undo_later": _("Tieline wrote it again later. Undo that first."),
+    "sync.undo_not_read": _("It is not kept the same any more, so it stays: %(field)s."),
     "sync.undo_new_record": _("It is made anew, as another record with another number."),
     "sync.run_stopped": _("Somebody paused it."),
     "sync.likely": _(
