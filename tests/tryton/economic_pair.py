@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,7 @@ class Pair:
         self.connect, self.books = connect, books
         self.targets: dict[Side, Target] = {"left": left, "right": right}
         self.settings = FLOW.load(FLOW.defaults(left, right))
-        self.clock = Clock()
+        self.clock = Clock(time.time())  # Tryton says when its records were made
         self.store = MemorySync(self.clock)
         self.chance = random.Random(1)
         self.word = secrets.token_hex(4)
