@@ -3,7 +3,8 @@
 First the links in order of their keys, both records of each read by id: so a record that is gone is found, and every line is
 compared. Then all records of both sides, for those that are linked with nothing; with `match`, likely pairs of these are asked
 about (`likely`). What is gone waits to be looked at by the next
-run of changes; what differs does too, where that is asked for.
+run of changes. With `mend`, after settings were opened, only the links are gone through, and what moved since both sides agreed waits
+too; what neither side moved, as after an undo, stays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.batching import settle
+from tieline.engine.sync.came import Came
 from tieline.engine.sync.items import Item, Pass, waiting_row
 from tieline.engine.sync.likely import Likely, said_at_the_end
 from tieline.engine.sync.parents import Parents
@@ -25,21 +27,23 @@ from tieline.engine.sync.ports import LinkRow
 from tieline.engine.sync.related import read_beside
 from tieline.engine.sync.rows import lively, view
 from tieline.engine.sync.runs import ahead, is_paused
-from tieline.engine.sync.settling import Came, report
+from tieline.engine.sync.settling import report
 
 LINKS = 500
 """Links compared together."""
 
 
 async def reconcile(this: Pass) -> None:
-    """options: role ("" all), mend (what differs waits for the next run of changes), match (likely pairs of what is linked with
-    nothing are asked about)."""
+    """options: role ("" all), mend (only what is linked; what moved waits for the next run of changes), match (likely pairs of what
+    is linked with nothing are asked about)."""
     pair = this.pair
     roles = [role for role in pair.customers.roles if this.run.options.get("role") in (None, "", role)]
     if this.run.total is None:
         counts = [await pair.run(lambda role=role: pair.store.count_links(role)) for role in roles]  # type: ignore[misc]
         this.run.total = sum(counts)
-    phases = ("links", *SIDES, "match") if this.run.options.get("match") else ("links", *SIDES)
+    phases = ["links"] if this.run.options.get("mend") else ["links", *SIDES]
+    if this.run.options.get("match"):
+        phases = ["links", *SIDES, "match"]
     for role in roles:
         likely = Likely(this, role) if "match" in phases else None
         for phase in phases:
@@ -85,22 +89,24 @@ async def _compare(this: Pass, role: str, rows: Sequence[LinkRow], came: Came) -
     for end, found in zip((left, right), there, strict=True):
         await parents.load(end.shape(role), end.side, found.values())
     apart: list[Item] = []
+    still: set[str] = set()
     lines, country = pair.customers.lines(role), pair.customers.country
     for row in rows:
         mine, theirs = there[0].get(row.left_id), there[1].get(row.right_id)
         at_rest = row.state == "linked" and mine is not None and theirs is not None
         if at_rest and mine and theirs and batch.is_base("left", mine, row) and batch.is_base("right", theirs, row):
-            at_rest = _base_agrees(row, lines, country)  # they need not, after an undo or under other settings
-            if at_rest:
+            if _base_agrees(row, lines, country):
                 this.count("same")
                 continue
+            still.add(row.key)  # neither moved, and they differ: after an undo, or under other settings
         item = Item("left", row.left_id, Told(event="look", by="left"), mine, fresh=True, link=row)
         item.record = parents.record(left.shape(role), "left", mine) if mine is not None else None
         item.mate = parents.record(right.shape(role), "right", theirs) if theirs is not None else None
         apart.append(item)
     await read_beside(pair, role, parents, apart)
     for item in apart:
-        _found(this, role, item, came, parent_stopped=parents.are_stopped(item.left, item.right))
+        stopped = parents.are_stopped(item.left, item.right)
+        _found(this, role, item, came, parent_stopped=stopped, moved=item.link is None or item.link.key not in still)
 
 
 def _base_agrees(row: LinkRow, lines: Sequence[Line], country: str) -> bool:
@@ -114,8 +120,8 @@ def _base_agrees(row: LinkRow, lines: Sequence[Line], country: str) -> bool:
     return True
 
 
-def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: bool) -> None:
-    """A linked customer that is not as it was: whether it agrees all the same, and if not, why."""
+def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: bool, moved: bool) -> None:
+    """A linked customer of which no base says that it agrees: whether it does all the same, and if not, why."""
     link = item.link
     if link is None:
         return
@@ -132,7 +138,7 @@ def _found(this: Pass, role: str, item: Item, came: Came, *, parent_stopped: boo
         id = link.left_id if gone == "left" else link.right_id
         hint = Item(gone, id, Told(event="deleted", by=gone))
         came.wait(waiting_row(role, hint, this.pair.now(), reason(reasons.NOT_THERE)))
-    elif gone is None and this.run.options.get("mend") and link.state != "stopped":
+    elif gone is None and moved and this.run.options.get("mend") and link.state != "stopped":
         hint = Item("left", link.left_id, Told(event="changed", by="left"))
         came.wait(waiting_row(role, hint, this.pair.now(), reason(reasons.MOVED)))
 

@@ -73,7 +73,8 @@ class Sync:
         return await runs.run(self.pair, "transfer", options, transfer.transfer)
 
     async def reconcile(self, options: Mapping[str, Any] | None = None) -> RunRow:
-        """All of both sides compared, nothing written. options: role ("" all), mend (what differs is merged by the next changes)."""
+        """All of both sides compared, nothing written. options: role ("" all), mend (only what is linked; what moved is merged by the
+        next changes), match (likely pairs are asked about)."""
         return await runs.run(self.pair, "reconcile", options or {}, reconcile.reconcile)
 
     async def preview(self, options: Mapping[str, Any]) -> RunRow:

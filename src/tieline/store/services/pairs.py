@@ -27,6 +27,7 @@ from tieline.core.errors import TielineError
 from tieline.core.flow import Clash, Target
 from tieline.core.pairing import SIDES, Side
 from tieline.flows.customers import CUSTOMERS
+from tieline.flows.customers.opening import opens
 from tieline.flows.customers.reasons import STOPPED
 from tieline.store.connection import workspace_tx
 from tieline.store.models import (
@@ -136,15 +137,29 @@ def save(workspace: int, user: User | None, pair: int, raw: Mapping[str, Any], *
         row = _locked(workspace, pair)
         if base is not None and base != row.version:
             raise DeclinedError("flow.changed_meanwhile")
+        before = SyncPairVersion.objects.filter(workspace_id=workspace, pair=row, number=row.version).first()
         row.version += 1
         SyncPairVersion.objects.create(
             workspace_id=workspace, pair=row, number=row.version, settings=dict(raw), saved_by=user
         )
+        if row.live and before is not None and opens(CUSTOMERS.load(before.settings), said.settings):
+            _catch_up(row, user)
         row.poll_at = timezone.now()
         row.save(update_fields=["version", "poll_at"])
         note(workspace, user, "pair.saved", pair=row.name, version=row.version)
         pair_cases.wake(row.pk)
     return row.version
+
+
+def _catch_up(row: SyncPair, user: User | None) -> None:
+    """What was held back until now moves: no change tells of it again, so the linked ones are compared anew. One that is under way
+    for earlier settings is over."""
+    whose = {"workspace_id": row.workspace_id, "pair_id": row.pk}
+    SyncRun.objects.filter(kind="reconcile", state__in=OPEN, options__has_key="mend", **whose).update(wish="stop")
+    SyncRun.objects.create(
+        epoch=row.left.epoch + row.right.epoch, kind="reconcile", options={"mend": row.version}, version=row.version,
+        asked_by=user, **whose,
+    )  # fmt: skip
 
 
 def switch(workspace: int, user: User | None, pair: int, on: bool) -> None:
