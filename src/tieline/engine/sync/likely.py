@@ -21,10 +21,11 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.batch import Batch
 from tieline.engine.sync.batching import settle
+from tieline.engine.sync.came import Came
 from tieline.engine.sync.items import Item, Pass, name_of, waiting_row
 from tieline.engine.sync.ports import AskedRow
 from tieline.engine.sync.runs import ahead, is_paused
-from tieline.engine.sync.settling import Came, plain_candidate
+from tieline.engine.sync.settling import plain_candidate
 
 MOST: Final = 50_000
 """Records of a side that are compared. With more, nothing is proposed: of a part of a list, a pair that looks like the only one may

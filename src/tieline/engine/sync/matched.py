@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tieline.core.pairing import SIDES, Side, Told, other
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
+from tieline.engine.sync.came import Came
 from tieline.engine.sync.items import Item, Pass, name_of
 from tieline.engine.sync.ports import LinkRow, OperationState, Report, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import base_row, id_of, reason_row, told_row
-
-if TYPE_CHECKING:
-    from tieline.engine.sync.settling import Came
 
 LINE = ""
 """Under this name of a line an operation says that it links (`reasons.LINKED`) or parts (`reasons.UNDONE`) two records; its

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from tieline.core.pairing import Decision, Joined, Side, Told, other
@@ -11,9 +11,10 @@ from tieline.core.reasons import Reason
 from tieline.core.record import Record
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
-from tieline.engine.sync.items import UNTIL, Item, Pass, Where, name_of, waiting_row
+from tieline.engine.sync.came import Came
+from tieline.engine.sync.items import UNTIL, Item, Pass, name_of, waiting_row
 from tieline.engine.sync.matched import matching
-from tieline.engine.sync.ports import AskedRow, LinkRow, Report, Settled, SyncOperation, WaitingRow
+from tieline.engine.sync.ports import AskedRow, LinkRow, Report, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import JOINED, plain, reason_row
 from tieline.engine.sync.writing import base_kept, failed_lines, ids_after, settled_at
 from tieline.engine.times import backoff, iso
@@ -27,38 +28,6 @@ went within so long fall due together, so that the limit of one run counts them 
 LEFT_ALONE = {"not_marked", "switched_off", "not_set_up"}
 """What is said of two that are linked and not kept the same, whatever they hold."""
 VERBS = {"create": "created", "update": "updated", "delete": "deleted"}
-
-
-@dataclass(slots=True)
-class Came:
-    """Rows being gathered."""
-
-    operations: list[SyncOperation] = field(default_factory=list)
-    links: list[LinkRow] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    waiting: dict[Where, WaitingRow] = field(default_factory=dict)
-    waited: dict[Where, None] = field(default_factory=dict)
-    asked: list[AskedRow] = field(default_factory=list)
-    answered: dict[Where, None] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
-    woken: dict[Where, None] = field(default_factory=dict)
-
-    def wait(self, row: WaitingRow) -> None:
-        self.waiting[row.role, row.side, row.id] = row
-
-    def settled(self, cursor: tuple[Side, str, str] | None = None) -> Settled:
-        return Settled(
-            operations=self.operations,
-            links=self.links,
-            dropped=self.dropped,
-            waiting=list(self.waiting.values()),
-            waited=list(self.waited),
-            asked=self.asked,
-            answered=list(self.answered),
-            reports=self.reports,
-            cursor=cursor,
-            woken=list(self.woken),
-        )
 
 
 class Settling:
