@@ -132,9 +132,13 @@ async def test_what_an_undo_deleted_without_an_answer_is_not_deleted_across(faul
 
 
 @pytest.mark.proves("CUST-14")
-@pytest.mark.parametrize("fault", AFTER)
-async def test_what_an_undo_made_anew_without_an_answer_is_not_deleted_again(fault: str) -> None:
-    bench, lefts, _ = await linked(20, deletions=DELETES)
+@pytest.mark.parametrize("can", [PLAIN, SEARCH, NONE], ids=["unique", "searchable", "no room for a key"])
+@pytest.mark.parametrize("fault", [*AFTER, "lost late"])
+async def test_what_an_undo_made_anew_without_an_answer_is_not_deleted_again(fault: str, can: Capabilities) -> None:
+    bench = Bench(right_can=can, settings=settings(contacts=False, deletions=DELETES))
+    await bench.begin()
+    lefts = [bench.left.put("Accounts", name=f"Holm {n}", email=f"a@h{n}.dk") for n in range(20)]
+    await bench.quiet()
     bench.left.remove("Accounts", lefts[0])
     await bench.quiet()
     assert len(bench.right.all("Accounts")) == 19
@@ -142,12 +146,38 @@ async def test_what_an_undo_made_anew_without_an_answer_is_not_deleted_again(fau
     bench.right.faults = [fault]
     with suppress(Killed):
         await bench.sync().undo({"of": run})
-    for _ in range(4):
-        bench.clock.now += 700
+    for step in (1, 1, 700, 700, 700):
+        bench.clock.now += step
         await bench.quiet()
-    names = sorted(one["name"] for one in bench.right.all("Accounts").values())
+    names = [one["name"] for one in bench.right.all("Accounts").values()]
     assert names.count("Holm 0") == 1
     assert len(names) == 20
+
+
+@pytest.mark.proves("CUST-14")
+@pytest.mark.parametrize("can", [PLAIN, SEARCH, NONE], ids=["unique", "searchable", "no room for a key"])
+@pytest.mark.parametrize("fault", [*AFTER, "lost late"])
+async def test_what_a_redo_made_again_without_an_answer_is_linked_with_what_it_was_made_from(
+    fault: str, can: Capabilities
+) -> None:
+    bench = Bench(right_can=can, settings=settings(contacts=False, deletions=DELETES))
+    await bench.begin()
+    left = bench.left.put("Accounts", name="Holm", email="a@h.dk")
+    await bench.quiet()
+    run = next(one.run for one in bench.store.operations.values() if one.verb == "create")
+    undo = await bench.sync().undo({"of": run})
+    await bench.quiet()
+    assert (undo.counts["deleted"], bench.right.all("Accounts"), bench.store.rows) == (1, {}, {})
+    bench.right.faults = [fault]
+    with suppress(Killed):
+        await bench.sync().undo({"of": undo.id}, redo=True)
+    for step in (1, 1, 700, 700, 700):
+        bench.clock.now += step
+        await bench.quiet()
+    (right,) = bench.right.all("Accounts")
+    assert list(bench.left.all("Accounts")) == [left]
+    assert [(row.left_id, row.right_id) for row in bench.store.rows.values()] == [(left, right)]
+    assert not bench.store.asked
 
 
 @pytest.mark.proves("CUST-14")

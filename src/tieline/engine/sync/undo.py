@@ -21,14 +21,16 @@ from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
 from tieline.engine.sync.anew import Anew
 from tieline.engine.sync.batching import settle
+from tieline.engine.sync.came import Came
 from tieline.engine.sync.items import Pass
 from tieline.engine.sync.matched import has_parted, is_matching, take_back
 from tieline.engine.sync.parents import Parents, joined_keys
 from tieline.engine.sync.ports import LinkRow, Report, SyncOperation
 from tieline.engine.sync.rows import id_of, lively, plain
 from tieline.engine.sync.runs import is_paused
-from tieline.engine.sync.settling import Came, remember
-from tieline.engine.sync.unfinished import relink, undone
+from tieline.engine.sync.settling import remember
+from tieline.engine.sync.undone import undone
+from tieline.engine.sync.unfinished import relink
 from tieline.engine.sync.writing import Pushing, load_parents, settled_at
 from tieline.engine.times import iso
 from tieline.sdk.manifest import Capabilities

@@ -9,7 +9,7 @@ answer had come.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,12 +20,14 @@ from tieline.core.same import same
 from tieline.engine.access import LOOKS_APART_S
 from tieline.engine.effects.reasons import reason
 from tieline.engine.sync import reasons
+from tieline.engine.sync.came import Came
 from tieline.engine.sync.finding import partners
 from tieline.engine.sync.items import Pass
 from tieline.engine.sync.parents import Parents
 from tieline.engine.sync.ports import AskedRow, LinkRow, SyncOperation, WaitingRow
 from tieline.engine.sync.rows import JOINED, id_of, lively, plain, told_of, told_row
-from tieline.engine.sync.settling import VERBS, Came, remember
+from tieline.engine.sync.settling import VERBS, remember
+from tieline.engine.sync.undone import is_undo, undone
 from tieline.engine.sync.writing import STOPS, Pushing, load_parents
 from tieline.engine.times import iso, seconds
 from tieline.sdk.contract import Rejected
@@ -49,18 +51,19 @@ async def settle_unfinished(run: Pass, works: Sequence[SyncOperation]) -> Came:
             if group:
                 await _creates(run, came, role, side, group, links)
     await _changes(run, came, [one for one in mine if one.verb != "create"])
-    await _without_source(run, came, [one for one in creates if one.state == "done" and is_undo(one)])
+    await _with_source(run, came, [one for one in creates if one.state == "done" and is_undo(one)])
     await _unlinked_only(run, came)
     return came
 
 
-async def _without_source(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
-    """Without links of what an undo has made anew, where what it was made from first is gone: it would be deleted after it."""
+async def _with_source(run: Pass, came: Came, works: Sequence[SyncOperation]) -> None:
+    """Links what an undo has made anew, where what it was made from first is there; with one that is gone it would be deleted again."""
     for role, side in dict.fromkeys((one.role, _source(one)[0]) for one in works):
         mine = [one for one in works if (one.role, _source(one)[0]) == (role, side) and one.side != side]
         there = await run.pair.ends[side].fetch(role, [_source(one)[1] for one in mine])
-        gone = {one.link for one in mine if _source(one)[1] not in there}
-        came.links = [link for link in came.links if link.key not in gone]
+        for one in mine:
+            if _source(one)[1] in there:
+                relink(run, came, one)
 
 
 async def _unlinked_only(run: Pass, came: Came) -> None:
@@ -94,11 +97,16 @@ async def links_of(run: Pass, works: Sequence[SyncOperation]) -> dict[str, LinkR
 
 
 def done(run: Pass, came: Came, one: SyncOperation, id: str, version: str | None, links: Mapping[str, LinkRow]) -> None:
-    """A create that turned out to have happened: its link is made. links: by key, those that were there before."""
+    """A create that turned out to have happened: its link is made; what an undo made is looked at. links: by key, those that were there
+    before."""
     one.state, one.error, one.id, one.version = "done", None, id, version
     came.operations.append(one)
     run.count("created")
-    relink(run, came, one, links.get(one.link))
+    if is_undo(one):
+        told = told_row(Told(event="changed", by=one.side))
+        came.wait(WaitingRow(one.role, one.side, one.id, run.pair.now(), None, told, name=one.name))
+    else:
+        relink(run, came, one, links.get(one.link))
     for key in ((one.role, one.link), (one.role, *one.source[:2])):
         run.busy.pop(key, None)
     run.lost.pop(one.key, None)
@@ -196,11 +204,6 @@ def _harmless_at(run: Pass, one: SyncOperation) -> float:
     return sent if conditional else sent + access.certain_s()
 
 
-def is_undo(one: SyncOperation) -> bool:
-    """Whether it takes something back (or, of an undo, does it again)."""
-    return bool(one.reason.get("code") == reasons.UNDONE)
-
-
 def _looked_for(run: Pass, came: Came, one: SyncOperation, record: Record | None, link: LinkRow | None) -> None:
     """record: what it was to change, as it is now."""
     lines = {line.field_of(one.side): line for line in run.pair.customers.lines(one.role)}
@@ -234,34 +237,6 @@ def _stands(line: Line | None, held: Any, value: Any, country: str) -> bool:
     if line is None or isinstance(held, Joined) or isinstance(value, dict):
         return bool(plain(held) == value)
     return same(line.kind, held, lively(value), country)
-
-
-def undone(came: Came, one: SyncOperation, link: LinkRow | None, lines: Iterable[Line], names: Container[str]) -> None:
-    """What an undo that is done leaves: the base holds what stands there now, so that nothing follows; what was made is linked with
-    nothing any more, and is not made again by itself. names: its fields that hold what it wrote."""
-    if one.verb == "update" and link is not None:
-        place = 0 if one.side == "left" else 1
-        for line in lines:
-            name = line.field_of(one.side)
-            if name in one.values and name in names:
-                both = list(link.base.get(line.name, [None, None]))
-                both[place] = one.values[name]
-                link.base[line.name] = both
-        if one.side == "left":
-            link.left_version = one.version
-        else:
-            link.right_version = one.version
-        link.agreed_at = None
-        came.links = [row for row in came.links if row.key != link.key] + [link]
-    elif one.verb == "delete":
-        if link is not None:
-            came.dropped.append(link.key)
-            for where in SIDES:  # what was asked about the two is over
-                came.answered[one.role, where, id_of(link, where)] = None
-        if len(one.source) > 1 and one.source[0] != one.side:
-            side, id = _source(one)
-            said = reason(reasons.UNDONE, run=one.run)
-            came.wait(WaitingRow(one.role, side, id, None, said, None, None, 0, "stuck", one.name))
 
 
 async def _creates(
