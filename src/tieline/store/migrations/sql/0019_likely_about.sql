@@ -13,10 +13,13 @@ CREATE INDEX store_inboxitem_likely ON store_inboxitem USING gin (store_likely_k
 CREATE FUNCTION store_likely_about(of_pair bigint, of_epoch integer, keys text[], most integer)
 RETURNS TABLE (record text, reason jsonb, offered jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT i.record, i.reason, jsonb_path_query_array(i.options, '$[*].id') FROM store_inboxitem i
-     WHERE i.state = 'open' AND i.kind = 'match' AND i.reason->>'code' = 'sync.likely'
-       AND store_likely_keys(i.pair_id, i.role, i.record, i.options) && keys
-       AND i.workspace_id = (SELECT nullif(current_setting('app.workspace', true), '')::bigint)
+    -- by the keys first, whatever the planner knows of workspaces and pairs: the keys say which pair
+    WITH about AS MATERIALIZED (
+         SELECT i.* FROM store_inboxitem i
+          WHERE i.state = 'open' AND i.kind = 'match' AND i.reason->>'code' = 'sync.likely'
+            AND store_likely_keys(i.pair_id, i.role, i.record, i.options) && keys)
+    SELECT i.record, i.reason, jsonb_path_query_array(i.options, '$[*].id') FROM about i
+     WHERE i.workspace_id = (SELECT nullif(current_setting('app.workspace', true), '')::bigint)
        AND i.pair_id = of_pair AND i.epoch = of_epoch
      LIMIT most
 $$;
