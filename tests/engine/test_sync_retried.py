@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.engine.sync_bench import Bench, settings
+from tests.engine.sync_bench import BLIND, Bench, settings
 from tests.engine.test_sync_promises import linked
 from tieline.core.pairing import Told
 from tieline.engine.sync.ports import AskedRow
@@ -194,3 +194,24 @@ async def test_a_customer_that_was_entered_anew_is_looked_at_once_a_person_said_
         assert [one["city"] for one in bench.right.all("Accounts").values()] == ["Aarhus"]
         row = bench.store.waits["account", "left", second]
         assert (row.state, row.due_at, (row.why or {})["code"]) == ("stuck", None, "sync.claimed")
+
+
+@pytest.mark.proves("CUST-6")
+async def test_what_was_typed_since_a_page_is_not_written_over_where_the_vendor_does_not_see_to_that() -> None:
+    bench = Bench(settings=settings(contacts=False, policy="ask"), left_can=BLIND)
+    await bench.begin()
+    left = bench.left.put("Accounts", name="Holm", email="a@holm.dk", city="Aarhus")
+    await bench.quiet()
+    (right,) = bench.right.all("Accounts")
+    bench.clock.now += 600
+    bench.left.lag_s = 30.0
+    bench.left.edit("Accounts", left, name="Holm Byg")
+    bench.clock.now += 61
+    bench.left.edit("Accounts", left, city="Odense")  # a page of half a minute ago does not have it
+    bench.right.edit("Accounts", right, city="Ribe")
+    await bench.quiet()
+    bench.clock.now += 61
+    await bench.quiet()
+    assert [one.kind for one in bench.store.asked.values()] == ["conflict"]
+    assert bench.left.all("Accounts")[left]["city"] == "Odense"
+    assert bench.right.all("Accounts")[right]["name"] == "Holm Byg"

@@ -68,7 +68,19 @@ class Batch:
         moved = await self._not_successors(self._certain(moved))
         await self._beside(moved)
         decided = [item for item in moved if self._decided(item)]
-        return await left_alone(self._pass, self.role, self.side, decided, self.waits, self.counts)
+        decided = await left_alone(self._pass, self.role, self.side, decided, self.waits, self.counts)
+        # a page may be older than what a person has typed since; where the vendor does not see to that, it is read again first
+        blind = [item for item in decided if self._writes_over_a_page(item)]
+        if not blind:
+            return decided
+        ids = {item.id for item in blind}
+        again = [Item(item.side, item.id, item.told, row=item.row, approved=item.approved) for item in blind]
+        return [item for item in decided if item.id not in ids] + await self.decide(again)
+
+    def _writes_over_a_page(self, item: Item) -> bool:
+        if item.fresh or self._pass.dry or self._own.access.capabilities.conditional_write:
+            return False
+        return any(write.side == self.side and write.verb != "create" for write in item.plan.writes)
 
     async def alone(self, given: Sequence[Item]) -> list[Item]:
         """Those of them that are linked with nothing, decided; the others are none of this."""
