@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tests.engine.memory import Clock, Killed
 from tests.engine.sync_memory import MemorySync, MemoryVendor, maps
 from tieline.core.pairing import Side
 from tieline.engine.access import Access
+from tieline.engine.sync.ports import SyncStore
 from tieline.engine.sync.sync import Sync
 from tieline.flows.customers.flow import CUSTOMERS
 from tieline.flows.customers.settings import Settings
@@ -105,6 +106,10 @@ class Bench:
 
     def vendor(self, side: Side) -> MemoryVendor:
         return self.left if side == "left" else self.right
+
+    def keep_in(self, store: SyncStore) -> None:
+        """In the store on Postgres instead of the one in memory, which tests look into."""
+        self.store = cast("MemorySync", store)
 
     async def begin(self) -> None:
         """Both systems are empty: from here on everything is new."""

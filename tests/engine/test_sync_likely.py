@@ -225,7 +225,7 @@ async def test_on_postgres_the_questions_stand_in_the_inbox_once(pair: PairOf) -
     bench = bench_of()
     pairs = two_lists(bench)
     store = pair.store()
-    bench.store = store  # type: ignore[assignment]
+    bench.keep_in(store)
     assert store.hold()
     try:
         first = await bench.sync().reconcile({"match": True})

@@ -26,7 +26,7 @@ class Timed(Bench):
             kept.fields["last_activity"] = self.clock.iso()
             changed(object, id, kept)
 
-        vendor._changed = telling  # type: ignore[method-assign]
+        vars(vendor)["_changed"] = telling
 
     def access(self, vendor: MemoryVendor) -> Access:
         can, chance = vendor.capabilities, self.random.random

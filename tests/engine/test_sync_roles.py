@@ -149,7 +149,7 @@ async def test_on_postgres_the_sweep_finds_nothing_due_of_a_role_that_is_off(
         store.settle(run, Settled(links=links, waiting=[*waiting, edit(bench, "contact", person, "Q")]))
         run.state = "done"
         store.end(run)
-        bench.store = store  # type: ignore[assignment]
+        bench.keep_in(store)
         bench.clock.now = time.time()
         assert is_due()
         bench.settings = of("contact")

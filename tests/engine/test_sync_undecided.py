@@ -194,7 +194,7 @@ async def test_without_an_open_question_nobody_is_asked_for_any() -> None:
 async def test_on_postgres_a_transfer_leaves_them_alone(pair: PairOf, side: Side) -> None:
     bench = bench_of()
     store = pair.store()
-    bench.store = store  # type: ignore[assignment]
+    bench.keep_in(store)
     assert store.hold()
     try:
         pairs = await asked_about(bench)

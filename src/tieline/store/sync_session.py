@@ -51,7 +51,8 @@ class PairSession(HeldSession):
         self.connections: dict[str, int] = {}
         self.epochs: dict[str, int] = {}
 
-    def _taken(self, connection: Link) -> None:  # noqa: ARG002  (as `HeldSession` has it)
+    def _taken(self, connection: Link) -> None:
+        super()._taken(connection)
         self.asks_likely = None  # another one may have asked meanwhile
 
     def _is_active(self) -> bool:

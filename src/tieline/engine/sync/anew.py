@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tieline.core.pairing import Joined, Side
@@ -24,7 +25,7 @@ class Anew:
     async def of(cls, run: Pass) -> Anew:
         """As the journal knows them."""
         store, out, after = run.pair.store, cls(), ""
-        while found := await run.pair.run(lambda after=after: store.planned(run.run.id, after, PAGE)):  # type: ignore[misc]
+        while found := await run.pair.run(partial(store.planned, run.run.id, after, PAGE)):
             for one in found:
                 out.add(one)
             after = found[-1].key

@@ -15,7 +15,7 @@ from tieline.engine.sync.came import Came
 from tieline.engine.sync.items import UNTIL, Item, Pass, name_of, waiting_row
 from tieline.engine.sync.matched import matching
 from tieline.engine.sync.ports import AskedRow, LinkRow, Report, SyncOperation, WaitingRow
-from tieline.engine.sync.rows import JOINED, plain, reason_row
+from tieline.engine.sync.rows import JOINED, plain, reason_row, told_row
 from tieline.engine.sync.writing import base_kept, failed_lines, ids_after, settled_at
 from tieline.engine.times import backoff, iso
 from tieline.sdk.contract import Gone, NotSent, Outcome, Rejected, Stale, Unknown
@@ -161,11 +161,8 @@ class Settling:
         row.waits_for = [role, side, parent.id]
         self.came.wait(row)
         if (role, side, parent.id) not in self.came.waiting:
-            told = {"event": "created"} if side == "left" else {"event": "created", "by": side}
-            if item.told.create or self._pass.create:
-                told["create"] = True  # type: ignore[assignment]
-            if item.heard.mark is not None:
-                told["mark"] = item.heard.mark  # type: ignore[assignment]
+            created = item.told.create or self._pass.create
+            told = told_row(Told(event="created", by=side, create=created, mark=item.heard.mark))
             self.came.wait(WaitingRow(role, side, parent.id, self._pair.now(), said, told))
 
     def _parent_role(self, item: Item) -> str:
