@@ -39,23 +39,23 @@ class Timed(Bench):
         return left["city"], right["city"]
 
 
-async def timed() -> tuple[Timed, str, str]:
-    """One customer that both have, a while ago."""
+async def edited(apart: float, **left_too: str) -> tuple[Timed, str, str]:
+    """One customer that both have; its city is edited on the right and so many seconds later on the left."""
     bench = Timed(settings=settings(policy="newest", contacts=False))
     await bench.begin()
     left = bench.left.put("Accounts", name="Holm", email="a@holm.dk", city="Aarhus")
     await bench.quiet()
     (right,) = bench.right.all("Accounts")
     bench.clock.now += 100
+    bench.right.edit("Accounts", right, city="Ribe")
+    bench.clock.now += apart
+    bench.left.edit("Accounts", left, city="Odense", **left_too)
     return bench, left, right
 
 
 @pytest.mark.proves("CUST-10")
 async def test_an_older_city_does_not_win_by_our_own_write_of_the_phone() -> None:
-    bench, left, right = await timed()
-    bench.right.edit("Accounts", right, city="Ribe")
-    bench.clock.now += 1  # within two seconds: nobody can say which was later
-    bench.left.edit("Accounts", left, city="Odense", phone="1")
+    bench, _, right = await edited(1, phone="1")  # within two seconds: nobody can say which was later
     for _ in range(3):
         bench.clock.now += 60
         await bench.changes()
@@ -66,10 +66,7 @@ async def test_an_older_city_does_not_win_by_our_own_write_of_the_phone() -> Non
 
 @pytest.mark.proves("CUST-10")
 async def test_an_open_question_is_not_answered_by_an_edit_of_another_field() -> None:
-    bench, left, right = await timed()
-    bench.right.edit("Accounts", right, city="Ribe")
-    bench.clock.now += 1
-    bench.left.edit("Accounts", left, city="Odense")
+    bench, left, _ = await edited(1)
     await bench.changes()
     bench.clock.now += 86_400
     bench.left.edit("Accounts", left, phone="1")
@@ -80,10 +77,7 @@ async def test_an_open_question_is_not_answered_by_an_edit_of_another_field() ->
 
 @pytest.mark.proves("CUST-10")
 async def test_the_newest_wins_though_its_write_went_wrong_at_first() -> None:
-    bench, left, right = await timed()
-    bench.right.edit("Accounts", right, city="Ribe")
-    bench.clock.now += 10
-    bench.left.edit("Accounts", left, city="Odense")
+    bench, _, _ = await edited(10)
     bench.right.faults = ["lost before"]
     await bench.quiet()
     assert bench.cities == ("Odense", "Odense")

@@ -161,7 +161,7 @@ class Pushing:
     def _missing(self, one: SyncOperation) -> set[str]:
         """Fields whose value is a parent that has no id on this side, or that lead nowhere any more. An empty one misses nothing."""
         links = self._ends[one.side].shape(one.role).links
-        kept = {name: lively(value) for name, value in one.values.items()}
+        kept = {name: lively(value) for name, value in one.values.items() if isinstance(value, dict)}
         joined = {name: value for name, value in kept.items() if isinstance(value, Joined)}
         return {name for name, value in joined.items() if name not in links or not self._parents.id_on(one.side, value)}
 
